@@ -1,0 +1,81 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let upcoming: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+/// A Swift target of the layer table in ARCHITECTURE.md; it may name only targets of lower layers.
+func layer(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: upcoming)
+}
+
+func tests(of name: String, _ more: [Target.Dependency] = []) -> Target {
+    .testTarget(
+        name: "\(name)Tests", dependencies: [.byName(name: name), "TestSupport"] + more,
+        swiftSettings: upcoming)
+}
+
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+let argumentParser = Target.Dependency.product(
+    name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+    name: "Diptych",
+    products: [.executable(name: "diptych", targets: ["diptych"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
+    ],
+    targets: [
+        // 0: system libraries
+        .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+        .systemLibrary(name: "CHDF5", pkgConfig: "hdf5-serial", providers: [.apt(["libhdf5-dev"])]),
+        .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+        .systemLibrary(name: "CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg-dev"])]),
+        // 1: what must be C
+        .target(name: "CKernels"),
+        .target(name: "CStorage", dependencies: ["CHDF5", "CPNG", "CJPEG"]),
+        // 2 … 9: the layers
+        layer("TensorCore", ["COpenBLAS", "CKernels"]),
+        layer("Autograd", ["TensorCore"]),
+        layer("TensorIO", ["TensorCore", "CStorage"]),
+        layer("NeuralNet", ["TensorCore", "Autograd", "TensorIO"]),
+        layer("Optimizers", ["TensorCore", "Autograd"]),
+        layer("Models", ["TensorCore", "Autograd", "TensorIO", "NeuralNet"]),
+        layer("Adapters", ["TensorCore", "Autograd", "TensorIO", "NeuralNet"]),
+        layer("InContextEdit", ["TensorCore", "Autograd", "TensorIO", "NeuralNet", "Models", "Adapters"]),
+        layer("DiptychData", ["TensorCore", "TensorIO", "Models", "InContextEdit"]),
+        layer(
+            "Training",
+            [
+                "TensorCore", "Autograd", "TensorIO", "NeuralNet", "Optimizers", "Models", "Adapters",
+                "InContextEdit", "DiptychData", yams,
+            ]),
+        .executableTarget(
+            name: "diptych",
+            dependencies: [
+                "TensorCore", "TensorIO", "NeuralNet", "Models", "Adapters", "InContextEdit", "DiptychData",
+                "Training", argumentParser,
+            ], swiftSettings: upcoming),
+        // tests
+        .target(
+            name: "TestSupport", dependencies: ["TensorCore", "TensorIO"], path: "Tests/TestSupport",
+            swiftSettings: upcoming),
+        tests(of: "TensorCore"),
+        tests(of: "Autograd"),
+        tests(of: "TensorIO", ["CStorage"]),
+        tests(of: "NeuralNet"),
+        tests(of: "Optimizers"),
+        tests(of: "Models"),
+        tests(of: "Adapters", ["Models"]),
+        tests(of: "InContextEdit"),
+        tests(of: "DiptychData"),
+        tests(of: "Training"),
+        .testTarget(
+            name: "CommandLineTests", dependencies: ["diptych", "TestSupport"], swiftSettings: upcoming),
+        .testTarget(name: "ArchitectureTests", swiftSettings: upcoming),
+    ]
+)

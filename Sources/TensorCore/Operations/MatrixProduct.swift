@@ -1,0 +1,41 @@
+/// Matrix products over the last two axes.
+extension Tensor {
+    /// `self other`, either transposed on request, leading axes broadcast. The result has this tensor's type unless
+    /// `dtype` is given; `other` may be of another floating-point type (a frozen weight in its file's type).
+    ///
+    /// Shapes: `[…, m, k] x […, k, n] -> […, m, n]`; `bias` `[n]`.
+    public func matrixProduct(
+        _ other: Tensor, transposingSelf: Bool = false, transposingOther: Bool = false, bias: Tensor? = nil,
+        dtype: DType? = nil
+    ) -> Tensor {
+        precondition(rank >= 2 && other.rank >= 2, "matrix product of shapes \(shape) and \(other.shape)")
+        var a = transposingSelf ? transposed() : self
+        var b = transposingOther ? other.transposed() : other
+        precondition(
+            a.shape[-1] == b.shape[-2], "matrix product of \(a.shape) and \(b.shape): \(a.shape[-1]) != \(b.shape[-2])")
+        precondition(bias == nil || bias!.shape == [b.shape[-1]], "bias \(bias!.shape) for \(b.shape[-1]) columns")
+        let resultType = dtype ?? self.dtype
+        // A stack of row blocks against one matrix is one tall product.
+        if b.rank == 2, a.rank > 2, !transposingSelf, a.canMergeRows {
+            let rows = a.reshaped(to: [-1, a.shape[-1]])
+            let product = Device.backend.matrixProduct(rows, b, bias: bias, dtype: resultType)
+            return product.reshaped(to: a.shape.dimensions.dropLast() + [b.shape[-1]])
+        }
+        while a.rank < b.rank { a = a.unsqueezed(0) }
+        while b.rank < a.rank { b = b.unsqueezed(0) }
+        let lead = a.rank - 2
+        precondition(
+            Shape.broadcast(Shape(Array(a.shape.dimensions.prefix(lead))), Shape(Array(b.shape.dimensions.prefix(lead))))
+                != nil, "matrix product of \(a.shape) and \(b.shape): leading axes do not broadcast")
+        return Device.backend.matrixProduct(a, b, bias: bias, dtype: resultType)
+    }
+
+    private var canMergeRows: Bool {
+        if count == 0 { return false }
+        for axis in 0..<(rank - 2)
+        where shape.dimensions[axis] != 1 && strides[axis] != strides[axis + 1] * shape.dimensions[axis + 1] {
+            return false
+        }
+        return true
+    }
+}
