@@ -1,0 +1,74 @@
+public import TensorCore
+
+/// A tensor with a place on the tape: what models compute with.
+///
+/// Every operation on variables gives a variable that remembers how to send gradients back, unless nothing it came
+/// from wants one or recording is off (``withoutGradients(_:)``). Nothing is saved that only a frozen input's gradient
+/// would need.
+public final class Variable {
+    /// The value.
+    public internal(set) var value: Tensor
+    /// Whether gradients should reach this variable.
+    public let requiresGradient: Bool
+    /// The sum of the gradients that reached this leaf since it was last cleared; nil before the first.
+    public private(set) var gradient: Tensor?
+    /// What made this variable; nil for leaves.
+    let producer: Node?
+    /// Which of the producer's outputs this is.
+    let outputIndex: Int
+
+    /// A leaf: a parameter (`requiresGradient`) or a constant.
+    public init(_ value: Tensor, requiresGradient: Bool = false) {
+        self.value = value
+        self.requiresGradient = requiresGradient
+        producer = nil
+        outputIndex = 0
+    }
+
+    init(_ value: Tensor, producer: Node, outputIndex: Int) {
+        self.value = value
+        requiresGradient = true
+        self.producer = producer
+        self.outputIndex = outputIndex
+    }
+
+    /// The extents of the value.
+    public var shape: Shape { value.shape }
+
+    /// The element type of the value.
+    public var dtype: DType { value.dtype }
+
+    /// Whether this is a parameter or constant and not the result of a recorded operation.
+    public var isLeaf: Bool { producer == nil }
+
+    /// A constant with the same value, cut off from the tape.
+    public func detached() -> Variable { Variable(value) }
+
+    /// Forgets the gradient.
+    public func clearGradient() { gradient = nil }
+
+    /// Puts a gradient in place of what was accumulated; an optimizer's clipping does this.
+    public func setGradient(_ gradient: Tensor?) {
+        precondition(gradient == nil || gradient!.shape == shape, "gradient \(gradient!.shape) for \(shape)")
+        self.gradient = gradient
+    }
+
+    /// Adds to the gradient of a leaf; the first one is kept as it is, later ones are summed into a fresh tensor.
+    func accumulateGradient(_ addition: Tensor) {
+        precondition(addition.shape == shape, "gradient \(addition.shape) for a variable of shape \(shape)")
+        if let gradient {
+            self.gradient = gradient + addition
+        } else {
+            gradient = addition
+        }
+    }
+
+    /// Sends gradients back through everything this variable came from, into the leaves that want them.
+    ///
+    /// `seed` is the gradient of this variable itself; 1 for a scalar. The tape behind is used up: its saved tensors
+    /// are released as soon as their adjoint has run, and a second call through it is a programmer's error.
+    public func backward(seed: Tensor? = nil) {
+        precondition(seed != nil || value.count == 1, "backward() from shape \(shape) needs a seed")
+        Tape.backward(from: [(self, seed ?? Tensor(full: shape, 1, dtype: dtype))])
+    }
+}

@@ -1,0 +1,28 @@
+public import Autograd
+public import TensorCore
+
+/// A convolution over `[N, C, H, W]` with bias.
+public final class Conv2D: Module {
+    private let weight: Parameter
+    private let bias: Parameter
+    /// Stride and padding.
+    public let options: ConvolutionOptions
+
+    /// Reads `weight` `[out, in, kernel, kernel]` and `bias` `[out]`.
+    public init(
+        _ loader: WeightLoader, _ inputChannels: Int, _ outputChannels: Int, kernel: Int,
+        options: ConvolutionOptions = .init()
+    ) {
+        weight = loader.parameter("weight", [outputChannels, inputChannels, kernel, kernel])
+        bias = loader.parameter("bias", [outputChannels])
+        self.options = options
+    }
+
+    /// Weight and bias.
+    public var parameters: [(name: String, parameter: Parameter)] { [("weight", weight), ("bias", bias)] }
+
+    /// Applies the convolution.
+    public func callAsFunction(_ x: Variable) -> Variable {
+        x.convolution(weight: weight.variable, bias: bias.variable, options: options)
+    }
+}

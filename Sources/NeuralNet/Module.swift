@@ -1,0 +1,63 @@
+public import Autograd
+public import TensorCore
+
+/// A part of a model: named parameters and named smaller parts, spelled as the model's files spell them.
+///
+/// A conforming class lists its parts by hand; nothing is found by reflection. Joined with dots the names give the
+/// keys of the file: `transformer_blocks.0.attn.to_q.weight`.
+public protocol Module: AnyObject {
+    /// The parameters held directly, by name.
+    var parameters: [(name: String, parameter: Parameter)] { get }
+    /// The smaller parts, by name.
+    var children: [(name: String, module: any Module)] { get }
+}
+
+extension Module {
+    /// None.
+    public var parameters: [(name: String, parameter: Parameter)] { [] }
+
+    /// None.
+    public var children: [(name: String, module: any Module)] { [] }
+
+    /// This module and all parts below it with their full names, parents first; the module itself is named `prefix`.
+    public func namedModules(prefix: String = "") -> [(name: String, module: any Module)] {
+        let below = children.flatMap { $0.module.namedModules(prefix: prefix.isEmpty ? $0.name : "\(prefix).\($0.name)") }
+        return [(prefix, self)] + below
+    }
+
+    /// Every parameter with its full name.
+    public func namedParameters(prefix: String = "") -> [(name: String, parameter: Parameter)] {
+        namedModules(prefix: prefix).flatMap { module in
+            module.module.parameters.map { (module.name.isEmpty ? $0.name : "\(module.name).\($0.name)", $0.parameter) }
+        }
+    }
+
+    /// The number of elements of all parameters.
+    public var parameterCount: Int { namedParameters().reduce(0) { $0 + $1.parameter.value.count } }
+}
+
+/// A tensor that a model owns: frozen in its file's type, or trained.
+public final class Parameter {
+    /// The variable that the model computes with.
+    public private(set) var variable: Variable
+
+    /// The elements.
+    public var value: Tensor { variable.value }
+
+    /// Holds a value, frozen unless `isTrained`.
+    public init(_ value: Tensor, isTrained: Bool = false) {
+        variable = Variable(value, requiresGradient: isTrained)
+    }
+
+    /// Whether gradients reach the parameter.
+    public var isTrained: Bool {
+        get { variable.requiresGradient }
+        set { if newValue != isTrained { variable = Variable(value, requiresGradient: newValue) } }
+    }
+
+    /// Replaces the value by one of the same shape.
+    public func replace(_ value: Tensor) {
+        precondition(value.shape == self.value.shape, "replacing \(self.value.shape) by \(value.shape)")
+        variable = Variable(value, requiresGradient: isTrained)
+    }
+}
