@@ -1,0 +1,68 @@
+public import TensorCore
+
+/// A `.safetensors` file whose tensors are views of the mapped file: nothing is read before it is used.
+///
+///     let weights = try SafetensorsFile(path: "vae/diffusion_pytorch_model.safetensors")
+///     let kernel = try weights.tensor("encoder.conv_in.weight")
+///
+/// Format: https://huggingface.co/docs/safetensors, checked as strictly as its own reader does.
+public struct SafetensorsFile: TensorArchive, Sendable {
+    /// Where the file lies.
+    public let path: String
+    /// All tensors in the order of the header, those of a type that this toolkit cannot hold included.
+    public let entries: [SafetensorsEntry]
+    /// The header's `__metadata__`.
+    public let metadata: [String: String]
+    private let file: MappedFile
+    private let indices: [String: Int]
+
+    /// Maps the file and checks its whole header; the tensors' bytes are not touched.
+    ///
+    /// Throws ``FileError`` when the file cannot be read or its header breaks a rule of the format.
+    public init(path: String) throws {
+        do { file = try MappedFile(path: path) } catch {
+            throw FileError(path, expected: "a readable safetensors file", found: error.reason)
+        }
+        let header = try SafetensorsHeader(file)
+        self.path = path
+        entries = header.entries
+        metadata = header.metadata
+        indices = Dictionary(uniqueKeysWithValues: header.entries.enumerated().map { ($1.name, $0) })
+    }
+
+    /// The names of all tensors in the order of the header.
+    public var names: [String] { entries.map(\.name) }
+
+    /// What the header says of a tensor; nil when there is none of that name.
+    public func entry(_ name: String) -> SafetensorsEntry? { indices[name].map { entries[$0] } }
+
+    /// Type and shape of a tensor; nil when there is none of that name, or when its type is one that only ``entry(_:)``
+    /// can describe (``tensor(_:)`` then throws an error that names the type).
+    public func info(_ name: String) -> TensorInfo? {
+        guard let entry = entry(name), let dtype = SafetensorsElementType(rawValue: entry.dtypeName)?.dtype else {
+            return nil
+        }
+        return TensorInfo(dtype: dtype, shape: Shape(entry.dimensions))
+    }
+
+    /// A tensor that views the mapped file, or an owned copy where the file is not aligned for its type.
+    ///
+    /// Throws ``FileError`` when there is no such tensor, when its type is not a ``DType``, or when a `BOOL` tensor holds
+    /// bytes other than 0 and 1.
+    public func tensor(_ name: String) throws -> Tensor {
+        guard let entry = entry(name) else {
+            throw FileError(
+                path, key: printable(name), expected: "a tensor of this name",
+                found: "none among \(entries.count)", nearest: nearestName(to: name, among: names))
+        }
+        guard let info = info(name) else {
+            let held = SafetensorsElementType.allCases.filter { $0.dtype != nil }.map(\.rawValue)
+            throw FileError(
+                path, key: printable(name), expected: "dtype " + held.joined(separator: ", "), found: entry.dtypeName)
+        }
+        if info.dtype == .bool, let wrong = file.bytes[entry.byteRange].first(where: { $0 > 1 }) {
+            throw FileError(path, key: printable(name), expected: "bytes 0 or 1 for BOOL", found: "\(wrong)")
+        }
+        return file.tensor(dtype: info.dtype, shape: info.shape, byteOffset: entry.byteRange.lowerBound)
+    }
+}
