@@ -48,7 +48,8 @@ enum Tape {
         var pending = PriorityQueue()
         func send(_ variable: Variable, _ gradient: Tensor) {
             precondition(
-                gradient.shape == variable.shape, "gradient \(gradient.shape) for a variable of shape \(variable.shape)")
+                gradient.shape == variable.shape, "gradient \(gradient.shape) for a variable of shape \(variable.shape)"
+            )
             if let node = variable.producer {
                 node.receive(gradient, at: variable.outputIndex)
                 pending.insert(node)

@@ -21,7 +21,9 @@ extension Module {
 
     /// This module and all parts below it with their full names, parents first; the module itself is named `prefix`.
     public func namedModules(prefix: String = "") -> [(name: String, module: any Module)] {
-        let below = children.flatMap { $0.module.namedModules(prefix: prefix.isEmpty ? $0.name : "\(prefix).\($0.name)") }
+        let below = children.flatMap {
+            $0.module.namedModules(prefix: prefix.isEmpty ? $0.name : "\(prefix).\($0.name)")
+        }
         return [(prefix, self)] + below
     }
 

@@ -1,8 +1,4 @@
-#if canImport(Glibc)
 import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
 
 /// A file mapped read-only into memory; its pages are read when first touched.
 public final class MappedFile: @unchecked Sendable {

@@ -1,8 +1,4 @@
-#if canImport(Glibc)
 import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
 
 /// PyTorch's CPU generator: a 32-bit Mersenne twister with PyTorch's own ways from draws to uniforms and normals.
 ///

@@ -3,7 +3,8 @@ public import TensorCore
 /// Image operations on `[N, C, H, W]`.
 extension Variable {
     /// Cross-correlation with `weight` `[O, C, kh, kw]` plus `bias` `[O]`.
-    public func convolution(weight: Variable, bias: Variable? = nil, options: ConvolutionOptions = .init()) -> Variable {
+    public func convolution(weight: Variable, bias: Variable? = nil, options: ConvolutionOptions = .init()) -> Variable
+    {
         let (x, w) = (value, weight.value)
         let y = x.convolution(weight: w, bias: bias?.value, options: options)
         let (savedX, savedW) = (weight.requiresGradient ? x : nil, requiresGradient ? w : nil)

@@ -15,7 +15,10 @@ extension Variable {
                 // A stack of rows against one matrix: one tall product instead of a sum over the stack.
                 let (rows, slopes) =
                     shapeB.rank == 2 && a.rank > 2
-                    ? (a.contiguous().reshaped(to: [-1, a.shape[-1]]), dy.contiguous().reshaped(to: [-1, dy.shape[-1]]))
+                    ? (
+                        a.contiguous().reshaped(to: [-1, a.shape[-1]]),
+                        dy.contiguous().reshaped(to: [-1, dy.shape[-1]])
+                    )
                     : (a, dy)
                 let product =
                     transposingOther
@@ -31,7 +34,8 @@ extension Variable {
     /// trained weight's gradient is `float32`.
     public func linear(weight: Variable, bias: Variable? = nil) -> Variable {
         let (x, w) = (value, weight.value)
-        let y = x.rank == 1
+        let y =
+            x.rank == 1
             ? x.unsqueezed(0).matrixProduct(w, transposingOther: true, bias: bias?.value).squeezed(0)
             : x.matrixProduct(w, transposingOther: true, bias: bias?.value)
         let needsX = requiresGradient

@@ -11,7 +11,8 @@ extension Tensor {
 
     /// `softmax(scale q k^T + bias) v` per head: `q` `[B, S, H, D]`, `k`, `v` `[B, T, H, D]`.
     public static func attention(_ q: Tensor, _ k: Tensor, _ v: Tensor, options: AttentionOptions) -> AttentionResult {
-        precondition(q.rank == 4 && k.shape == v.shape && k.rank == 4, "attention of \(q.shape), \(k.shape), \(v.shape)")
+        precondition(
+            q.rank == 4 && k.shape == v.shape && k.rank == 4, "attention of \(q.shape), \(k.shape), \(v.shape)")
         precondition(
             q.shape[0] == k.shape[0] && q.shape[2] == k.shape[2] && q.shape[3] == k.shape[3],
             "attention of \(q.shape) over \(k.shape)")

@@ -25,7 +25,8 @@ extension Tensor {
         while b.rank < a.rank { b = b.unsqueezed(0) }
         let lead = a.rank - 2
         precondition(
-            Shape.broadcast(Shape(Array(a.shape.dimensions.prefix(lead))), Shape(Array(b.shape.dimensions.prefix(lead))))
+            Shape.broadcast(
+                Shape(Array(a.shape.dimensions.prefix(lead))), Shape(Array(b.shape.dimensions.prefix(lead))))
                 != nil, "matrix product of \(a.shape) and \(b.shape): leading axes do not broadcast")
         return Device.backend.matrixProduct(a, b, bias: bias, dtype: resultType)
     }

@@ -1,8 +1,4 @@
-#if canImport(Glibc)
 import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
 
 extension CPUBackend {
     /// See ``Backend/rotary(_:cosine:sine:inverse:)``.
@@ -149,7 +145,8 @@ private struct AttentionHeads {
             queries(head), transposedKeys, into: p, leading: columns, m: rows, k: depth, n: columns,
             alpha: options.scale)
         if let bias {
-            let base = bias.stridedPointer(to: Float.self) + head / count * bias.strides[0]
+            let base =
+                bias.stridedPointer(to: Float.self) + head / count * bias.strides[0]
                 + head % count * bias.strides[1]
             for row in 0..<rows {
                 for column in 0..<columns {

@@ -1,8 +1,4 @@
-#if canImport(Glibc)
 import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
 
 extension CPUBackend {
     /// See ``Backend/unary(_:_:)``.
@@ -173,13 +169,7 @@ extension CPUBackend {
     }
 
     @inline(__always)
-    private static func tanh(_ x: Float) -> Float {
-        #if canImport(Glibc)
-        Glibc.tanh(x)
-        #else
-        Musl.tanh(x)
-        #endif
-    }
+    private static func tanh(_ x: Float) -> Float { Glibc.tanh(x) }
 }
 
 @inline(__always)

@@ -1,9 +1,5 @@
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
 import Dispatch
+import Glibc
 import Synchronization
 
 /// The number of threads that the CPU backend shares its work among.
