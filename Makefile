@@ -1,0 +1,32 @@
+# Two commands do everything on a Debian or Ubuntu machine that has Swift and apt:
+#   make demo    makes a dataset, trains, resumes, exports and edits (under five minutes after the build)
+#   make test    builds, checks the format and the documentation, runs every test
+SWIFT ?= swift
+CONFIGURATION ?= release
+BUILD = $(SWIFT) build -c $(CONFIGURATION)
+DIPTYCH = .build/$(CONFIGURATION)/diptych
+SOURCES = Package.swift Sources Tests
+
+.PHONY: demo test build lint format dependencies clean
+
+build: dependencies
+	$(BUILD) --product diptych
+
+demo: build
+	Scripts/demo.sh $(DIPTYCH)
+
+test: dependencies lint
+	$(BUILD) --build-tests
+	$(SWIFT) test -c $(CONFIGURATION) --skip-build
+
+lint:
+	$(SWIFT) format lint --strict --recursive --parallel $(SOURCES)
+
+format:
+	$(SWIFT) format --in-place --recursive --parallel $(SOURCES)
+
+dependencies:
+	@Scripts/install-dependencies.sh
+
+clean:
+	rm -rf .build Demo
