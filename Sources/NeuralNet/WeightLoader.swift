@@ -1,3 +1,4 @@
+public import Autograd
 public import TensorCore
 public import TensorIO
 
