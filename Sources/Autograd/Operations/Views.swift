@@ -37,12 +37,25 @@ extension Variable {
 
     /// Equal parts along one axis; one operation, so that the parts' gradients are joined once.
     public func split(into parts: Int, axis: Int) -> [Variable] {
+        let extent = shape[axis]
+        precondition(extent % parts == 0, "axis \(axis) of \(shape) does not split into \(parts)")
+        return split(extents: Array(repeating: extent / parts, count: parts), axis: axis)
+    }
+
+    /// Consecutive parts of the given extents along one axis; one operation, like ``split(into:axis:)``.
+    public func split(extents: [Int], axis: Int) -> [Variable] {
         let axis = shape.normalized(axis: axis)
-        let values = value.split(into: parts, axis: axis)
-        let partShape = values.first?.shape ?? []
+        precondition(extents.reduce(0, +) == shape[axis], "axis \(axis) of \(shape) does not split into \(extents)")
+        var start = 0
+        let values = extents.map { extent in
+            defer { start += extent }
+            return value.sliced(axis: axis, start..<start + extent)
+        }
+        let shapes = values.map(\.shape)
         let dtype = self.dtype
         return Self.recording(values, [self]) { upstream in
-            [Tensor.concatenated(upstream.map { $0 ?? Tensor(zeros: partShape, dtype: dtype) }, axis: axis)]
+            let gradients = zip(upstream, shapes).map { $0 ?? Tensor(zeros: $1, dtype: dtype) }
+            return [Tensor.concatenated(gradients, axis: axis)]
         }
     }
 
