@@ -1,0 +1,49 @@
+import Autograd
+import NeuralNet
+import TensorCore
+
+/// A block in which image and text have weights of their own and meet in the attention: diffusers' `FluxTransformerBlock`
+/// (MM-DiT, Esser et al. 2024).
+final class DoubleStreamBlock: Module {
+    private let imageModulation: Modulation
+    private let textModulation: Modulation
+    private let attention: JointAttention
+    private let imageFeedForward: FeedForward
+    private let textFeedForward: FeedForward
+
+    init(_ configuration: FluxConfiguration, _ loader: WeightLoader) {
+        let width = configuration.innerDimension
+        imageModulation = Modulation(loader.scoped("norm1"), width, count: 6)
+        textModulation = Modulation(loader.scoped("norm1_context"), width, count: 6)
+        attention = JointAttention(configuration, loader.scoped("attn"))
+        imageFeedForward = FeedForward(loader.scoped("ff"), width)
+        textFeedForward = FeedForward(loader.scoped("ff_context"), width)
+    }
+
+    var children: [(name: String, module: any Module)] {
+        [
+            ("norm1", imageModulation), ("norm1_context", textModulation), ("attn", attention),
+            ("ff", imageFeedForward), ("ff_context", textFeedForward),
+        ]
+    }
+
+    /// `image` `[B, S, D]`, `text` `[B, T, D]`, `conditioning` `[B, D]`; image and text come back.
+    func callAsFunction(
+        image: Variable, text: Variable, conditioning: Variable, rotary: RotaryTable
+    ) -> (image: Variable, text: Variable) {
+        // Activated once in each block: the gradients of both uses meet here, so that their sum has one order whether
+        // the block is checkpointed or not.
+        let activated = conditioning.applying(.silu)
+        // Order of the six: shift, scale, gate of the attention, then of the feed-forward part.
+        let (m, n) = (imageModulation(activated), textModulation(activated))
+        let attended = attention(
+            image: image.modulated(scale: m[1], shift: m[0]), text: text.modulated(scale: n[1], shift: n[0]),
+            rotary: rotary)
+        let x = image.addingGated(attended.image, gate: m[2])
+        let y = text.addingGated(attended.text, gate: n[2])
+        return (
+            x.addingGated(imageFeedForward(x.modulated(scale: m[4], shift: m[3])), gate: m[5]),
+            y.addingGated(textFeedForward(y.modulated(scale: n[4], shift: n[3])), gate: n[5])
+        )
+    }
+}

@@ -1,0 +1,47 @@
+import Autograd
+import NeuralNet
+import TensorCore
+
+/// The shifts, scales and gates that the conditioning gives a block (adaptive layer norm, Peebles and Xie 2023).
+final class Modulation: Module {
+    private let linear: Linear
+    private let count: Int
+
+    /// Reads `linear`, which gives `count` vectors of `dimensions`.
+    init(_ loader: WeightLoader, _ dimensions: Int, count: Int) {
+        linear = Linear(loader.scoped("linear"), dimensions, count * dimensions)
+        self.count = count
+    }
+
+    var children: [(name: String, module: any Module)] { [("linear", linear)] }
+
+    /// `activated`: SiLU of the conditioning, `[B, D]`. Gives `count` vectors, each `[B, 1, D]`.
+    func callAsFunction(_ activated: Variable) -> [Variable] {
+        linear(activated).unsqueezed(1).split(into: count, axis: -1)
+    }
+}
+
+extension Variable {
+    /// `layerNorm(x) (1 + scale) + shift`, the norm without parameters of its own.
+    func modulated(scale: Variable, shift: Variable) -> Variable {
+        layerNorm(epsilon: 1e-6) * (scale + 1) + shift
+    }
+
+    /// `x + gate y`.
+    func addingGated(_ y: Variable, gate: Variable) -> Variable { self + gate * y }
+}
+
+/// Linear, GELU (tanh), linear; four times as wide inside.
+final class FeedForward: Module {
+    private let projection: Linear
+    private let output: Linear
+
+    init(_ loader: WeightLoader, _ dimensions: Int) {
+        projection = Linear(loader.scoped("net.0.proj"), dimensions, 4 * dimensions)
+        output = Linear(loader.scoped("net.2"), 4 * dimensions, dimensions)
+    }
+
+    var children: [(name: String, module: any Module)] { [("net.0.proj", projection), ("net.2", output)] }
+
+    func callAsFunction(_ x: Variable) -> Variable { output(projection(x).applying(.geluTanh)) }
+}

@@ -1,0 +1,174 @@
+public import Autograd
+public import NeuralNet
+public import TensorCore
+import TensorIO
+
+/// What a FLUX transformer is asked about: `B` images of `S` packed latent tokens each and their `T` text tokens.
+///
+/// ``latents``, ``text`` and ``pooled`` may be of different floating-point types; the model computes in that of
+/// ``latents``.
+public struct FluxInput {
+    /// `[B, S, in]`: noisy packed latents, and for [Fill] the packed masked image and mask behind them.
+    public var latents: Variable
+    /// `[B, T, joint]`: the hidden states of the T5 encoder.
+    public var text: Variable
+    /// `[B, P]`: the pooled output of the CLIP text encoder.
+    public var pooled: Variable
+    /// `[B]`, in 0…1, where 1 is pure noise.
+    public var timestep: Tensor
+    /// `[B]`: the guidance scale, for models with `guidance_embeds` and only for them.
+    public var guidance: Tensor?
+    /// `[S, 3]`: coordinates (0, row, column) of the latent tokens.
+    public var imageIDs: Tensor
+    /// `[T, 3]`: zeros.
+    public var textIDs: Tensor
+
+    /// Collects the input.
+    public init(
+        latents: Variable, text: Variable, pooled: Variable, timestep: Tensor, guidance: Tensor?, imageIDs: Tensor,
+        textIDs: Tensor
+    ) {
+        self.latents = latents
+        self.text = text
+        self.pooled = pooled
+        self.timestep = timestep
+        self.guidance = guidance
+        self.imageIDs = imageIDs
+        self.textIDs = textIDs
+    }
+}
+
+/// The rectified-flow transformer of FLUX.1: double-stream blocks, then single-stream blocks, over text and image tokens.
+///
+/// Modules bear the names of diffusers' `FluxTransformer2DModel`
+/// (`diffusers/models/transformers/transformer_flux.py`); every product with a weight is a ``Linear``, so that adapters
+/// can be placed by name. Weights stay in their file's type; activations have the type of the latents; norms, angles and
+/// sums inside products are `float32`.
+public final class FluxTransformer: Module {
+    /// The model's proportions.
+    public let configuration: FluxConfiguration
+    /// Whether the states inside a block are computed again in the backward pass instead of kept.
+    public var usesGradientCheckpointing = false
+
+    private let latentEmbedder: Linear
+    private let textEmbedder: Linear
+    private let conditioningEmbedding: ConditioningEmbedding
+    private let doubleBlocks: [DoubleStreamBlock]
+    private let singleBlocks: [SingleStreamBlock]
+    private let outputModulation: Modulation
+    private let output: Linear
+
+    /// Takes the weights by diffusers' keys; the caller ends with `loader.finish()`.
+    public init(_ configuration: FluxConfiguration, _ loader: WeightLoader) {
+        let width = configuration.innerDimension
+        self.configuration = configuration
+        latentEmbedder = Linear(loader.scoped("x_embedder"), configuration.inChannels, width)
+        textEmbedder = Linear(loader.scoped("context_embedder"), configuration.jointAttentionDim, width)
+        conditioningEmbedding = ConditioningEmbedding(configuration, loader.scoped("time_text_embed"))
+        doubleBlocks = (0..<configuration.numLayers).map {
+            DoubleStreamBlock(configuration, loader.scoped("transformer_blocks", $0))
+        }
+        singleBlocks = (0..<configuration.numSingleLayers).map {
+            SingleStreamBlock(configuration, loader.scoped("single_transformer_blocks", $0))
+        }
+        outputModulation = Modulation(loader.scoped("norm_out"), width, count: 2)
+        output = Linear(loader.scoped("proj_out"), width, configuration.outChannels)
+    }
+
+    /// Loads a `transformer` folder of a diffusers pipeline: `config.json` and one or several safetensors files.
+    ///
+    /// Throws ``FileError`` for a faulty file and ``WeightError`` with all keys that are missing, unexpected or of the
+    /// wrong shape.
+    public static func load(folder: String) throws -> FluxTransformer {
+        let configuration = try FluxConfiguration(path: folder + "/config.json")
+        let archive = try openTensorArchive(folder)
+        let loader = WeightLoader(archive)
+        let model = FluxTransformer(configuration, loader)
+        try loader.finish()
+        for (name, parameter) in model.namedParameters() where !parameter.value.dtype.isFloatingPoint {
+            throw FileError(
+                archive.path, key: name, expected: "a floating-point type", found: "\(parameter.value.dtype)")
+        }
+        return model
+    }
+
+    /// The parts, named as diffusers names them.
+    public var children: [(name: String, module: any Module)] {
+        [
+            ("time_text_embed", conditioningEmbedding), ("context_embedder", textEmbedder),
+            ("x_embedder", latentEmbedder),
+        ] + doubleBlocks.enumerated().map { ("transformer_blocks.\($0.offset)", $0.element) }
+            + singleBlocks.enumerated().map { ("single_transformer_blocks.\($0.offset)", $0.element) }
+            + [("norm_out", outputModulation), ("proj_out", output)]
+    }
+
+    /// The velocity of the flow at `input`: `[B, S, out]`, in the type of the latents.
+    public func callAsFunction(_ input: FluxInput) -> Variable { evaluate(input) }
+
+    /// What a state inside the model is: text and image tokens, or one sequence of both.
+    package enum State {
+        /// The modulation that all blocks share, `[B, D]`.
+        case conditioning(Variable)
+        /// After the double-stream block of this number: `[B, T, D]` and `[B, S, D]`.
+        case double(Int, text: Variable, image: Variable)
+        /// After the single-stream block of this number: `[B, T + S, D]`.
+        case single(Int, joint: Variable)
+    }
+
+    /// Like ``callAsFunction(_:)``, showing the states on the way.
+    package func evaluate(_ input: FluxInput, observing: ((State) -> Void)? = nil) -> Variable {
+        check(input)
+        let dtype = input.latents.dtype
+        var image = latentEmbedder(input.latents)
+        var text = textEmbedder(input.text.converted(to: dtype))
+        let conditioning = conditioningEmbedding(
+            timestep: input.timestep, guidance: input.guidance, pooled: input.pooled.converted(to: dtype))
+        observing?(.conditioning(conditioning))
+        let ids = Tensor.concatenated(
+            [input.textIDs.converted(to: .float32), input.imageIDs.converted(to: .float32)], axis: 0)
+        let rotary = RotaryTable(ids: ids, axes: configuration.axesDimsRope)
+
+        for (index, block) in doubleBlocks.enumerated() {
+            let results = checkpointed([image, text, conditioning]) {
+                let result = block(image: $0[0], text: $0[1], conditioning: $0[2], rotary: rotary)
+                return [result.image, result.text]
+            }
+            (image, text) = (results[0], results[1])
+            observing?(.double(index, text: text, image: image))
+        }
+        var joint = Variable.concatenated([text, image], axis: 1)
+        for (index, block) in singleBlocks.enumerated() {
+            joint = checkpointed([joint, conditioning]) {
+                [block($0[0], conditioning: $0[1], rotary: rotary)]
+            }[0]
+            observing?(.single(index, joint: joint))
+        }
+        image = joint.sliced(axis: 1, text.shape[1]..<joint.shape[1])
+        let m = outputModulation(conditioning.applying(.silu))  // scale, shift: the other way round than in the blocks
+        return output(image.modulated(scale: m[0], shift: m[1]))
+    }
+
+    private func checkpointed(_ inputs: [Variable], _ body: @escaping ([Variable]) -> [Variable]) -> [Variable] {
+        usesGradientCheckpointing ? checkpoint(inputs, body) : body(inputs)
+    }
+
+    private func check(_ input: FluxInput) {
+        let latents = input.latents.shape
+        precondition(
+            latents.rank == 3 && latents[2] == configuration.inChannels,
+            "latents \(latents), not [B, S, \(configuration.inChannels)]")
+        let (batch, text) = (latents[0], input.text.shape)
+        precondition(
+            text.rank == 3 && text[0] == batch && text[2] == configuration.jointAttentionDim,
+            "text \(text), not [\(batch), T, \(configuration.jointAttentionDim)]")
+        precondition(
+            input.pooled.shape == [batch, configuration.pooledProjectionDim],
+            "pooled text \(input.pooled.shape), not [\(batch), \(configuration.pooledProjectionDim)]")
+        precondition(
+            input.timestep.shape == [batch] && input.guidance?.shape ?? [batch] == [batch],
+            "timestep and guidance must be [\(batch)]")
+        precondition(
+            input.imageIDs.shape == [latents[1], 3] && input.textIDs.shape == [text[1], 3],
+            "ids \(input.imageIDs.shape) and \(input.textIDs.shape), not [\(latents[1]), 3] and [\(text[1]), 3]")
+    }
+}

@@ -1,0 +1,33 @@
+import Autograd
+import NeuralNet
+import TensorCore
+
+/// A block over the joint sequence with attention and feed-forward part side by side: diffusers'
+/// `FluxSingleTransformerBlock` (parallel layers after Dehghani et al. 2023).
+final class SingleStreamBlock: Module {
+    private let modulation: Modulation
+    private let attention: SingleAttention
+    private let projection: Linear
+    private let output: Linear
+
+    init(_ configuration: FluxConfiguration, _ loader: WeightLoader) {
+        let width = configuration.innerDimension
+        modulation = Modulation(loader.scoped("norm"), width, count: 3)
+        attention = SingleAttention(configuration, loader.scoped("attn"))
+        projection = Linear(loader.scoped("proj_mlp"), width, 4 * width)
+        output = Linear(loader.scoped("proj_out"), 5 * width, width)
+    }
+
+    var children: [(name: String, module: any Module)] {
+        [("norm", modulation), ("proj_mlp", projection), ("proj_out", output), ("attn", attention)]
+    }
+
+    /// `joint` `[B, T + S, D]`, text first; `conditioning` `[B, D]`.
+    func callAsFunction(_ joint: Variable, conditioning: Variable, rotary: RotaryTable) -> Variable {
+        let m = modulation(conditioning.applying(.silu))  // shift, scale, gate
+        let x = joint.modulated(scale: m[1], shift: m[0])
+        let both = Variable.concatenated(
+            [attention(x, rotary: rotary), projection(x).applying(.geluTanh)], axis: -1)
+        return joint.addingGated(output(both), gate: m[2])
+    }
+}
