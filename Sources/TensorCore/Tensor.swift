@@ -45,7 +45,7 @@ public struct Tensor: Sendable {
 
     /// Every element equal to `value`, rounded to `dtype`.
     public init(full shape: Shape, _ value: Float, dtype: DType = .float32) {
-        self = Tensor([value], [1]).converted(to: dtype).expanded(to: shape).copied()
+        self = Tensor(value).converted(to: dtype).expanded(to: shape).copied()
     }
 
     /// Copies `elements`, row-major.
