@@ -1,5 +1,5 @@
-public import TensorIO
 import Foundation
+public import TensorIO
 
 /// The flat fields of a part's `config.json`, read with a check each: every fault is a ``FileError`` that names the file
 /// and the key.

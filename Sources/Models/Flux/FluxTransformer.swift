@@ -138,9 +138,10 @@ public final class FluxTransformer: Module {
         }
         var joint = Variable.concatenated([text, image], axis: 1)
         for (index, block) in singleBlocks.enumerated() {
-            joint = checkpointed([joint, conditioning]) {
-                [block($0[0], conditioning: $0[1], rotary: rotary)]
-            }[0]
+            joint =
+                checkpointed([joint, conditioning]) {
+                    [block($0[0], conditioning: $0[1], rotary: rotary)]
+                }[0]
             observing?(.single(index, joint: joint))
         }
         image = joint.sliced(axis: 1, text.shape[1]..<joint.shape[1])

@@ -70,7 +70,8 @@ import Testing
         #expect(expected.count == 20)
         var worst: Float = 0
         for name in expected {
-            let gradient = try #require((inputs[name] ?? parameters[name]?.variable)?.gradient, "no gradient of \(name)")
+            let gradient = try #require(
+                (inputs[name] ?? parameters[name]?.variable)?.gradient, "no gradient of \(name)")
             let error = relativeDifference(gradient, from: try reference.values.tensor("gradient.\(name)"))
             worst = max(worst, error)
             #expect(error <= 1e-4, "gradient of \(name): relative error \(error)")
@@ -121,7 +122,8 @@ import Testing
             let archive = try openTensorArchive(reference.folder)
             #expect(model.namedParameters().map(\.name).sorted() == archive.names.sorted())
             #expect(model.parameterCount == archive.names.reduce(0) { $0 + archive.info($1)!.shape.count })
-            #expect(model.namedParameters().allSatisfy { $0.parameter.value.dtype == .bfloat16 && !$0.parameter.isTrained })
+            #expect(
+                model.namedParameters().allSatisfy { $0.parameter.value.dtype == .bfloat16 && !$0.parameter.isTrained })
         }
     }
 }
