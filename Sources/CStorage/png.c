@@ -1,0 +1,241 @@
+#include "CImages.h"
+
+#include <png.h>
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct {
+    jmp_buf escape;
+    CImageFault *fault;
+    // reading
+    const uint8_t *bytes;
+    size_t count;
+    size_t position;
+    // writing
+    uint8_t *output;
+    size_t length;
+    size_t capacity;
+} Session;
+
+static void set_fault(CImageFault *fault, const char *expected, const char *found) {
+    snprintf(fault->expected, sizeof fault->expected, "%s", expected);
+    snprintf(fault->found, sizeof fault->found, "%s", found);
+}
+
+static void fail(Session *session, const char *expected, const char *found) {
+    set_fault(session->fault, expected, found);
+    longjmp(session->escape, 1);
+}
+
+static void on_error(png_structp png, png_const_charp message) {
+    char found[200];
+    snprintf(found, sizeof found, "a fault that libpng calls \"%s\"", message);
+    fail(png_get_error_ptr(png), "an intact PNG", found);
+}
+
+// Warnings concern metadata that no pixel depends on.
+static void on_warning(png_structp png, png_const_charp message) {
+    (void)png;
+    (void)message;
+}
+
+static void read_bytes(png_structp png, png_bytep into, size_t wanted) {
+    Session *session = png_get_io_ptr(png);
+    if (wanted > session->count - session->position) {
+        char found[96];
+        snprintf(found, sizeof found, "the end of the file after %zu bytes", session->count);
+        fail(session, "a whole PNG", found);
+    }
+    memcpy(into, session->bytes + session->position, wanted);
+    session->position += wanted;
+}
+
+static png_structp open_reader(Session *session, png_infop *info) {
+    png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, session, on_error, on_warning);
+    if (!png) return NULL;
+    *info = png_create_info_struct(png);
+    if (!*info) {
+        png_destroy_read_struct(&png, NULL, NULL);
+        return NULL;
+    }
+    png_set_read_fn(png, session, read_bytes);
+    // The caller judges the size; libpng's own limit would hide it behind a vaguer message.
+    png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
+    png_set_crc_action(png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
+    // Profiles and texts may be compressed bombs and change no pixel here: they are passed over, their CRCs checked.
+    png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
+    return png;
+}
+
+int cimage_png_header(const uint8_t *bytes, size_t count, CImageHeader *header, CImageFault *fault) {
+    Session session = {.fault = fault, .bytes = bytes, .count = count};
+    png_infop info = NULL;
+    png_structp volatile png = NULL;
+    png_infop volatile kept = NULL;
+    if (setjmp(session.escape)) {
+        png_structp doomed = png;
+        png_infop doomed_info = kept;
+        png_destroy_read_struct(&doomed, &doomed_info, NULL);
+        return 1;
+    }
+    png = open_reader(&session, &info);
+    kept = info;
+    if (!png) {
+        set_fault(fault, "memory to read a PNG", "none");
+        return 1;
+    }
+    png_read_info(png, info);
+    header->width = png_get_image_width(png, info);
+    header->height = png_get_image_height(png, info);
+    header->channels = png_get_channels(png, info);
+    header->depth = png_get_bit_depth(png, info);
+    header->is_arithmetic = 0;
+    png_structp done = png;
+    png_destroy_read_struct(&done, &info, NULL);
+    return 0;
+}
+
+// Spreads `n` samples that lie at the end of `pixels` to RGB over the whole of it, front to back: the triple that is
+// written never reaches a sample that is still to be read.
+static void spread_grey(uint8_t *pixels, size_t n) {
+    const uint8_t *source = pixels + 2 * n;
+    for (size_t i = 0; i < n; i++) {
+        uint8_t value = source[i];
+        pixels[3 * i] = pixels[3 * i + 1] = pixels[3 * i + 2] = value;
+    }
+}
+
+// Pillow's convert("RGB") clips 16-bit grey at 255 instead of scaling it.
+static void spread_grey16(uint8_t *pixels, size_t n) {
+    const uint8_t *source = pixels + n;
+    for (size_t i = 0; i < n; i++) {
+        uint8_t value = source[2 * i] ? 255 : source[2 * i + 1];
+        pixels[3 * i] = pixels[3 * i + 1] = pixels[3 * i + 2] = value;
+    }
+}
+
+static void spread_palette(Session *session, uint8_t *pixels, size_t n, const png_color *palette, int colors) {
+    const uint8_t *source = pixels + 2 * n;
+    for (size_t i = 0; i < n; i++) {
+        int index = source[i];
+        if (index >= colors) {
+            char expected[64], found[64];
+            snprintf(expected, sizeof expected, "palette indices below %d", colors);
+            snprintf(found, sizeof found, "index %d", index);
+            fail(session, expected, found);
+        }
+        pixels[3 * i] = palette[index].red;
+        pixels[3 * i + 1] = palette[index].green;
+        pixels[3 * i + 2] = palette[index].blue;
+    }
+}
+
+int cimage_png_decode(const uint8_t *bytes, size_t count, uint8_t *pixels, uint32_t width, uint32_t height,
+                      CImageFault *fault) {
+    Session session = {.fault = fault, .bytes = bytes, .count = count};
+    png_infop info = NULL;
+    png_structp volatile png = NULL;
+    png_infop volatile kept = NULL;
+    if (setjmp(session.escape)) {
+        png_structp doomed = png;
+        png_infop doomed_info = kept;
+        png_destroy_read_struct(&doomed, &doomed_info, NULL);
+        return 1;
+    }
+    png = open_reader(&session, &info);
+    kept = info;
+    if (!png) {
+        set_fault(fault, "memory to read a PNG", "none");
+        return 1;
+    }
+    png_read_info(png, info);
+    if (png_get_image_width(png, info) != width || png_get_image_height(png, info) != height) {
+        fail(&session, "the size of the header", "another");
+    }
+    int type = png_get_color_type(png, info);
+    int depth = png_get_bit_depth(png, info);
+    int is_grey16 = type == PNG_COLOR_TYPE_GRAY && depth == 16;
+    size_t samples = type == PNG_COLOR_TYPE_RGB || type == PNG_COLOR_TYPE_RGB_ALPHA ? 3 : is_grey16 ? 2 : 1;
+    if (type == PNG_COLOR_TYPE_PALETTE) png_set_packing(png);
+    if (type == PNG_COLOR_TYPE_GRAY && depth < 8) png_set_expand_gray_1_2_4_to_8(png);
+    if (depth == 16 && !is_grey16) png_set_strip_16(png);
+    if (type & PNG_COLOR_MASK_ALPHA) png_set_strip_alpha(png);
+    int passes = png_set_interlace_handling(png);
+    png_read_update_info(png, info);
+    if (png_get_rowbytes(png, info) != samples * width) fail(&session, "a PNG of a known layout", "another");
+
+    size_t n = (size_t)width * height;
+    uint8_t *first = pixels + (3 - samples) * n;
+    for (int pass = 0; pass < passes; pass++) {
+        for (uint32_t y = 0; y < height; y++) png_read_row(png, first + samples * width * y, NULL);
+    }
+    png_read_end(png, NULL);
+    if (type == PNG_COLOR_TYPE_PALETTE) {
+        png_colorp palette = NULL;
+        int colors = 0;
+        png_get_PLTE(png, info, &palette, &colors);
+        spread_palette(&session, pixels, n, palette, colors);
+    } else if (is_grey16) {
+        spread_grey16(pixels, n);
+    } else if (samples == 1) {
+        spread_grey(pixels, n);
+    }
+    png_structp done = png;
+    png_destroy_read_struct(&done, &info, NULL);
+    return 0;
+}
+
+static void write_bytes(png_structp png, png_bytep from, size_t size) {
+    Session *session = png_get_io_ptr(png);
+    if (size > session->capacity - session->length) {
+        size_t capacity = (session->capacity + size) * 2;
+        uint8_t *grown = realloc(session->output, capacity);
+        if (!grown) fail(session, "memory for the encoded PNG", "none");
+        session->output = grown;
+        session->capacity = capacity;
+    }
+    memcpy(session->output + session->length, from, size);
+    session->length += size;
+}
+
+static void flush_bytes(png_structp png) { (void)png; }
+
+int cimage_png_encode(const uint8_t *pixels, uint32_t width, uint32_t height, uint8_t **bytes, size_t *count,
+                      CImageFault *fault) {
+    // On the heap, so that what the callbacks have changed is well defined after a longjmp.
+    Session *session = calloc(1, sizeof *session);
+    if (!session) {
+        set_fault(fault, "memory to write a PNG", "none");
+        return 1;
+    }
+    session->fault = fault;
+    png_structp volatile png = NULL;
+    png_infop volatile info = NULL;
+    if (setjmp(session->escape)) {
+        png_structp doomed = png;
+        png_infop doomed_info = info;
+        png_destroy_write_struct(&doomed, &doomed_info);
+        free(session->output);
+        free(session);
+        return 1;
+    }
+    png = png_create_write_struct(PNG_LIBPNG_VER_STRING, session, on_error, on_warning);
+    info = png ? png_create_info_struct(png) : NULL;
+    if (!info) fail(session, "memory to write a PNG", "none");
+    png_set_write_fn(png, session, write_bytes, flush_bytes);
+    png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
+    png_set_IHDR(png, info, width, height, 8, PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
+                 PNG_FILTER_TYPE_DEFAULT);
+    png_write_info(png, info);
+    for (uint32_t y = 0; y < height; y++) png_write_row(png, pixels + (size_t)width * 3 * y);
+    png_write_end(png, info);
+    png_structp done = png;
+    png_infop done_info = info;
+    png_destroy_write_struct(&done, &done_info);
+    *bytes = session->output;
+    *count = session->length;
+    free(session);
+    return 0;
+}
