@@ -1,0 +1,138 @@
+public import Autograd
+public import NeuralNet
+import TensorCore
+
+/// All adapters of one model: put in together, trained together, scaled together, taken out together.
+///
+/// ```swift
+/// let adapters = try AdapterSet(injecting: .iceditMoE, into: transformer, seed: 42)
+/// print("\(adapters.parameterCount) parameters, \(adapters.shareOfBase * 100) % of the base")
+/// optimizer.update(adapters.parameters, learningRate: 1)
+/// ```
+///
+/// Fresh adapters change nothing: their ways up are zero, so that the adapted model equals the base exactly.
+public final class AdapterSet {
+    /// One adapted layer.
+    public struct Member {
+        /// The full name of the layer.
+        public let name: String
+        /// The layer.
+        public let linear: Linear
+        /// What stands beside its weight.
+        public let adapter: Adapter
+    }
+
+    /// The kinds of adapters.
+    public enum Adapter {
+        /// A plain LoRA.
+        case lora(LoRA)
+        /// A mixture of LoRA experts.
+        case mixture(LoRAMoE)
+    }
+
+    /// The adapted layers in the model's order.
+    public let members: [Member]
+    /// The number of elements of the model without adapters.
+    public let baseParameterCount: Int
+    private let context: AdapterContext
+
+    /// Puts fresh adapters beside the layers that the configuration's patterns match.
+    ///
+    /// Weights are drawn from the stream of `seed` in the model's order of layers. `pooledWidth` is the width P of the
+    /// model's pooled text; only `routerInput: tokenAndPooledText` needs it. Throws ``AdapterError`` when the
+    /// configuration has faults, when a pattern matches no linear layer, or when a layer already has an adapter.
+    public convenience init(
+        injecting configuration: AdapterConfiguration, into model: any Module, pooledWidth: Int? = nil, seed: UInt64
+    ) throws {
+        try configuration.validate()
+        let targets = try AdapterTargets(configuration, layers: model.linearLayers.map(\.name))
+        let seesText = configuration.routerInput == .tokenAndPooledText && !configuration.moeTargets.isEmpty
+        if seesText && pooledWidth == nil { throw AdapterError.unknownPooledWidth }
+        var random = Random(seed: seed)
+        let layers = model.linearLayers.compactMap { layer -> AdaptedLayer? in
+            guard let isMixture = targets.isMixture[layer.name] else { return nil }
+            let weights = AdapterWeights.initial(
+                configuration, isMixture: isMixture, input: layer.linear.inputDimensions,
+                output: layer.linear.outputDimensions, pooledWidth: seesText ? pooledWidth : nil, random: &random)
+            return AdaptedLayer(name: layer.name, weights: weights)
+        }
+        try self.init(layers, in: model)
+    }
+
+    /// Puts adapters with known weights beside their layers, whose shapes the caller has checked.
+    init(_ layers: [AdaptedLayer], in model: any Module) throws {
+        let context = AdapterContext()
+        let weights = Dictionary(uniqueKeysWithValues: layers.map { ($0.name, $0.weights) })
+        baseParameterCount = model.parameterCount
+        members = model.linearLayers.compactMap { layer in
+            weights[layer.name].map {
+                Member(
+                    name: layer.name, linear: layer.linear, adapter: Adapter($0, layer: layer.name, context: context))
+            }
+        }
+        self.context = context
+        let occupied = members.filter { $0.linear.adapter != nil }.map(\.name)
+        if !occupied.isEmpty { throw AdapterError.occupied(occupied) }
+        for member in members { member.linear.adapter = member.adapter.linearAdapter }
+    }
+
+    /// The factor on everything the adapters add: 1 as trained, 0 for exactly the base.
+    public var strength: Float {
+        get { context.strength }
+        set { context.strength = newValue }
+    }
+
+    /// The pooled embedding of the instructions, `[B, P]`, for routers that see it: set before each forward pass, and
+    /// left alone until its backward pass is done, since checkpointed blocks run again then.
+    public var pooledText: Variable? {
+        get { context.pooledText }
+        set { context.pooledText = newValue }
+    }
+
+    /// Whether a router sees the pooled text, so that ``pooledText`` must be set.
+    public var needsPooledText: Bool { mixtures.contains { $0.router.pooledWeight != nil } }
+
+    /// The mixtures among the adapters, in the model's order.
+    public var mixtures: [LoRAMoE] {
+        members.compactMap { if case .mixture(let mixture) = $0.adapter { mixture } else { nil } }
+    }
+
+    /// The losses and shares among all that was handed over during a run.
+    public func routingReport(_ entries: [SideOutputs.Entry]) -> RoutingReport {
+        let names = Set(mixtures.map(\.layer))
+        return RoutingReport(entries.filter { names.contains($0.name) })
+    }
+
+    /// Takes the adapters out of the model, which is then the base again.
+    public func remove() {
+        for member in members where member.linear.adapter === member.adapter.linearAdapter {
+            member.linear.adapter = nil
+        }
+    }
+}
+
+extension AdapterSet.Adapter {
+    init(_ weights: AdapterWeights, layer: String, context: AdapterContext) {
+        switch weights {
+        case .lora(let a, let b, let alpha): self = .lora(LoRA(a: a, b: b, alpha: alpha, context: context))
+        case .mixture(let a, let b, let route, let pooledRoute, let alpha, let options):
+            let router = Router(weight: route, pooledWeight: pooledRoute, options: options)
+            self = .mixture(LoRAMoE(layer: layer, a: a, b: b, router: router, alpha: alpha, context: context))
+        }
+    }
+
+    /// As the layer sees it.
+    var linearAdapter: any LinearAdapter {
+        switch self {
+        case .lora(let lora): lora
+        case .mixture(let mixture): mixture
+        }
+    }
+}
+
+extension Module {
+    /// Every linear layer with its full name.
+    var linearLayers: [(name: String, linear: Linear)] {
+        namedModules().compactMap { name, module in (module as? Linear).map { (name, $0) } }
+    }
+}

@@ -1,0 +1,75 @@
+import Autograd
+public import NeuralNet
+public import TensorCore
+public import TensorIO
+
+extension AdapterSet {
+    /// Puts the adapters of a file beside the layers that its keys name.
+    ///
+    /// Reads the layouts of ``AdapterFormat``: keys with or without the component and PEFT's `base_model.model.` and
+    /// `.default`; weights of any floating-point type, `float32` in the model. A LoRA's alpha comes from
+    /// `lora_adapter_metadata` or a scalar `{layer}.alpha`, and equals the rank without them. A mixture runs with what this
+    /// toolkit noted in the header, without a note as ICEdit's released weights do (``RoutingOptions/upstream``);
+    /// `routing` overrides both. `metadata` is the file's header, taken from a ``SafetensorsFile`` by itself.
+    ///
+    /// Throws ``FileError`` for a key that belongs to no layout or no layer, for a missing tensor, a wrong shape or type,
+    /// and for malformed metadata; ``AdapterError`` when a layer already has an adapter.
+    public convenience init(
+        loading archive: any TensorArchive, metadata: [String: String]? = nil, into model: any Module,
+        naming: AdapterNaming = AdapterNaming(), pooledWidth: Int? = nil, routing: RoutingOptions? = nil
+    ) throws {
+        let header = metadata ?? (archive as? SafetensorsFile)?.metadata ?? [:]
+        let reader = try AdapterReader(
+            archive, header: header, model: model, naming: naming, pooledWidth: pooledWidth, routing: routing)
+        try self.init(reader.layers(), in: model)
+    }
+
+    /// Writes the adapters as trained (``strength`` is not part of the file) to a `.safetensors` file that replaces `path`
+    /// only when it is whole.
+    ///
+    /// Gives what a reader of the layout should know, one sentence each. Throws ``AdapterError/unwritable(format:reason:)``
+    /// when the layout cannot hold the adapters, and ``FileError`` when the file cannot be written.
+    @discardableResult
+    public func write(
+        to path: String, format: AdapterFormat, naming: AdapterNaming = AdapterNaming(), dtype: DType = .float32,
+        metadata: [String: String] = [:]
+    ) throws -> [String] {
+        let contents = try exported(as: format, naming: naming, dtype: dtype)
+        let header = metadata.merging(contents.metadata) { _, ours in ours }
+        try SafetensorsFile.write(contents.tensors, metadata: header, to: path)
+        return contents.notices
+    }
+
+    /// What ``write(to:format:naming:dtype:metadata:)`` puts into the file.
+    public func exported(
+        as format: AdapterFormat, naming: AdapterNaming = AdapterNaming(), dtype: DType = .float32
+    ) throws -> ExportedAdapters {
+        precondition(dtype.isFloatingPoint, "adapters written as \(dtype)")
+        var writer = AdapterWriter(format: format, naming: naming, dtype: dtype)
+        for member in members { try writer.add(member.name, member.adapter.weights) }
+        return try writer.finish()
+    }
+}
+
+/// The contents of an adapter file.
+public struct ExportedAdapters: Sendable {
+    /// Every tensor under its key.
+    public var tensors: [(name: String, tensor: Tensor)]
+    /// The header's entries.
+    public var metadata: [String: String]
+    /// What a reader of the layout should know, one sentence each.
+    public var notices: [String]
+}
+
+extension AdapterSet.Adapter {
+    /// The present weights.
+    var weights: AdapterWeights {
+        switch self {
+        case .lora(let lora): .lora(a: lora.a.value, b: lora.b.value, alpha: lora.alpha)
+        case .mixture(let mixture):
+            .mixture(
+                a: mixture.a.value, b: mixture.b.value, route: mixture.router.weight.value,
+                pooledRoute: mixture.router.pooledWeight?.value, alpha: mixture.alpha, options: mixture.router.options)
+        }
+    }
+}
