@@ -123,7 +123,8 @@ extension ResamplingWeights {
                     let bytes = UnsafeRawPointer(rows + i * rowLength + column).loadUnaligned(as: SIMD16<UInt8>.self)
                     sums &+= SIMD16<Int32>(truncatingIfNeeded: bytes) &* weight[i]
                 }
-                let bytes = SIMD16<UInt8>(clamping: sums &>> Self.fractionBits)
+                let steps = (sums &>> Self.fractionBits).clamped(lowerBound: .zero, upperBound: .init(repeating: 255))
+                let bytes = SIMD16<UInt8>(truncatingIfNeeded: steps)
                 UnsafeMutableRawPointer(target + column).storeBytes(of: bytes, as: SIMD16<UInt8>.self)
                 column += 16
             }
