@@ -95,6 +95,21 @@ import Testing
         #expect(fileError { _ = try Image(bytes) } != nil)
     }
 
+    /// Each scan of a progressive file costs a pass over the whole picture, however few bytes it has.
+    @Test func endlessScansAreRefused() throws {
+        let bytes = try ImageFixtures.bytes("grey-progressive.jpg")
+        // A Huffman table whose one code, a zero bit, says that a block's mean does not change; then a scan of the
+        // 3x2 blocks' means.
+        let table: [UInt8] = [0xFF, 0xC4, 0, 20, 0, 1] + [UInt8](repeating: 0, count: 15) + [0]
+        let scan: [UInt8] = [0xFF, 0xDA, 0, 8, 1, 1, 0, 0, 0, 0, 0b0000_0011]
+        func file(scans: Int) -> [UInt8] {
+            bytes.dropLast(2) + table + (0..<scans).flatMap { _ in scan } + bytes.suffix(2)
+        }
+        #expect(try Image(file(scans: 400)).width == 21)
+        let error = fileError { _ = try Image(file(scans: 600)) }
+        #expect(error?.expected == "a progressive JPEG of at most 500 scans")
+    }
+
     @Test func aPNGThatHoldsTooFewRowsIsRefused() throws {
         // One row of a 1x2 picture: stored deflate block, zlib header and Adler-32 sum of 00 FF FF FF.
         let row: [UInt8] = [0x78, 0x01, 0x01, 4, 0, 0xFB, 0xFF, 0, 255, 255, 255, 0x05, 0xFE, 0x02, 0xFE]
