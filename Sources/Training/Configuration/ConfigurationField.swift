@@ -1,0 +1,64 @@
+import TensorIO
+import Yams
+
+/// One key of ``RunConfiguration``: its name, type, bounds, documentation and place in the value.
+struct ConfigurationField: Sendable {
+    /// The key with its sections, such as `training.steps`.
+    let key: String
+    /// What is expected there, in words.
+    let type: String
+    /// One line for the documentation.
+    let summary: String
+    /// Whether the key has no default.
+    let isRequired: Bool
+    /// What other trainers call it, for suggestions only.
+    let peerNames: [String]
+    /// Takes the value from a node; returns a message when the node is of another type.
+    let set: @Sendable (Node, inout RunConfiguration) -> String?
+    /// The value as a node.
+    let node: @Sendable (RunConfiguration) -> Node
+    /// A message when the value is out of bounds.
+    let fault: @Sendable (RunConfiguration) -> String?
+
+    init<Value>(
+        _ key: String, _ path: any WritableKeyPath<RunConfiguration, Value> & Sendable,
+        _ value: ConfigurationValue<Value>,
+        _ summary: String, isRequired: Bool = false, peerNames: [String] = []
+    ) {
+        self.key = key
+        type = value.name
+        self.summary = summary
+        self.isRequired = isRequired
+        self.peerNames = peerNames
+        set = { node, configuration in
+            guard let new = value.read(node) else {
+                let nearest = node.scalar.flatMap { nearestName(to: $0.string, among: value.words) }
+                return "expected \(value.name), found \(brief(node))"
+                    + (nearest.map { " (did you mean '\($0)'?)" } ?? "")
+            }
+            configuration[keyPath: path] = new
+            return nil
+        }
+        node = { value.write($0[keyPath: path]) }
+        fault = { configuration in
+            let current = configuration[keyPath: path]
+            return value.isValid(current) ? nil : "expected \(value.name), found \(brief(value.write(current)))"
+        }
+    }
+
+    /// The key without its sections.
+    var name: String { String(key.split(separator: ".").last!) }
+    /// The section that the key stands in.
+    var section: String { key.split(separator: ".").dropLast().joined(separator: ".") }
+}
+
+/// A section that may be absent.
+struct OptionalSection: Sendable {
+    /// The section's name, such as `adapter.moe`.
+    let key: String
+    /// One line for the documentation.
+    let summary: String
+    let isPresent: @Sendable (RunConfiguration) -> Bool
+    /// Adds the section with its defaults unless it is there already, or removes it.
+    let setPresent: @Sendable (Bool, inout RunConfiguration) -> Void
+}

@@ -1,0 +1,220 @@
+import Foundation
+import TensorIO
+import Yams
+
+/// Fills a ``RunConfiguration`` from YAML and overrides, and collects every fault on the way.
+struct ConfigurationReader {
+    /// What has been read so far; the required keys are empty until then.
+    private(set) var configuration = RunConfiguration(basePath: "", dataPath: "", outputFolder: "")
+    private(set) var faults: [ConfigurationError.Fault] = []
+    /// Where each key was given last, and whether its type was right.
+    private var places: [String: (file: String, line: Int?, isValid: Bool)] = [:]
+    /// The name that stands for the configuration as a whole.
+    private let file: String
+    /// Second lines of keys that a mapping has twice, by line.
+    private var duplicates: [Int: DuplicateKey] = [:]
+
+    /// Whether the file is a mapping, so that what it lacks is worth a word.
+    private var isReadable = true
+
+    init(file: String) { self.file = file }
+
+    /// Reads a whole file.
+    mutating func read(text: String) {
+        let document = ConfigurationDocument(text, file: file)
+        faults += document.faults
+        duplicates = document.duplicates
+        isReadable = document.faults.isEmpty
+        if let root = document.root, !isNull(root) { read(root, section: "", from: file) }
+        for (line, duplicate) in duplicates { report(duplicate, key: duplicate.name, line: line) }
+        duplicates = [:]
+    }
+
+    /// Applies `key=value`; the value is YAML.
+    mutating func apply(override: String) {
+        let flag = "--set"
+        guard let equals = override.firstIndex(of: "="), equals != override.startIndex else {
+            faults.append(.init(flag, message: "expected key=value, found '\(override)'"))
+            return
+        }
+        let key = override[..<equals].trimmingCharacters(in: .whitespaces)
+        let value = String(override[override.index(after: equals)...])
+        let document = ConfigurationDocument(value, file: flag)
+        guard document.faults.isEmpty, document.duplicates.isEmpty else {
+            faults += document.faults.map { .init(flag, key: key, message: $0.message) }
+            faults += document.duplicates.values.map {
+                .init(flag, key: key + "." + $0.name, message: "expected a key once, found it twice")
+            }
+            return
+        }
+        read(document.root ?? Node("", .implicit, .plain), key: key, line: nil, from: flag)
+    }
+
+    /// The whole configuration. Throws ``ConfigurationError`` when anything was wrong, missing or out of bounds.
+    mutating func finish() throws -> RunConfiguration {
+        if isReadable {
+            for field in RunConfiguration.schema where field.isRequired && places[field.key] == nil {
+                faults.append(.init(file, key: field.key, message: "expected \(field.type), found nothing (required)"))
+            }
+            for (key, message) in configuration.valueFaults() {
+                // A key of the wrong type is reported already, and so is a required one that is missing.
+                let place = places[key]
+                if place?.isValid == false || place == nil && faults.contains(where: { $0.key == key }) { continue }
+                faults.append(.init(place?.file ?? file, line: place?.line, key: key, message: message))
+            }
+        }
+        guard faults.isEmpty else {
+            let order = faults.enumerated().sorted { a, b in
+                let x = (a.element.file == file ? 0 : 1, a.element.line ?? .max, a.offset)
+                let y = (b.element.file == file ? 0 : 1, b.element.line ?? .max, b.offset)
+                return x < y
+            }
+            throw ConfigurationError(order.map(\.element))
+        }
+        return configuration
+    }
+
+    /// Reads the keys of one section.
+    private mutating func read(_ node: Node, section: String, from file: String) {
+        guard let mapping = node.mapping else {
+            if section.isEmpty { isReadable = false }
+            faults.append(
+                .init(
+                    file, line: file == self.file ? node.mark?.line : nil, key: section.isEmpty ? nil : section,
+                    message: "expected a mapping, found \(brief(node))"))
+            return
+        }
+        for (name, value) in mapping {
+            let line = file == self.file ? name.mark?.line : nil
+            let key = (section.isEmpty ? "" : section + ".") + (name.scalar?.string ?? brief(name))
+            if let line, let duplicate = duplicates.removeValue(forKey: line) {
+                report(duplicate, key: key, line: line)
+            }
+            read(value, key: key, line: line, from: file)
+        }
+    }
+
+    /// Reads one key: a section or a field.
+    private mutating func read(_ node: Node, key: String, line: Int?, from file: String) {
+        if let field = RunConfiguration.schema.first(where: { $0.key == key }) {
+            let message = field.set(node, &configuration)
+            places[key] = (file, line, message == nil)
+            if let message { faults.append(.init(file, line: line, key: key, message: message)) }
+        } else if let section = RunConfiguration.optionalSections.first(where: { $0.key == key }) {
+            places[key] = (file, line, true)
+            section.setPresent(!isNull(node), &configuration)
+            if !isNull(node) { read(node, section: key, from: file) }
+        } else if RunConfiguration.sections.contains(key) {
+            places[key] = (file, line, true)
+            // A section whose keys are all commented out is an empty one.
+            if !isNull(node) { read(node, section: key, from: file) }
+        } else {
+            let nearest = Self.suggestion(for: key)
+            faults.append(
+                .init(
+                    file, line: line, key: key,
+                    message: "unknown key" + (nearest.map { " (did you mean '\($0)'?)" } ?? "")))
+        }
+    }
+
+    private mutating func report(_ duplicate: DuplicateKey, key: String, line: Int) {
+        faults.append(
+            .init(
+                file, line: line, key: key,
+                message: "expected a key once, found it again (first on line \(duplicate.firstLine))"))
+    }
+
+    /// The valid key that was probably meant: the same name in another section, the key that another trainer calls so, a
+    /// misspelling in the same section, or a misspelling anywhere.
+    static func suggestion(for key: String) -> String? {
+        let parts = key.split(separator: ".").map(String.init)
+        guard let name = parts.last else { return nil }
+        let section = parts.dropLast().joined(separator: ".")
+        let keys = RunConfiguration.schema.map(\.key) + RunConfiguration.sections
+        func siblings(of section: String) -> [String] {
+            keys.filter { $0.split(separator: ".").dropLast().joined(separator: ".") == section }
+        }
+        func misspelt(in candidates: [String]) -> String? {
+            let names = candidates.map { $0.split(separator: ".").last.map(String.init) ?? $0 }
+            return nearestName(to: name, among: names).flatMap { nearest in
+                candidates.first { $0 == nearest || $0.hasSuffix("." + nearest) }
+            }
+        }
+        if let same = RunConfiguration.schema.first(where: { $0.name == name }) { return same.key }
+        if let peer = RunConfiguration.schema.first(where: { $0.peerNames.contains(name) }) { return peer.key }
+        if let sibling = misspelt(in: siblings(of: section)) { return sibling }
+        return nearestName(to: key, among: keys) ?? misspelt(in: RunConfiguration.schema.map(\.key))
+    }
+}
+
+/// A key that stands twice in one mapping.
+struct DuplicateKey: Equatable {
+    var name: String
+    var firstLine: Int
+}
+
+/// A YAML text as a tree, or why it is none.
+struct ConfigurationDocument {
+    private(set) var root: Node?
+    private(set) var faults: [ConfigurationError.Fault] = []
+    /// Keys that stand twice in one mapping, by their second line; the tree holds the second.
+    private(set) var duplicates: [Int: DuplicateKey] = [:]
+
+    init(_ text: String, file: String) {
+        var lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+        while true {
+            do {
+                root = try Yams.compose(yaml: lines.joined(separator: "\n"), .default, .default, .utf8)
+                return
+            } catch let YamlError.duplicatedKeysInMapping(names, context) {
+                // The parser stops here. So that faults further down are found too, the first of the two is taken out.
+                let name = names[0]
+                let first = context.mark
+                guard let block = Self.block(of: name, at: first, in: lines) else {
+                    faults.append(
+                        .init(file, line: first.line, key: name, message: "expected a key once, found it again"))
+                    return
+                }
+                duplicates[block.second] = DuplicateKey(name: name, firstLine: first.line)
+                for line in block.lines { lines[line] = "" }
+            } catch {
+                faults.append(Self.fault(error, file: file))
+                return
+            }
+        }
+    }
+
+    /// The lines (from 0) of the block-style key at `mark` and the line (from 1) on which it stands again.
+    private static func block(of name: String, at mark: Mark, in lines: [String]) -> (lines: Range<Int>, second: Int)? {
+        let indentation = mark.column - 1
+        var end: Int?
+        for (index, line) in lines.enumerated().dropFirst(mark.line) {
+            let content = line.drop { $0 == " " }
+            if content.isEmpty || content.hasPrefix("#") { continue }
+            let column = line.count - content.count
+            let isItem = content == "-" || content.hasPrefix("- ")
+            if column < indentation { return nil }
+            if column > indentation || isItem { continue }
+            end = end ?? index
+            if content.hasPrefix(name + ":") { return (mark.line - 1..<end!, index + 1) }
+        }
+        return nil
+    }
+
+    private static func fault(_ error: any Error, file: String) -> ConfigurationError.Fault {
+        switch error {
+        case YamlError.scanner(let context, let problem, let mark, _),
+            YamlError.parser(let context, let problem, let mark, _),
+            YamlError.composer(let context, let problem, let mark, _):
+            var message = "expected YAML, found a fault: " + (context.map { $0.text + ", " } ?? "") + problem
+            if message.contains("alias") { message += " (a value that begins with * needs quotes)" }
+            if message.contains("cannot start any token") { message += " (indent with spaces, not tabs; quote % @ `)" }
+            return .init(file, line: mark.line, column: mark.column, message: message)
+        case YamlError.reader(let problem, let offset, _, let yaml):
+            let line = offset.map { yaml.prefix($0).count { $0.isNewline } + 1 }
+            return .init(file, line: line, message: "expected YAML, found a fault: \(problem)")
+        default:
+            return .init(file, message: "expected YAML, found a fault: \(error)")
+        }
+    }
+}

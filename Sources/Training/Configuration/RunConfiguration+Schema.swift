@@ -1,0 +1,177 @@
+extension RunConfiguration {
+    /// Every key. Reading, checking, writing and ``documentation`` all follow this table.
+    static let schema: [ConfigurationField] = [
+        .init(
+            "base.path", \.base.path, .path, "The frozen pipeline: a folder in diffusers' layout.", isRequired: true,
+            peerNames: ["name_or_path", "pretrained_model_name_or_path", "base_model_name"]),
+        .init(
+            "base.precision", \.base.precision, .choice, "Type of activations and frozen weights.",
+            peerNames: ["dtype", "mixed_precision", "weight_dtype"]),
+
+        .init(
+            "data.path", \.data.path, .path, "A dataset folder with metadata.jsonl.", isRequired: true,
+            peerNames: ["folder_path", "train_data_dir", "dataset_config"]),
+        .init("data.panel_width", \.data.panelWidth, .pixels(), "Width of one panel; the diptych is twice as wide."),
+        .init("data.panel_height", \.data.panelHeight, .pixels(), "Height of the panels."),
+        .init(
+            "data.max_sequence_length", \.data.maxSequenceLength, .integer(1...512),
+            "T5 tokens that a prompt is padded and cut to.", peerNames: ["t5xxl_max_token_length"]),
+        .init("data.prompt_form", \.data.promptForm, .choice, "How an instruction becomes a prompt."),
+        .init(
+            "data.text_drop", \.data.textDrop, .fraction, "Probability that a sample is trained without its text.",
+            peerNames: ["caption_dropout_rate", "drop_text_prob"]),
+        .init(
+            "data.cache_latents", \.data.cacheLatents, .boolean,
+            "Keep latents and text embeddings in memory after the first pass.", peerNames: ["cache_latents_to_disk"]),
+        .init("data.shuffle", \.data.shuffle, .boolean, "Give each pass through the data its own order."),
+
+        .init(
+            "adapter.lora.rank", \.loraOrDefault.rank, .integer(1...4096), "Width of the bottleneck.",
+            peerNames: ["network_dim", "linear", "r"]),
+        .init(
+            "adapter.lora.alpha", \.loraOrDefault.alpha, .positive, "The update is scaled by alpha / rank.",
+            peerNames: ["network_alpha", "linear_alpha", "lora_alpha"]),
+        .init(
+            "adapter.lora.targets", \.loraOrDefault.targets, .patterns,
+            "Patterns of the modules that get a LoRA; * stands for one part of a name.", peerNames: ["target_modules"]),
+
+        .init("adapter.moe.rank", \.moeOrDefault.rank, .integer(1...4096), "Width of each expert's bottleneck."),
+        .init(
+            "adapter.moe.alpha", \.moeOrDefault.alpha, .positive, "Each expert's update is scaled by alpha / rank."),
+        .init(
+            "adapter.moe.experts", \.moeOrDefault.experts, .integer(1...256), "Experts in each module.",
+            peerNames: ["num_experts"]),
+        .init(
+            "adapter.moe.top_k", \.moeOrDefault.topK, .integer(1...), "Experts that each token is sent to.",
+            peerNames: ["num_experts_per_tok"]),
+        .init(
+            "adapter.moe.targets", \.moeOrDefault.targets, .patterns, "Patterns of the modules that get a mixture."),
+        .init(
+            "adapter.moe.gate", \.moeOrDefault.gate, .choice,
+            "Softmax over all experts (trains the router) or over the chosen ones (the released weights)."),
+        .init(
+            "adapter.moe.renormalize", \.moeOrDefault.renormalize, .boolean,
+            "Scale the chosen experts' probabilities to sum to one.", peerNames: ["norm_topk_prob"]),
+        .init("adapter.moe.router_input", \.moeOrDefault.routerInput, .choice, "What the router sees."),
+        .init(
+            "adapter.moe.load_balance_weight", \.moeOrDefault.loadBalanceWeight, .notNegative,
+            "Weight of the load-balancing loss.", peerNames: ["router_aux_loss_coef"]),
+        .init(
+            "adapter.moe.router_z_weight", \.moeOrDefault.routerZWeight, .notNegative, "Weight of the router's z-loss.",
+            peerNames: ["router_z_loss_coef"]),
+
+        .init("optimizer.name", \.optimizer.name, .choice, "The rule.", peerNames: ["optimizer_type"]),
+        .init(
+            "optimizer.learning_rate", \.optimizer.learningRate, .positive,
+            "Step size; for prodigy a factor of its own estimate, usually 1.", peerNames: ["lr", "unet_lr"]),
+        .init("optimizer.weight_decay", \.optimizer.weightDecay, .notNegative, "Decoupled weight decay."),
+        .init("optimizer.betas", \.optimizer.betas, .decayPair, "Decay of the running means of gradient and square."),
+        .init("optimizer.epsilon", \.optimizer.epsilon, .positive, "Added to the denominator.", peerNames: ["eps"]),
+        .init(
+            "optimizer.bias_correction", \.optimizer.biasCorrection, .boolean, "prodigy: Adam's bias correction.",
+            peerNames: ["use_bias_correction"]),
+        .init(
+            "optimizer.safeguard_warmup", \.optimizer.safeguardWarmup, .boolean,
+            "prodigy: keep a warm-up's small rates out of the estimate's denominator."),
+        .init("optimizer.d0", \.optimizer.d0, .positive, "prodigy: first estimate of the distance."),
+        .init("optimizer.d_coef", \.optimizer.dCoef, .positive, "prodigy: a factor of the estimate."),
+        .init(
+            "optimizer.gradient_clip", \.optimizer.gradientClip, .notNegative,
+            "Largest norm of the whole gradient; 0 is no limit.", peerNames: ["max_grad_norm", "clip_grad_norm"]),
+
+        .init(
+            "schedule.name", \.schedule.name, .choice, "The learning rate's curve after the warm-up.",
+            peerNames: ["lr_scheduler", "learning_rate_scheduler"]),
+        .init(
+            "schedule.warmup_steps", \.schedule.warmupSteps, .integer(0...),
+            "Optimizer steps over which the rate rises from zero.",
+            peerNames: ["lr_warmup_steps", "learning_rate_warmup_steps"]),
+
+        .init(
+            "training.steps", \.training.steps, .integer(1...), "Optimizer steps.",
+            peerNames: ["max_train_steps", "max_steps"]),
+        .init(
+            "training.batch_size", \.training.batchSize, .integer(1...), "Samples in one pass through the model.",
+            peerNames: ["train_batch_size"]),
+        .init(
+            "training.accumulate", \.training.accumulate, .integer(1...),
+            "Passes whose gradients are averaged for one optimizer step.",
+            peerNames: ["gradient_accumulation_steps", "gradient_accumulation", "accumulate_grad_batches"]),
+        .init(
+            "training.seed", \.training.seed, .integer(0...),
+            "Seed of initialisation, order, noise, timesteps and text drop."),
+        .init(
+            "training.guidance", \.training.guidance, .notNegative, "The guidance that the model is told.",
+            peerNames: ["guidance_scale"]),
+        .init(
+            "training.gradient_checkpointing", \.training.gradientCheckpointing, .boolean,
+            "Compute blocks again in the backward pass instead of keeping their activations."),
+        .init("training.threads", \.training.threads, .integer(0...), "Threads; 0 is one for each processor."),
+        .init(
+            "training.ema_decay", \.training.emaDecay, ConfigurationValue<Double?>.optional(.decay),
+            "Decay of an exponential moving average of the adapter; null keeps none.", peerNames: ["ema_config"]),
+        .init(
+            "training.timestep_sampling", \.training.timestepSampling, .choice, "Distribution of the timestep t.",
+            peerNames: ["timestep_type", "timestep_distribution", "weighting_scheme"]),
+        .init(
+            "training.timestep_mean", \.training.timestepMean, .number(),
+            "logit_normal: mean of the normal under the sigmoid.", peerNames: ["logit_mean"]),
+        .init(
+            "training.timestep_std", \.training.timestepStd, .positive, "logit_normal: its standard deviation.",
+            peerNames: ["logit_std"]),
+        .init("training.stop_on_nan", \.training.stopOnNan, .boolean, "End the run when the loss is not a number."),
+
+        .init(
+            "output.folder", \.output.folder, .path, "The run's folder.", isRequired: true,
+            peerNames: ["output_dir", "training_folder", "default_root_dir"]),
+        .init(
+            "output.log_every", \.output.logEvery, .integer(1...), "Steps between two lines of the metric log.",
+            peerNames: ["logging_steps"]),
+        .init(
+            "output.checkpoint_every", \.output.checkpointEvery, .integer(0...),
+            "Steps between two checkpoints; 0 writes one at the end only.",
+            peerNames: ["save_every", "save_every_n_steps", "save_interval", "checkpointing_steps"]),
+        .init(
+            "output.keep_checkpoints", \.output.keepCheckpoints, .integer(0...),
+            "Checkpoints that stay, the newest; 0 keeps all.",
+            peerNames: ["max_step_saves_to_keep", "checkpoints_total_limit", "save_last_n_steps"]),
+        .init("output.metrics", \.output.metrics, .fileName, "Name of the metric log inside the folder."),
+    ]
+
+    /// The sections that may be absent.
+    static let optionalSections: [OptionalSection] = [
+        OptionalSection(
+            key: "adapter.lora", summary: "An ordinary LoRA; present unless it is null.",
+            isPresent: { $0.adapter.lora != nil },
+            setPresent: { $1.adapter.lora = $0 ? $1.adapter.lora ?? LoRA() : nil }),
+        OptionalSection(
+            key: "adapter.moe", summary: "A mixture of LoRA experts; absent unless it is given ({} for its defaults).",
+            isPresent: { $0.adapter.moe != nil },
+            setPresent: { $1.adapter.moe = $0 ? $1.adapter.moe ?? MoE() : nil }),
+    ]
+
+    /// Names of all sections, outer before inner.
+    static let sections: [String] = schema.reduce(into: []) { names, field in
+        var name = ""
+        for part in field.section.split(separator: ".") {
+            name += (name.isEmpty ? "" : ".") + part
+            if !names.contains(name) { names.append(name) }
+        }
+    }
+
+    /// Whether every section around `key` is there.
+    func has(_ key: String) -> Bool {
+        Self.optionalSections.allSatisfy { !(key + ".").hasPrefix($0.key + ".") || $0.isPresent(self) }
+    }
+
+    /// What the table's key paths run through; setting a key of an absent section adds the section.
+    private var loraOrDefault: LoRA {
+        get { adapter.lora ?? LoRA() }
+        set { adapter.lora = newValue }
+    }
+
+    private var moeOrDefault: MoE {
+        get { adapter.moe ?? MoE() }
+        set { adapter.moe = newValue }
+    }
+}

@@ -1,0 +1,87 @@
+import Foundation
+import TensorIO
+
+extension RunConfiguration {
+    /// Checks every bound and the keys against each other; the files that it names are left to ``validateFiles(source:)``.
+    ///
+    /// Throws ``ConfigurationError`` with all faults. A configuration that was loaded has passed already.
+    public func validate(source: String = "configuration") throws {
+        let faults = valueFaults()
+        guard faults.isEmpty else {
+            throw ConfigurationError(faults.map { .init(source, key: $0.key, message: $0.message) })
+        }
+    }
+
+    /// Checks that the pipeline and the data are there and that the run's folder can be made.
+    ///
+    /// Throws ``ConfigurationError`` with all faults, in which `source` names the file that the configuration came from.
+    public func validateFiles(source: String = "configuration") throws {
+        var faults: [ConfigurationError.Fault] = []
+        func check(_ key: String, _ folder: String, holds file: String, _ what: String) {
+            let found: String
+            switch kind(of: folder) {
+            case nil: found = "no such folder: \(folder)"
+            case false?: found = "a file: \(folder)"
+            case true?:
+                guard kind(of: folder + "/" + file) != false else { return }
+                found = "a folder without it: \(folder)"
+            }
+            faults.append(.init(source, key: key, message: "expected \(what) with \(file), found \(found)"))
+        }
+        check("base.path", base.path, holds: "model_index.json", "a pipeline folder")
+        check("data.path", data.path, holds: "metadata.jsonl", "a dataset folder")
+        var path = output.folder
+        while kind(of: path) == nil, path.contains("/"), path != "/" {
+            path = (path as NSString).deletingLastPathComponent
+        }
+        if kind(of: path) == false {
+            faults.append(
+                .init(source, key: "output.folder", message: "expected a folder or a new name, found a file: \(path)"))
+        } else if !path.isEmpty, kind(of: path) != nil, !FileManager.default.isWritableFile(atPath: path) {
+            faults.append(
+                .init(source, key: "output.folder", message: "expected a folder that can be written, found \(path)"))
+        }
+        guard faults.isEmpty else { throw ConfigurationError(faults) }
+    }
+
+    /// Values out of bounds and values that contradict each other.
+    func valueFaults() -> [(key: String, message: String)] {
+        var faults = Self.schema.compactMap { field in
+            has(field.key) ? field.fault(self).map { (key: field.key, message: $0) } : nil
+        }
+        func report(_ key: String, _ expected: String, _ found: String) {
+            // A value that is out of its own bounds needs no second line.
+            if !faults.contains(where: { $0.key == key }) {
+                faults.append((key, "expected \(expected), found \(found)"))
+            }
+        }
+        if let moe = adapter.moe {
+            if moe.topK > moe.experts {
+                report("adapter.moe.top_k", "at most adapter.moe.experts (\(moe.experts))", "\(moe.topK)")
+            }
+            for pattern in moe.targets where adapter.lora?.targets.contains(pattern) == true {
+                report("adapter.moe.targets", "patterns that adapter.lora.targets does not list too", "'\(pattern)'")
+            }
+        } else if adapter.lora == nil {
+            report("adapter", "lora, moe or both", "neither")
+        }
+        if optimizer.name == .adamw, optimizer.learningRate > 0.1 {
+            report(
+                "optimizer.learning_rate", "at most 0.1 with adamw, such as 1e-4 (1 is usual with prodigy)",
+                numberText(optimizer.learningRate))
+        }
+        if schedule.warmupSteps >= training.steps, schedule.warmupSteps > 0 {
+            report(
+                "schedule.warmup_steps", "fewer steps than training.steps (\(training.steps))",
+                "\(schedule.warmupSteps)")
+        }
+        return faults
+    }
+
+    /// `true` for a folder, `false` for anything else, `nil` for nothing.
+    private func kind(of path: String) -> Bool? {
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else { return nil }
+        return isFolder.boolValue
+    }
+}

@@ -1,0 +1,68 @@
+import Foundation
+import Yams
+
+extension RunConfiguration {
+    /// Reads a YAML file, applies overrides and checks the result.
+    ///
+    /// `overrides` are `key=value`, such as `training.steps=100` or `adapter.lora.targets=["*.proj_out"]`; they win over
+    /// the file. A section may be removed (`adapter.moe=null`) or added with its defaults (`adapter.moe={}`).
+    /// Throws ``ConfigurationError`` with every fault of the file and of the overrides: unknown and repeated keys, wrong
+    /// types, values out of bounds or at odds with each other. Paths in it are not looked at; see
+    /// ``validateFiles(source:)``.
+    public static func load(_ path: String, overrides: [String] = []) throws -> RunConfiguration {
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+            throw ConfigurationError([.init(path, message: "expected a YAML file, found no such file")])
+        }
+        guard !isFolder.boolValue else {
+            throw ConfigurationError([.init(path, message: "expected a YAML file, found a folder")])
+        }
+        guard let bytes = FileManager.default.contents(atPath: path) else {
+            throw ConfigurationError([.init(path, message: "expected a YAML file, found one that cannot be read")])
+        }
+        guard bytes.count <= 1 << 20, let text = String(data: bytes, encoding: .utf8) else {
+            let found = bytes.count > 1 << 20 ? "\(bytes.count) bytes (at most \(1 << 20))" : "bytes that are not UTF-8"
+            throw ConfigurationError([.init(path, message: "expected a YAML file, found \(found)")])
+        }
+        return try parse(text, file: path, overrides: overrides)
+    }
+
+    /// The same for a text; `file` is what errors call it.
+    public static func parse(
+        _ text: String, file: String = "configuration", overrides: [String] = []
+    ) throws -> RunConfiguration {
+        var reader = ConfigurationReader(file: file)
+        reader.read(text: text)
+        for override in overrides { reader.apply(override: override) }
+        return try reader.finish()
+    }
+
+    /// The configuration with every key, in the order of ``documentation``, as YAML that reads back as the same value.
+    public var yaml: String {
+        do {
+            return try Yams.serialize(node: node(ofSection: ""), indent: 2, width: -1, allowUnicode: true)
+        } catch {
+            // Only a failing allocation inside the emitter leads here: every node is a plain scalar, list or mapping.
+            preconditionFailure("YAML emitter: \(error)")
+        }
+    }
+
+    private func node(ofSection section: String) -> Node {
+        let prefix = section.isEmpty ? "" : section + "."
+        var pairs: [(Node, Node)] = []
+        var done: Set<String> = []
+        for field in Self.schema where field.key.hasPrefix(prefix) {
+            let parts = field.key.dropFirst(prefix.count).split(separator: ".")
+            let name = String(parts[0])
+            guard done.insert(name).inserted else { continue }
+            let value: Node
+            if parts.count == 1 {
+                value = field.node(self)
+            } else {
+                value = has(prefix + name) ? node(ofSection: prefix + name) : Node("null", .implicit, .plain)
+            }
+            pairs.append((Node(name), value))
+        }
+        return Node(pairs, .implicit, .block)
+    }
+}

@@ -1,0 +1,255 @@
+/// Everything that decides a training run: with the seed in it, a run is a function of this value.
+///
+/// It is read from YAML with ``load(_:overrides:)``, whose keys are the properties in snake case; ``documentation``
+/// lists them all. The defaults are the recipe of ICEdit (arXiv 2504.20690) for FLUX.1-Fill.
+///
+///     let run = try RunConfiguration.load("Configs/demo.yaml", overrides: ["training.steps=100"])
+public struct RunConfiguration: Codable, Sendable, Equatable {
+    /// The frozen pipeline.
+    public var base: Base
+    /// The edit pairs and how they become samples.
+    public var data: Data
+    /// What is trained.
+    public var adapter = Adapter()
+    /// What turns gradients into steps.
+    public var optimizer = Optimizer()
+    /// How the learning rate moves.
+    public var schedule = Schedule()
+    /// The loop.
+    public var training = Training()
+    /// What is written where.
+    public var output: Output
+
+    /// The default recipe for a pipeline folder, a data folder and a folder for the results.
+    public init(basePath: String, dataPath: String, outputFolder: String) {
+        base = Base(path: basePath)
+        data = Data(path: dataPath)
+        output = Output(folder: outputFolder)
+    }
+}
+
+extension RunConfiguration {
+    /// The frozen pipeline.
+    public struct Base: Codable, Sendable, Equatable {
+        /// A folder in diffusers' layout.
+        public var path: String
+        /// The type of activations and frozen weights.
+        public var precision = Precision.bfloat16
+    }
+
+    /// A floating-point type of computation.
+    public enum Precision: String, CaseIterable, Codable, Sendable {
+        /// IEEE single precision.
+        case float32
+        /// The upper half of a `float32`.
+        case bfloat16
+    }
+
+    /// The edit pairs and how they become samples.
+    public struct Data: Codable, Sendable, Equatable {
+        /// A dataset folder.
+        public var path: String
+        /// Pixels; half of the diptych's width.
+        public var panelWidth = 512
+        /// Pixels.
+        public var panelHeight = 512
+        /// T5 tokens a prompt is padded and cut to.
+        public var maxSequenceLength = 512
+        /// How an instruction becomes a prompt.
+        public var promptForm = PromptForm.inContext
+        /// The probability that a sample is trained without its text.
+        public var textDrop = 0.1
+        /// Whether latents and text embeddings stay in memory after the first pass.
+        public var cacheLatents = true
+        /// Whether each pass has its own order.
+        public var shuffle = true
+    }
+
+    /// How an instruction becomes a prompt.
+    public enum PromptForm: String, CaseIterable, Codable, Sendable {
+        /// "A diptych with two side-by-side images of the same scene. …", ICEdit's trigger.
+        case inContext = "in_context"
+        /// The bare instruction.
+        case direct
+        /// "a side-by-side image of the same …".
+        case descriptive
+        /// "On the left … On the right …".
+        case globalCaptions = "global_captions"
+    }
+
+    /// What is trained.
+    public struct Adapter: Codable, Sendable, Equatable {
+        /// The ordinary LoRA; `nil` trains the mixture alone.
+        public var lora: LoRA? = LoRA()
+        /// The mixture of LoRA experts; `nil` trains an ordinary LoRA.
+        public var moe: MoE?
+        /// Creates the default: an ordinary LoRA.
+        public init() {}
+    }
+
+    /// An ordinary LoRA.
+    public struct LoRA: Codable, Sendable, Equatable {
+        /// Width of the bottleneck.
+        public var rank = 32
+        /// The update is scaled by `alpha / rank`.
+        public var alpha = 32.0
+        /// Patterns of module names.
+        public var targets = [
+            "x_embedder", "transformer_blocks.*.norm1.linear", "transformer_blocks.*.attn.to_q",
+            "transformer_blocks.*.attn.to_k", "transformer_blocks.*.attn.to_v", "transformer_blocks.*.attn.to_out.0",
+            "single_transformer_blocks.*.norm.linear", "single_transformer_blocks.*.proj_mlp",
+            "single_transformer_blocks.*.attn.to_q", "single_transformer_blocks.*.attn.to_k",
+            "single_transformer_blocks.*.attn.to_v",
+        ]
+        /// Creates the default.
+        public init() {}
+    }
+
+    /// A mixture of LoRA experts.
+    public struct MoE: Codable, Sendable, Equatable {
+        /// Width of each expert's bottleneck.
+        public var rank = 32
+        /// Each expert's update is scaled by `alpha / rank`.
+        public var alpha = 32.0
+        /// Experts per module.
+        public var experts = 4
+        /// Experts that a token is sent to.
+        public var topK = 1
+        /// Patterns of module names.
+        public var targets = ["transformer_blocks.*.ff.net.2", "single_transformer_blocks.*.proj_out"]
+        /// Where the softmax stands.
+        public var gate = Gate.softmaxBeforeTopK
+        /// Whether the chosen experts' probabilities are scaled to sum to one.
+        public var renormalize = false
+        /// What the router sees.
+        public var routerInput = RouterInput.token
+        /// Weight of the load-balancing loss.
+        public var loadBalanceWeight = 1e-2
+        /// Weight of the router's z-loss.
+        public var routerZWeight = 1e-3
+        /// Creates the default.
+        public init() {}
+    }
+
+    /// Where the router's softmax stands.
+    public enum Gate: String, CaseIterable, Codable, Sendable {
+        /// Over all experts, before the choice: the router gets a gradient even with one expert a token.
+        case softmaxBeforeTopK = "softmax_before_top_k"
+        /// Over the chosen experts only, as the released weights were trained.
+        case softmaxAfterTopK = "softmax_after_top_k"
+    }
+
+    /// What the router sees.
+    public enum RouterInput: String, CaseIterable, Codable, Sendable {
+        /// The token.
+        case token
+        /// The token and the pooled text embedding.
+        case tokenAndPooledText = "token_and_pooled_text"
+    }
+
+    /// What turns gradients into steps.
+    public struct Optimizer: Codable, Sendable, Equatable {
+        /// The rule.
+        public var name = OptimizerName.prodigy
+        /// Step size; a factor of Prodigy's own estimate there.
+        public var learningRate = 1.0
+        /// Decoupled weight decay.
+        public var weightDecay = 0.01
+        /// Decay of the two running means.
+        public var betas = [0.9, 0.999]
+        /// Added to the denominator.
+        public var epsilon = 1e-8
+        /// Prodigy: Adam's bias correction.
+        public var biasCorrection = true
+        /// Prodigy: leave the learning rate out of the estimate's denominator, for runs with warm-up.
+        public var safeguardWarmup = true
+        /// Prodigy: first estimate of the distance.
+        public var d0 = 1e-6
+        /// Prodigy: a factor of the estimate.
+        public var dCoef = 1.0
+        /// Largest norm of the whole gradient; 0 is no limit.
+        public var gradientClip = 0.5
+        /// Creates the default.
+        public init() {}
+    }
+
+    /// A rule that turns gradients into steps.
+    public enum OptimizerName: String, CaseIterable, Codable, Sendable {
+        /// Adam with decoupled weight decay (arXiv 1711.05101).
+        case adamw
+        /// Adam that estimates its own step size (arXiv 2306.06101).
+        case prodigy
+    }
+
+    /// How the learning rate moves.
+    public struct Schedule: Codable, Sendable, Equatable {
+        /// The curve after the warm-up.
+        public var name = ScheduleName.constant
+        /// Optimizer steps over which the rate rises from zero.
+        public var warmupSteps = 0
+        /// Creates the default.
+        public init() {}
+    }
+
+    /// A curve of the learning rate.
+    public enum ScheduleName: String, CaseIterable, Codable, Sendable {
+        /// Stays.
+        case constant
+        /// Falls to zero in a straight line.
+        case linear
+        /// Falls to zero along half a cosine.
+        case cosine
+    }
+
+    /// The loop.
+    public struct Training: Codable, Sendable, Equatable {
+        /// Optimizer steps.
+        public var steps = 50_000
+        /// Samples in one pass through the model.
+        public var batchSize = 1
+        /// Passes whose gradients are averaged for one optimizer step.
+        public var accumulate = 2
+        /// Seed of initialisation, order, noise, timesteps and text drop.
+        public var seed = 0
+        /// The guidance that the model is told.
+        public var guidance = 1.0
+        /// Whether blocks are computed again in the backward pass instead of kept.
+        public var gradientCheckpointing = true
+        /// Threads; 0 is one for each processor.
+        public var threads = 0
+        /// Decay of an exponential moving average of the adapter; `nil` keeps none.
+        public var emaDecay: Double?
+        /// The distribution of t.
+        public var timestepSampling = TimestepSampling.logitNormal
+        /// Mean of the normal under the sigmoid.
+        public var timestepMean = 0.0
+        /// Its standard deviation.
+        public var timestepStd = 1.0
+        /// Whether a loss that is not a number ends the run.
+        public var stopOnNan = true
+        /// Creates the default.
+        public init() {}
+    }
+
+    /// A distribution of timesteps.
+    public enum TimestepSampling: String, CaseIterable, Codable, Sendable {
+        /// t = sigmoid(mean + std · N(0, 1)).
+        case logitNormal = "logit_normal"
+        /// t uniform between 0 and 1.
+        case uniform
+    }
+
+    /// What is written where.
+    public struct Output: Codable, Sendable, Equatable {
+        /// The run's folder.
+        public var folder: String
+        /// Steps between two lines of the metric log.
+        public var logEvery = 1
+        /// Steps between two checkpoints; 0 writes one at the end only.
+        public var checkpointEvery = 1000
+        /// Checkpoints that stay; 0 keeps all.
+        public var keepCheckpoints = 3
+        /// Name of the metric log inside the folder.
+        public var metrics = "metrics.jsonl"
+    }
+}

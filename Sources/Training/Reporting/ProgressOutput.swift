@@ -1,0 +1,52 @@
+import Foundation
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// Where a ``ProgressBar`` writes, and what it must know about the place.
+public struct ProgressOutput {
+    /// Writes text as it is.
+    public var write: (String) -> Void
+    /// Columns of the terminal now, or `nil` for anything else than a terminal.
+    public var width: () -> Int?
+    /// Seconds since any fixed moment.
+    public var now: () -> Double
+    /// Whether the bar may use block characters.
+    public var isUnicode: Bool
+
+    /// Describes a place to write to.
+    public init(
+        isUnicode: Bool = true, width: @escaping () -> Int?, now: @escaping () -> Double,
+        write: @escaping (String) -> Void
+    ) {
+        self.isUnicode = isUnicode
+        self.width = width
+        self.now = now
+        self.write = write
+    }
+
+    /// The standard error stream, with the width that the terminal reports (`TIOCGWINSZ`).
+    public static var standardError: ProgressOutput {
+        let environment = ProcessInfo.processInfo.environment
+        let locale = environment["LC_ALL"] ?? environment["LC_CTYPE"] ?? environment["LANG"] ?? ""
+        let isTerminal = isatty(STDERR_FILENO) == 1 && environment["TERM"] != "dumb"
+        return ProgressOutput(
+            isUnicode: locale.uppercased().contains("UTF-8") || locale.uppercased().contains("UTF8"),
+            width: {
+                guard isTerminal else { return nil }
+                var size = winsize()
+                let answer = ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size)
+                // Some terminals, such as serial lines, report no size.
+                return answer == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80
+            },
+            now: {
+                var time = timespec()
+                clock_gettime(CLOCK_MONOTONIC, &time)
+                return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+            },
+            write: { FileHandle.standardError.write(Data($0.utf8)) })
+    }
+}

@@ -1,0 +1,119 @@
+/// What is known about one optimizer step; one line of the ``MetricLog``.
+///
+/// Its keys in JSON are in snake case, in the order of the properties; what is `nil` is left out, and a number that JSON
+/// cannot hold (NaN, infinity) is `null`.
+public struct StepMetrics: Equatable, Sendable {
+    /// The optimizer step, counted from 1.
+    public var step: Int
+    /// The whole training loss.
+    public var loss: Double
+    /// Its mean squared error.
+    public var mse: Double
+    /// The load-balancing loss before its weight, averaged over the mixtures.
+    public var loadBalance: Double?
+    /// The router's z-loss before its weight, averaged over the mixtures.
+    public var routerZ: Double?
+    /// Norm of the whole gradient before it is clipped.
+    public var gradNorm: Double?
+    /// The learning rate of the schedule.
+    public var learningRate: Double
+    /// Prodigy's estimate of the distance.
+    public var d: Double?
+    /// Wall time of the step, in seconds.
+    public var seconds: Double
+    /// Samples a second in this step.
+    public var samplesPerSecond: Double
+    /// The share of the tokens that each expert got, by module name.
+    public var load: [String: [Double]]?
+
+    /// Collects a step's figures.
+    public init(
+        step: Int, loss: Double, mse: Double, loadBalance: Double? = nil, routerZ: Double? = nil,
+        gradNorm: Double? = nil, learningRate: Double, d: Double? = nil, seconds: Double, samplesPerSecond: Double,
+        load: [String: [Double]]? = nil
+    ) {
+        self.step = step
+        self.loss = loss
+        self.mse = mse
+        self.loadBalance = loadBalance
+        self.routerZ = routerZ
+        self.gradNorm = gradNorm
+        self.learningRate = learningRate
+        self.d = d
+        self.seconds = seconds
+        self.samplesPerSecond = samplesPerSecond
+        self.load = load
+    }
+
+    /// One line of JSON without its line feed. Every number reads back bit for bit.
+    public var json: String {
+        var parts = ["\"step\": \(step)"]
+        func add(_ key: String, _ value: Double?) {
+            if let value { parts.append("\"\(key)\": \(Self.text(value))") }
+        }
+        add("loss", loss)
+        add("mse", mse)
+        add("load_balance", loadBalance)
+        add("router_z", routerZ)
+        add("grad_norm", gradNorm)
+        add("learning_rate", learningRate)
+        add("d", d)
+        add("seconds", seconds)
+        add("samples_per_second", samplesPerSecond)
+        if let load {
+            let layers = load.sorted { $0.key < $1.key }.map { name, shares in
+                "\(Self.quoted(name)): [\(shares.map(Self.text).joined(separator: ", "))]"
+            }
+            parts.append("\"load\": {\(layers.joined(separator: ", "))}")
+        }
+        return "{" + parts.joined(separator: ", ") + "}"
+    }
+
+    private static func text(_ value: Double) -> String { value.isFinite ? "\(value)" : "null" }
+
+    private static func quoted(_ text: String) -> String {
+        var result = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"", "\\": result += "\\" + String(scalar)
+            case _ where scalar.value < 0x20:
+                let hex = String(scalar.value, radix: 16)
+                result += "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result + "\""
+    }
+}
+
+extension StepMetrics: Decodable {
+    private enum CodingKeys: String, CodingKey {
+        case step, loss, mse, d, seconds, load
+        case loadBalance = "load_balance"
+        case routerZ = "router_z"
+        case gradNorm = "grad_norm"
+        case learningRate = "learning_rate"
+        case samplesPerSecond = "samples_per_second"
+    }
+
+    /// Reads one object; a number that is `null` is NaN.
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        func number(_ key: CodingKeys) throws -> Double {
+            try values.decodeNil(forKey: key) ? .nan : values.decode(Double.self, forKey: key)
+        }
+        func optional(_ key: CodingKeys) throws -> Double? { values.contains(key) ? try number(key) : nil }
+        step = try values.decode(Int.self, forKey: .step)
+        loss = try number(.loss)
+        mse = try number(.mse)
+        loadBalance = try optional(.loadBalance)
+        routerZ = try optional(.routerZ)
+        gradNorm = try optional(.gradNorm)
+        learningRate = try number(.learningRate)
+        d = try optional(.d)
+        seconds = try number(.seconds)
+        samplesPerSecond = try number(.samplesPerSecond)
+        load = try values.decodeIfPresent([String: [Double?]].self, forKey: .load)?
+            .mapValues { $0.map { $0 ?? .nan } }
+    }
+}

@@ -1,0 +1,39 @@
+import ArgumentParser
+import Training
+
+/// What the program prints and returns for an error.
+package struct ErrorReport {
+    /// The text, without the last line feed; empty when the command has said it already.
+    package var text: String
+    /// The exit status.
+    package var status: Int32
+
+    /// Sorts an error: a request for help (0), a wrong command line (2), a command's own status, or a failure (1).
+    init(_ error: any Error, command: any ParsableCommand.Type) {
+        let code = command.exitCode(for: error)
+        if code.isSuccess {
+            self.init(text: command.fullMessage(for: error), status: 0)
+        } else if code == .validationFailure {
+            self.init(text: command.fullMessage(for: error), status: 2)
+        } else if let code = error as? ExitCode {
+            self.init(text: "", status: code.rawValue)
+        } else {
+            self.init(text: Self.lines(for: error).map { "error: " + $0 }.joined(separator: "\n"), status: 1)
+        }
+    }
+
+    private init(text: String, status: Int32) {
+        self.text = text
+        self.status = status
+    }
+
+    /// An error in one line; a configuration's faults in one line each.
+    package static func lines(for error: any Error) -> [String] {
+        if let error = error as? ConfigurationError { return error.faults.map { oneLine($0.description) } }
+        return [oneLine("\(error)")]
+    }
+
+    private static func oneLine(_ text: String) -> String {
+        text.split(whereSeparator: \.isNewline).joined(separator: " ")
+    }
+}

@@ -1,0 +1,147 @@
+import Testing
+import Training
+
+/// A terminal of any width with a clock that the test moves.
+private final class FakeTerminal {
+    var width: Int?
+    var time = 0.0
+    var text = ""
+    let isUnicode: Bool
+
+    init(width: Int?, isUnicode: Bool = true) {
+        self.width = width
+        self.isUnicode = isUnicode
+    }
+
+    var output: ProgressOutput {
+        ProgressOutput(
+            isUnicode: isUnicode, width: { self.width }, now: { self.time }, write: { self.text += $0 })
+    }
+
+    /// What the last drawing shows.
+    var shown: String {
+        String(text.split(separator: "\r").last ?? "").replacing("\u{1B}[K", with: "")
+    }
+}
+
+@Suite struct ProgressBarTests {
+    private func drawn(width: Int?, isUnicode: Bool = true, balance: Double? = 1.02) -> String {
+        let terminal = FakeTerminal(width: width, isUnicode: isUnicode)
+        let bar = ProgressBar(total: 300, output: terminal.output)
+        for step in 1...120 {
+            terminal.time += 0.4
+            bar.update(step: step, loss: 0.42134, loadBalance: balance)
+        }
+        return terminal.shown
+    }
+
+    @Test func lines() {
+        #expect(
+            drawn(width: 120)
+                == "████████████████░░░░░░░░░░░░░░░░░░░░░░░░  120/300  loss 0.4213  balance 1.0200  2.50 steps/s  1:12 left"
+        )
+        #expect(
+            drawn(width: 80)
+                == "██████░░░░░░░░░░  120/300  loss 0.4213  balance 1.0200  2.50 steps/s  1:12 left")
+        #expect(drawn(width: 60) == "████░░░░░░░░  120/300  loss 0.4213  2.50 steps/s  1:12 left")
+        #expect(drawn(width: 30) == "120/300  loss 0.4213")
+        #expect(drawn(width: 12) == "120/300")
+        #expect(drawn(width: 5) == "120/")
+        #expect(drawn(width: 1) == "")
+        #expect(drawn(width: 0) == "")
+    }
+
+    @Test func ascii() {
+        #expect(
+            drawn(width: 100, isUnicode: false, balance: nil)
+                == "[###############-----------------------]  120/300  loss 0.4213  2.50 steps/s  1:12 left")
+    }
+
+    @Test(arguments: 0...140) func neverWiderThanTheTerminal(width: Int) {
+        let text = drawn(width: width)
+        #expect(text.count <= max(0, width - 1))
+        #expect(!text.contains("\n"))
+    }
+
+    @Test func plainLinesEveryInterval() {
+        let terminal = FakeTerminal(width: nil)
+        let bar = ProgressBar(total: 50, interval: 10, output: terminal.output)
+        for step in 1...50 {
+            terminal.time += 0.5
+            bar.update(step: step, loss: 2)
+        }
+        bar.finish()
+        #expect(
+            terminal.text == """
+                step 1/50  loss 2.0000  2.00 steps/s  0:25 left
+                step 21/50  loss 2.0000  2.00 steps/s  0:15 left
+                step 41/50  loss 2.0000  2.00 steps/s  0:05 left
+                step 50/50  loss 2.0000  2.00 steps/s  0:00 left
+
+                """)
+    }
+
+    @Test func theTerminalIsDrawnTenTimesASecondAndAtTheEnd() {
+        let terminal = FakeTerminal(width: 80)
+        let bar = ProgressBar(total: 1000, output: terminal.output)
+        for step in 1...1000 {
+            terminal.time += 1.0 / 1024
+            bar.update(step: step, loss: 1)
+        }
+        bar.finish()
+        let drawings = terminal.text.split(separator: "\r")
+        #expect((10...12).contains(drawings.count))
+        #expect(drawings.last?.contains("1000/1000") == true)
+        #expect(terminal.text.hasSuffix("\n"))
+    }
+
+    @Test func aMessageStandsAboveTheBar() {
+        let terminal = FakeTerminal(width: 30)
+        let bar = ProgressBar(total: 4, output: terminal.output)
+        bar.print("before")
+        terminal.time = 1
+        bar.update(step: 1, loss: 1)
+        bar.print("saved a checkpoint")
+        #expect(
+            terminal.text
+                == "before\n\r1/4  loss 1.0000  0:03 left\u{1B}[K\r\u{1B}[Ksaved a checkpoint\n1/4  loss 1.0000  0:03 left"
+        )
+    }
+
+    @Test func aResumedRunIsNotFast() {
+        let terminal = FakeTerminal(width: nil)
+        let bar = ProgressBar(total: 1002, done: 1000, output: terminal.output)
+        terminal.time = 90
+        bar.update(step: 1001, loss: 1)
+        #expect(terminal.text == "step 1001/1002  loss 1.0000  90.00 s/step  1:30 left\n")
+    }
+
+    @Test(
+        arguments: [
+            (0.00012, "1.200e-04"), (12345, "1.234e+04"), (0, "0.0000"), (12.3456, "12.346"), (.nan, "nan"),
+            (.infinity, "inf"), (-.infinity, "-inf"),
+        ] as [(Double, String)])
+    func figures(value: Double, text: String) {
+        let terminal = FakeTerminal(width: nil)
+        ProgressBar(total: 2, output: terminal.output).update(step: 0, loss: value)
+        #expect(terminal.text == "step 0/2  loss \(text)\n")
+    }
+
+    @Test(arguments: [
+        (59.0, "0:59 left"), (3599, "59:59 left"), (3600, "1:00:00 left"), (90_061, "1d 01h left"),
+        (1e300, "11574d 01h left"),
+    ])
+    func durations(seconds: Double, text: String) {
+        let terminal = FakeTerminal(width: nil)
+        let bar = ProgressBar(total: 2, output: terminal.output)
+        terminal.time = seconds
+        bar.update(step: 1, loss: 1)
+        #expect(terminal.text.hasSuffix("  \(text)\n"))
+    }
+
+    @Test func aClockThatStandsStill() {
+        let terminal = FakeTerminal(width: nil)
+        ProgressBar(total: 2, output: terminal.output).update(step: 1, loss: 1)
+        #expect(terminal.text == "step 1/2  loss 1.0000  ∞ steps/s  0:00 left\n")
+    }
+}

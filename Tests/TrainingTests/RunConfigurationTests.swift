@@ -1,0 +1,444 @@
+import Foundation
+import TestSupport
+import Testing
+import Training
+
+private let required = """
+    base: {path: base}
+    data: {path: pairs}
+    output: {folder: out}
+
+    """
+
+/// The lines that a text and its overrides are refused with.
+private func faults(_ text: String, _ overrides: [String] = []) -> [String] {
+    do {
+        _ = try RunConfiguration.parse(text, file: "run.yaml", overrides: overrides)
+        return []
+    } catch {
+        return ((error as? ConfigurationError)?.description ?? "other: \(error)").split(separator: "\n").map(
+            String.init)
+    }
+}
+
+/// Key paths of all leaves of a JSON object, in snake case.
+private func leaves(_ object: Any, _ prefix: String = "") -> [String] {
+    guard let sections = object as? [String: Any] else { return [prefix] }
+    return sections.flatMap { leaves($0.value, prefix.isEmpty ? $0.key : prefix + "." + $0.key) }
+}
+
+@Suite struct RunConfigurationTests {
+    @Test func defaultsAreTheUpstreamRecipe() throws {
+        let run = try RunConfiguration.parse(required)
+        #expect(run == RunConfiguration(basePath: "base", dataPath: "pairs", outputFolder: "out"))
+        #expect(run.adapter.moe == nil)
+        #expect(run.adapter.lora?.rank == 32 && run.adapter.lora?.alpha == 32)
+        #expect(run.optimizer.name == .prodigy && run.optimizer.learningRate == 1 && run.optimizer.gradientClip == 0.5)
+        #expect(run.training.steps == 50_000 && run.training.accumulate == 2 && run.data.textDrop == 0.1)
+    }
+
+    @Test func everyKeyIsRead() throws {
+        let text = """
+            base:
+              path: "a b: c"
+              precision: float32
+            data:
+              path: pairs
+              panel_width: 64
+              panel_height: 96
+              max_sequence_length: 64
+              prompt_form: global_captions
+              text_drop: 0
+              cache_latents: no
+              shuffle: false
+            adapter:
+              lora: {rank: 4, alpha: 2.5, targets: ["*.proj_out", x_embedder]}
+              moe:
+                rank: 8
+                alpha: 16
+                experts: 6
+                top_k: 2
+                targets: [transformer_blocks.*.ff.net.2]
+                gate: softmax_after_top_k
+                renormalize: true
+                router_input: token_and_pooled_text
+                load_balance_weight: 1e-3
+                router_z_weight: 0
+            optimizer:
+              name: adamw
+              learning_rate: 1e-4
+              weight_decay: 0.02
+              betas: [0.8, 0.95]
+              epsilon: 1e-6
+              bias_correction: false
+              safeguard_warmup: false
+              d0: 1e-5
+              d_coef: 2
+              gradient_clip: 0
+            schedule: {name: cosine, warmup_steps: 5}
+            training:
+              steps: 1_000
+              batch_size: 3
+              accumulate: 4
+              seed: 7
+              guidance: 3.5
+              gradient_checkpointing: false
+              threads: 2
+              ema_decay: 0.99
+              timestep_sampling: uniform
+              timestep_mean: -1
+              timestep_std: 2
+              stop_on_nan: false
+            output: {folder: ~/run, log_every: 2, checkpoint_every: 0, keep_checkpoints: 0, metrics: log.jsonl}
+            """
+        let run = try RunConfiguration.parse(text)
+        var expected = RunConfiguration(basePath: "a b: c", dataPath: "pairs", outputFolder: NSHomeDirectory() + "/run")
+        expected.base.precision = .float32
+        expected.data.panelWidth = 64
+        expected.data.panelHeight = 96
+        expected.data.maxSequenceLength = 64
+        expected.data.promptForm = .globalCaptions
+        expected.data.textDrop = 0
+        expected.data.cacheLatents = false
+        expected.data.shuffle = false
+        expected.adapter.lora?.rank = 4
+        expected.adapter.lora?.alpha = 2.5
+        expected.adapter.lora?.targets = ["*.proj_out", "x_embedder"]
+        var moe = RunConfiguration.MoE()
+        moe.rank = 8
+        moe.alpha = 16
+        moe.experts = 6
+        moe.topK = 2
+        moe.targets = ["transformer_blocks.*.ff.net.2"]
+        moe.gate = .softmaxAfterTopK
+        moe.renormalize = true
+        moe.routerInput = .tokenAndPooledText
+        moe.loadBalanceWeight = 1e-3
+        moe.routerZWeight = 0
+        expected.adapter.moe = moe
+        expected.optimizer.name = .adamw
+        expected.optimizer.learningRate = 1e-4
+        expected.optimizer.weightDecay = 0.02
+        expected.optimizer.betas = [0.8, 0.95]
+        expected.optimizer.epsilon = 1e-6
+        expected.optimizer.biasCorrection = false
+        expected.optimizer.safeguardWarmup = false
+        expected.optimizer.d0 = 1e-5
+        expected.optimizer.dCoef = 2
+        expected.optimizer.gradientClip = 0
+        expected.schedule.name = .cosine
+        expected.schedule.warmupSteps = 5
+        expected.training.steps = 1000
+        expected.training.batchSize = 3
+        expected.training.accumulate = 4
+        expected.training.seed = 7
+        expected.training.guidance = 3.5
+        expected.training.gradientCheckpointing = false
+        expected.training.threads = 2
+        expected.training.emaDecay = 0.99
+        expected.training.timestepSampling = .uniform
+        expected.training.timestepMean = -1
+        expected.training.timestepStd = 2
+        expected.training.stopOnNan = false
+        expected.output.logEvery = 2
+        expected.output.checkpointEvery = 0
+        expected.output.keepCheckpoints = 0
+        expected.output.metrics = "log.jsonl"
+        #expect(run == expected)
+        #expect(try RunConfiguration.parse(run.yaml) == run)
+
+        // Every property of the value is a key, and every key a property.
+        let encoder = JSONEncoder()
+        encoder.keyEncodingStrategy = .convertToSnakeCase
+        let object = try JSONSerialization.jsonObject(with: encoder.encode(run))
+        #expect(leaves(object).sorted() == RunConfiguration.keys.sorted())
+        #expect(try JSONDecoder().decode(RunConfiguration.self, from: JSONEncoder().encode(run)) == run)
+    }
+
+    @Test(arguments: [
+        // Names.
+        ("training: {stepz: 3}", "4: training.stepz: unknown key (did you mean 'training.steps'?)"),
+        ("trainig: {steps: 3}", "4: trainig: unknown key (did you mean 'training'?)"),
+        ("steps: 3", "4: steps: unknown key (did you mean 'training.steps'?)"),
+        ("optimizer: {lr: 1}", "4: optimizer.lr: unknown key (did you mean 'optimizer.learning_rate'?)"),
+        (
+            "training: {max_grad_norm: 1}",
+            "4: training.max_grad_norm: unknown key (did you mean 'optimizer.gradient_clip'?)"
+        ),
+        ("qwertyuiop: 3", "4: qwertyuiop: unknown key"),
+        // Types.
+        ("training: {steps: many}", "4: training.steps: expected integer, 1 or more, found 'many'"),
+        ("training: {steps: 1.5}", "4: training.steps: expected integer, 1 or more, found '1.5'"),
+        ("training: {steps: \"5\"}", "4: training.steps: expected integer, 1 or more, found '5'"),
+        ("training: {steps: [1]}", "4: training.steps: expected integer, 1 or more, found ['1']"),
+        ("training: {steps: {a: 1}}", "4: training.steps: expected integer, 1 or more, found a mapping"),
+        ("training: {steps: }", "4: training.steps: expected integer, 1 or more, found nothing"),
+        ("training: 3", "4: training: expected a mapping, found '3'"),
+        ("optimizer: {epsilon: .nan}", "4: optimizer.epsilon: expected number, above 0, found '.nan'"),
+        ("data: {shuffle: maybe}", "4: data.shuffle: expected true or false, found 'maybe'"),
+        (
+            "optimizer: {name: prodigi}",
+            "4: optimizer.name: expected adamw or prodigy, found 'prodigi' (did you mean 'prodigy'?)"
+        ),
+        (
+            "schedule: {name: step}", "4: schedule.name: expected constant, linear or cosine, found 'step'"
+        ),
+        (
+            "optimizer: {betas: 0.9}",
+            "4: optimizer.betas: expected list of two numbers, each 0 or more and below 1, found '0.9'"
+        ),
+        ("adapter: {lora: {targets: x}}", "4: adapter.lora.targets: expected list of patterns, found 'x'"),
+        ("adapter: {moe: true}", "4: adapter.moe: expected a mapping, found 'true'"),
+        // Values.
+        ("training: {steps: -3}", "4: training.steps: expected integer, 1 or more, found '-3'"),
+        ("data: {text_drop: 1.5}", "4: data.text_drop: expected number, 0 to 1, found '1.5'"),
+        ("data: {panel_width: 40}", "4: data.panel_width: expected integer, a multiple of 16 up to 16384, found '40'"),
+        (
+            "adapter: {moe: {top_k: 5}}", "4: adapter.moe.top_k: expected at most adapter.moe.experts (4), found 5"
+        ),
+        (
+            "schedule: {warmup_steps: 50000}",
+            "4: schedule.warmup_steps: expected fewer steps than training.steps (50000), found 50000"
+        ),
+        (
+            "optimizer: {name: adamw}",
+            "optimizer.learning_rate: expected at most 0.1 with adamw, such as 1e-4 (1 is usual with prodigy), found 1"
+        ),
+        ("adapter: {lora: null}", "4: adapter: expected lora, moe or both, found neither"),
+        (
+            "adapter: {lora: {targets: [a]}, moe: {targets: [a]}}",
+            "4: adapter.moe.targets: expected patterns that adapter.lora.targets does not list too, found 'a'"
+        ),
+        ("adapter: {lora: {targets: []}}", "4: adapter.lora.targets: expected list of patterns, found []"),
+        (
+            "optimizer: {betas: [0.9, 0.99, 0.999]}",
+            "4: optimizer.betas: expected list of two numbers, each 0 or more and below 1, found ['0.9', '0.99', '0.999']"
+        ),
+        (
+            "training: {ema_decay: 1}",
+            "4: training.ema_decay: expected number, 0 or more and below 1; or null, found '1'"
+        ),
+    ])
+    func oneFault(text: String, line: String) {
+        // `output` and `base` stay; sections that the case gives itself are taken out of the required ones.
+        let section = String(text.prefix { $0 != ":" })
+        let lines = required.split(separator: "\n").map { $0.hasPrefix(section + ":") ? "" : String($0) }
+        var expected = [line.first!.isNumber ? "run.yaml:" + line : "run.yaml: " + line]
+        if section == "data" { expected.append("run.yaml: data.path: expected path, found nothing (required)") }
+        #expect(faults(lines.joined(separator: "\n") + "\n" + text) == expected)
+    }
+
+    @Test func allFaultsAtOnce() {
+        let text = """
+            base:
+              path: base
+              precision: int8
+            data:
+              panel_width: 50
+              path: pairs
+              panel_width: 64
+              extra:
+                deep: 1
+            training:
+              steps: 10
+              seed: -1
+            training:
+              steps: ten
+            schedule:
+              warmup_steps: 60000
+            """
+        #expect(
+            faults(text, ["training.batch_size=0", "traning.seed=1", "nonsense"]) == [
+                "run.yaml:3: base.precision: expected float32 or bfloat16, found 'int8'",
+                "run.yaml:7: data.panel_width: expected a key once, found it again (first on line 5)",
+                "run.yaml:8: data.extra: unknown key",
+                "run.yaml:13: training: expected a key once, found it again (first on line 10)",
+                "run.yaml:14: training.steps: expected integer, 1 or more, found 'ten'",
+                "run.yaml:16: schedule.warmup_steps: expected fewer steps than training.steps (50000), found 60000",
+                "run.yaml: output.folder: expected path, found nothing (required)",
+                "--set: traning.seed: unknown key (did you mean 'training.seed'?)",
+                "--set: expected key=value, found 'nonsense'",
+                "--set: training.batch_size: expected integer, 1 or more, found '0'",
+            ])
+    }
+
+    @Test func duplicatesInsideLists() {
+        let text =
+            required + """
+                adapter:
+                  lora:
+                    targets:
+                    - a
+                    # a comment
+                    - b
+                    rank: 3
+                    targets: [c]
+                """
+        #expect(
+            faults(text) == [
+                "run.yaml:11: adapter.lora.targets: expected a key once, found it again (first on line 6)"
+            ])
+        #expect(
+            faults(required + "training: {steps: 1, steps: 2}") == [
+                "run.yaml:4: steps: expected a key once, found it again"
+            ])
+    }
+
+    @Test(arguments: [
+        ("a: [1, 2", "run.yaml:2:1: "), ("a: b: c", "run.yaml:1:5: "), ("a:\n\t- 1", "run.yaml:2:1: "),
+        ("a: [*.proj_out]", "run.yaml:1:6: "), ("a: 1\n---\nb: 2", "run.yaml:2:1: "),
+    ])
+    func syntaxErrorsHaveAPlace(text: String, start: String) {
+        let found = faults(text)
+        #expect(found.count == 1)
+        #expect(found.first?.hasPrefix(start + "expected YAML, found a fault") == true, "\(found)")
+    }
+
+    @Test func patternsThatNeedQuotesAreExplained() {
+        #expect(
+            faults(required + "adapter: {lora: {targets: [*.x]}}")[0].contains(
+                "a value that begins with * needs quotes"))
+        #expect(
+            faults(required, ["adapter.lora.targets=[*.x]"])[0].hasPrefix("--set: adapter.lora.targets: expected YAML"))
+    }
+
+    @Test(arguments: ["", "# nothing\n", "[]", "text"])
+    func wholeFilesThatAreNone(text: String) {
+        let found = faults(text)
+        if text.first == "[" || text.first == "t" {
+            #expect(found == ["run.yaml:1: expected a mapping, found \(text == "[]" ? "[]" : "'text'")"])
+        } else {
+            #expect(found.map { $0.split(separator: ": ")[1] } == ["base.path", "data.path", "output.folder"])
+        }
+    }
+
+    @Test func overridesWinAndAddSections() throws {
+        let run = try RunConfiguration.parse(
+            required + "training: {steps: 5, seed: 1}\nadapter: {moe: {experts: 2}}\n",
+            overrides: [
+                "training.steps=100", "adapter.lora.targets=[a.*.b, \"*.c\"]", "adapter.moe={experts: 8}",
+                "adapter.moe.top_k=3", "optimizer={name: adamw, learning_rate: 1e-4}", "training.ema_decay=null",
+                "base.path=/with=sign",
+            ])
+        #expect(run.training.steps == 100 && run.training.seed == 1)
+        #expect(run.adapter.lora?.targets == ["a.*.b", "*.c"])
+        #expect(run.adapter.moe?.experts == 8 && run.adapter.moe?.topK == 3)
+        #expect(run.optimizer.name == .adamw && run.base.path == "/with=sign")
+        let plain = try RunConfiguration.parse(required + "adapter: {moe: {}}", overrides: ["adapter.moe=null"])
+        #expect(plain.adapter.moe == nil)
+        let mixture = try RunConfiguration.parse(required, overrides: ["adapter.moe={}", "adapter.lora=null"])
+        #expect(mixture.adapter.moe == RunConfiguration.MoE() && mixture.adapter.lora == nil)
+        #expect(try RunConfiguration.parse(mixture.yaml) == mixture)
+        #expect(
+            faults(required, ["adapter.moe.top_k=9"]) == [
+                "--set: adapter.moe.top_k: expected at most adapter.moe.experts (4), found 9"
+            ])
+    }
+
+    @Test func theFixedValueIsNotFaulted() throws {
+        let run = try RunConfiguration.parse("output: {folder: x}", overrides: ["base.path=b", "data.path=d"])
+        #expect(run.data.path == "d")
+    }
+
+    @Test(arguments: [
+        "null", "true", "12", "1e5", "a: b", "# no", "- x", "ümlaut", "two\nlines", "say \"hi\"", "a\\b", "%a", "*x",
+    ])
+    func textsSurviveTheCanonicalForm(text: String) throws {
+        var run = RunConfiguration(basePath: text, dataPath: "d", outputFolder: "o")
+        run.adapter.lora?.targets = [text, "x"]
+        #expect(try RunConfiguration.parse(run.yaml) == run)
+    }
+
+    @Test func aValueMadeInCodeIsChecked() throws {
+        var run = RunConfiguration(basePath: "b", dataPath: "d", outputFolder: "o")
+        try run.validate()
+        run.data.textDrop = .nan
+        run.training.steps = 0
+        let error = try #require(throws: ConfigurationError.self) { try run.validate() }
+        #expect(error.faults.map(\.key) == ["data.text_drop", "training.steps"])
+    }
+
+    @Test func filesAreCheckedApart() throws {
+        let folder = try Fixtures.scratchFolder()
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let file = folder.appending(path: "file").path
+        try "x".write(toFile: file, atomically: true, encoding: .utf8)
+        var run = RunConfiguration(
+            basePath: folder.path, dataPath: folder.path + "/none", outputFolder: file + "/run")
+        let error = try #require(throws: ConfigurationError.self) { try run.validateFiles(source: "run.yaml") }
+        #expect(
+            error.description.replacing(folder.path, with: "DIR") == """
+                run.yaml: base.path: expected a pipeline folder with model_index.json, found a folder without it: DIR
+                run.yaml: data.path: expected a dataset folder with metadata.jsonl, found no such folder: DIR/none
+                run.yaml: output.folder: expected a folder or a new name, found a file: DIR/file
+                """)
+        run.base.path = Fixtures.path("tiny-random-fill")
+        run.data.path = folder.path
+        run.output.folder = folder.path + "/new/run"
+        try "".write(toFile: folder.path + "/metadata.jsonl", atomically: true, encoding: .utf8)
+        try run.validateFiles()
+    }
+
+    @Test func filesThatCannotBeRead() throws {
+        let folder = try Fixtures.scratchFolder()
+        defer { try? FileManager.default.removeItem(at: folder) }
+        func message(_ name: String) -> String? {
+            do { _ = try RunConfiguration.load(folder.appending(path: name).path) } catch {
+                return (error as? ConfigurationError)?.faults.first?.message
+            }
+            return nil
+        }
+        #expect(message("none.yaml") == "expected a YAML file, found no such file")
+        #expect(message("") == "expected a YAML file, found a folder")
+        try Data([0x62, 0xFF, 0xFE]).write(to: folder.appending(path: "latin.yaml"))
+        #expect(message("latin.yaml") == "expected a YAML file, found bytes that are not UTF-8")
+        try Data(count: 1 << 21).write(to: folder.appending(path: "large.yaml"))
+        #expect(message("large.yaml") == "expected a YAML file, found 2097152 bytes (at most 1048576)")
+        try Data("a: \u{0}".utf8).write(to: folder.appending(path: "zero.yaml"))
+        #expect(message("zero.yaml")?.hasPrefix("expected YAML, found a fault") == true)
+    }
+
+    @Test func everyKeyIsDocumented() {
+        let text = RunConfiguration.documentation
+        for key in RunConfiguration.keys {
+            let parts = key.split(separator: ".")
+            let section = parts.dropLast().joined(separator: ".")
+            let start = text.range(of: (section == "base" ? "" : "\n") + section)
+            let rest = start.map { text[$0.upperBound...] } ?? ""
+            #expect(rest.contains("\n  \(parts.last!): "), "\(key)")
+        }
+        #expect(text.contains("  steps: integer, 1 or more\n      Optimizer steps.\n      Default: 50000\n"))
+        #expect(text.components(separatedBy: "Required.").count == 4)
+        #expect(text.split(separator: "\n").allSatisfy { $0.count <= 120 })
+    }
+
+    static let shipped: [String] = {
+        let folder = Fixtures.folder.deletingLastPathComponent().deletingLastPathComponent().appending(path: "Configs")
+        let names = FileManager.default.enumerator(atPath: folder.path)?.compactMap { $0 as? String } ?? []
+        return names.filter { $0.hasSuffix(".yaml") }.map { folder.appending(path: $0).path }.sorted()
+    }()
+
+    @Test func configurationsAreShipped() { #expect(Self.shipped.count >= 3) }
+
+    @Test(arguments: shipped) func shippedConfigurationsLoad(path: String) throws {
+        let run = try RunConfiguration.load(path)
+        #expect(try RunConfiguration.parse(run.yaml) == run)
+        let text = try String(contentsOfFile: path, encoding: .utf8)
+        #expect(text.hasPrefix("# "))
+        #expect(text.contains("#     diptych train Configs/"), "it opens with its command")
+    }
+
+    @Test func upstreamRecipes() throws {
+        let paths = Self.shipped
+        let mixture = try RunConfiguration.load(#require(paths.first { $0.hasSuffix("flux-fill/moe-lora.yaml") }))
+        var expected = RunConfiguration(
+            basePath: mixture.base.path, dataPath: mixture.data.path, outputFolder: mixture.output.folder)
+        expected.adapter.moe = RunConfiguration.MoE()
+        expected.training.seed = mixture.training.seed
+        #expect(mixture == expected, "the defaults are that recipe")
+        let plain = try RunConfiguration.load(#require(paths.first { $0.hasSuffix("flux-fill/lora.yaml") }))
+        #expect(
+            Set(plain.adapter.lora!.targets)
+                == Set(RunConfiguration.LoRA().targets).union(RunConfiguration.MoE().targets))
+    }
+}
