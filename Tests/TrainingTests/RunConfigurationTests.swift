@@ -187,7 +187,7 @@ private func leaves(_ object: Any, _ prefix: String = "") -> [String] {
             "optimizer: {betas: 0.9}",
             "4: optimizer.betas: expected list of two numbers, each 0 or more and below 1, found '0.9'"
         ),
-        ("adapter: {lora: {targets: x}}", "4: adapter.lora.targets: expected list of patterns, found 'x'"),
+        ("adapter: {lora: {targets: x}}", "4: adapter.lora.targets: expected list of patterns, each once, found 'x'"),
         ("adapter: {moe: true}", "4: adapter.moe: expected a mapping, found 'true'"),
         // Values.
         ("training: {steps: -3}", "4: training.steps: expected integer, 1 or more, found '-3'"),
@@ -206,10 +206,10 @@ private func leaves(_ object: Any, _ prefix: String = "") -> [String] {
         ),
         ("adapter: {lora: null}", "4: adapter: expected lora, moe or both, found neither"),
         (
-            "adapter: {lora: {targets: [a]}, moe: {targets: [a]}}",
-            "4: adapter.moe.targets: expected patterns that adapter.lora.targets does not list too, found 'a'"
+            "adapter: {lora: {targets: [a, a]}}",
+            "4: adapter.lora.targets: expected list of patterns, each once, found ['a', 'a']"
         ),
-        ("adapter: {lora: {targets: []}}", "4: adapter.lora.targets: expected list of patterns, found []"),
+        ("adapter: {lora: {targets: []}}", "4: adapter.lora.targets: expected list of patterns, each once, found []"),
         (
             "optimizer: {betas: [0.9, 0.99, 0.999]}",
             "4: optimizer.betas: expected list of two numbers, each 0 or more and below 1, found ['0.9', '0.99', '0.999']"
@@ -437,8 +437,11 @@ private func leaves(_ object: Any, _ prefix: String = "") -> [String] {
         expected.training.seed = mixture.training.seed
         #expect(mixture == expected, "the defaults are that recipe")
         let plain = try RunConfiguration.load(#require(paths.first { $0.hasSuffix("flux-fill/lora.yaml") }))
-        #expect(
-            Set(plain.adapter.lora!.targets)
-                == Set(RunConfiguration.LoRA().targets).union(RunConfiguration.MoE().targets))
+        expected.base.path = plain.base.path
+        expected.data.path = plain.data.path
+        expected.output.folder = plain.output.folder
+        expected.training.seed = plain.training.seed
+        expected.adapter.moe = nil
+        #expect(plain == expected, "and without experts they are the other")
     }
 }

@@ -95,14 +95,14 @@ extension ConfigurationValue where Value == [String] {
     /// Patterns of module names.
     static var patterns: Self {
         Self(
-            name: "list of patterns",
+            name: "list of patterns, each once",
             read: { node in
                 guard let nodes = node.sequence else { return nil }
                 let texts = nodes.compactMap(text)
                 return texts.count == nodes.count ? texts : nil
             },
             write: { Node($0.map(textNode), .implicit, .block) },
-            isValid: { !$0.isEmpty && $0.allSatisfy { !$0.isEmpty } })
+            isValid: { !$0.isEmpty && $0.allSatisfy { !$0.isEmpty } && Set($0).count == $0.count })
     }
 }
 

@@ -33,7 +33,8 @@ extension RunConfiguration {
             peerNames: ["network_alpha", "linear_alpha", "lora_alpha"]),
         .init(
             "adapter.lora.targets", \.loraOrDefault.targets, .patterns,
-            "Patterns of the modules that get a LoRA; * stands for one part of a name.", peerNames: ["target_modules"]),
+            "Patterns of modules that get a LoRA: * is any run of characters, /.../ a regular expression.",
+            peerNames: ["target_modules"]),
 
         .init("adapter.moe.rank", \.moeOrDefault.rank, .integer(1...4096), "Width of each expert's bottleneck."),
         .init(
@@ -45,7 +46,8 @@ extension RunConfiguration {
             "adapter.moe.top_k", \.moeOrDefault.topK, .integer(1...), "Experts that each token is sent to.",
             peerNames: ["num_experts_per_tok"]),
         .init(
-            "adapter.moe.targets", \.moeOrDefault.targets, .patterns, "Patterns of the modules that get a mixture."),
+            "adapter.moe.targets", \.moeOrDefault.targets, .patterns,
+            "Patterns of modules that get a mixture, which goes before a LoRA."),
         .init(
             "adapter.moe.gate", \.moeOrDefault.gate, .choice,
             "Softmax over all experts (trains the router) or over the chosen ones (the released weights)."),

@@ -59,9 +59,6 @@ extension RunConfiguration {
             if moe.topK > moe.experts {
                 report("adapter.moe.top_k", "at most adapter.moe.experts (\(moe.experts))", "\(moe.topK)")
             }
-            for pattern in moe.targets where adapter.lora?.targets.contains(pattern) == true {
-                report("adapter.moe.targets", "patterns that adapter.lora.targets does not list too", "'\(pattern)'")
-            }
         } else if adapter.lora == nil {
             report("adapter", "lora, moe or both", "neither")
         }
