@@ -70,10 +70,10 @@ public struct Tensor: Sendable {
 
     /// Whether the elements lie row-major without gaps.
     public var isContiguous: Bool {
+        if count == 0 { return true }
         var step = 1
         for axis in stride(from: rank - 1, through: 0, by: -1) {
             let extent = shape.dimensions[axis]
-            if extent == 0 { return true }
             if extent != 1 && strides[axis] != step { return false }
             step *= extent
         }

@@ -11,7 +11,8 @@ public protocol Backend: Sendable {
     // MARK: Copies
 
     /// A contiguous copy of `x` converted to `dtype`: to nearest, ties to even, for floating-point targets; towards
-    /// zero and saturating for integers; `x != 0` for `bool`.
+    /// zero and saturating for integers (NaN gives 0); `x != 0` for `bool`. Integers become 16-bit floating-point numbers
+    /// by way of `float32`.
     func copy(_ x: Tensor, as dtype: DType) -> Tensor
     /// Writes `source`, converted, into the elements of `target`, both of one shape and any strides.
     func assign(_ source: Tensor, to target: Tensor)
@@ -211,9 +212,11 @@ public struct ConvolutionOptions: Sendable, Hashable {
         self.paddingHigh = paddingHigh ?? padding
     }
 
-    /// The extent of the result along an axis of extent `input` for a window of `kernel`.
+    /// The extent of the result along an axis of extent `input` for a window of `kernel`; 0 where the window is wider
+    /// than the padded axis.
     public func outputExtent(input: Int, kernel: Int) -> Int {
-        (input + paddingLow + paddingHigh - kernel) / stride + 1
+        let room = input + paddingLow + paddingHigh - kernel
+        return room < 0 ? 0 : room / stride + 1
     }
 }
 

@@ -4,7 +4,7 @@ extension Tensor {
     /// `[S, D/2]`; `inverse` rotates back (the adjoint).
     public func rotary(cosine: Tensor, sine: Tensor, inverse: Bool = false) -> Tensor {
         precondition(
-            rank == 4 && cosine.shape == [shape[1], shape[3] / 2] && sine.shape == cosine.shape,
+            rank == 4 && shape[3] % 2 == 0 && cosine.shape == [shape[1], shape[3] / 2] && sine.shape == cosine.shape,
             "rotary angles \(cosine.shape), \(sine.shape) for \(shape)")
         return Device.backend.rotary(self, cosine: cosine, sine: sine, inverse: inverse)
     }

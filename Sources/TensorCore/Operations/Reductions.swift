@@ -44,6 +44,7 @@ extension Tensor {
 
     /// Whether no element is NaN or infinite.
     public var isFinite: Bool {
-        count == 0 || applying(.absolute).sum().scalar.isFinite
+        // The largest magnitude, not the sum, which may overflow while every element is finite.
+        count == 0 || applying(.absolute).maximum().scalar.isFinite
     }
 }

@@ -100,8 +100,8 @@ private struct Window {
         self.options = options
         (images, channels, inputHeight, inputWidth) = (input[0], input[1], input[2], input[3])
         (outputs, kernelHeight, kernelWidth) = (weight[0], weight[2], weight[3])
-        height = max(0, options.outputExtent(input: inputHeight, kernel: kernelHeight))
-        width = max(0, options.outputExtent(input: inputWidth, kernel: kernelWidth))
+        height = options.outputExtent(input: inputHeight, kernel: kernelHeight)
+        width = options.outputExtent(input: inputWidth, kernel: kernelWidth)
     }
 
     var outputShape: Shape { Shape([images, outputs, height, width]) }

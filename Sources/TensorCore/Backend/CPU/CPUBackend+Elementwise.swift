@@ -91,8 +91,9 @@ extension CPUBackend {
     /// See ``Backend/select(_:_:_:)``.
     public func select(_ mask: Tensor, _ a: Tensor, _ b: Tensor) -> Tensor {
         let result = copy(b, as: b.dtype)
-        let chosen = mask.contiguous().pointer(to: Bool.self)
-        let source = a.contiguous()
+        // Named, so that the copies live as long as their pointers are used.
+        let (dense, source) = (mask.contiguous(), a.contiguous())
+        let chosen = dense.pointer(to: Bool.self)
         let size = a.dtype.byteCount
         let from = source.storage.base + source.offset * size
         let to = result.storage.base

@@ -3,6 +3,9 @@ extension CPUBackend {
     public func adamWStep(
         _ parameter: Tensor, gradient: Tensor, first: Tensor, second: Tensor, options o: AdamWStepOptions
     ) {
+        for written in [parameter, first, second] {
+            precondition(written.storage.isMutable, "writing into read-only storage")
+        }
         let gradient = float32(gradient)
         let (p, g, m, v) = (floats(parameter), floats(gradient), floats(first), floats(second))
         let decay = 1 - o.learningRate * o.weightDecay
