@@ -32,6 +32,12 @@ public struct SideOutputs {
 
     /// Runs `body` and gives its result with all that was handed over meanwhile, in order.
     public static func collecting<Result>(_ body: () throws -> Result) rethrows -> (Result, [Entry]) {
+        try collecting(if: true, body)
+    }
+
+    /// Without effect on what `body` sees when `isWanted` is false: then nobody collects.
+    static func collecting<Result>(if isWanted: Bool, _ body: () throws -> Result) rethrows -> (Result, [Entry]) {
+        guard isWanted else { return (try $collector.withValue(nil, operation: body), []) }
         let box = Collector()
         let result = try $collector.withValue(box, operation: body)
         return (result, box.entries)

@@ -2,38 +2,81 @@ import Synchronization
 import TensorCore
 
 /// One recorded operation: where its inputs came from and how gradients flow back to them.
+///
+/// A node holds the nodes before it and the leaves, never the values between: what an adjoint needs it captures.
 final class Node {
+    /// Where the gradient of one input goes.
+    enum Destination {
+        case leaf(Variable)
+        case result(of: Node, index: Int)
+    }
+
     /// Grows with every recorded operation, so that a later one never feeds an earlier one.
     let sequence: Int
-    /// The inputs that want gradients, nil where one does not.
-    private(set) var inputs: [Variable?]
+    /// Where gradients go, one per input; nil where none is wanted.
+    private var destinations: [Destination?]
+    /// Shape and type of each output.
+    private let outputs: [(shape: Shape, dtype: DType)]
+    private let acceptsAnyType: Bool
     /// Gradients of the outputs as they arrive.
     private var upstream: [Tensor?]
     private var adjoint: (([Tensor?]) -> [Tensor?])?
 
-    init(inputs: [Variable], outputCount: Int, adjoint: @escaping ([Tensor?]) -> [Tensor?]) {
+    /// Gradients reach `adjoint` in the type of their output unless `acceptsAnyType`: a parameter's gradient is
+    /// `float32` whatever the type it was used in.
+    init(
+        inputs: [Variable], outputs: [Tensor], acceptsAnyType: Bool = false,
+        adjoint: @escaping ([Tensor?]) -> [Tensor?]
+    ) {
         sequence = Tape.nextSequence()
-        self.inputs = inputs.map { $0.requiresGradient ? $0 : nil }
-        upstream = Array(repeating: nil, count: outputCount)
+        destinations = inputs.map { $0.requiresGradient ? $0.destination : nil }
+        self.outputs = outputs.map { ($0.shape, $0.dtype) }
+        self.acceptsAnyType = acceptsAnyType
+        upstream = Array(repeating: nil, count: outputs.count)
         self.adjoint = adjoint
     }
 
-    func receive(_ gradient: Tensor, at output: Int) {
-        upstream[output] = upstream[output].map { $0 + gradient } ?? gradient
+    deinit {
+        // Link by link: released by the compiler, a long chain would recurse once per operation.
+        var orphans = takePredecessors()
+        while var node = orphans.popLast() {
+            if isKnownUniquelyReferenced(&node) { orphans += node.takePredecessors() }
+        }
+    }
+
+    private func takePredecessors() -> [Node] {
+        defer { destinations = [] }
+        return destinations.compactMap { if case .result(let node, _)? = $0 { node } else { nil } }
+    }
+
+    func receive(_ gradient: Tensor, at index: Int) {
+        let output = outputs[index]
+        checkGradient(gradient, output.shape)
+        let gradient = acceptsAnyType ? gradient : gradient.converted(to: output.dtype)
+        upstream[index] = upstream[index].map { sumOfGradients($0, gradient) } ?? gradient
     }
 
     /// Runs the adjoint once and lets go of all that it saved.
-    func run() -> [(Variable, Tensor)] {
+    func run() -> [(Destination, Tensor)] {
         guard let adjoint else { preconditionFailure("backward() through a tape that was already used up") }
         self.adjoint = nil
         let gradients = upstream.contains { $0 != nil } ? adjoint(upstream) : []
         upstream = upstream.map { _ in nil }
-        defer { inputs = [] }
-        return zip(inputs, gradients).compactMap { input, gradient in
-            guard let input, let gradient else { return nil }
-            return (input, gradient)
+        defer { destinations = [] }
+        return zip(destinations, gradients).compactMap { destination, gradient in
+            guard let destination, let gradient else { return nil }
+            return (destination, gradient)
         }
     }
+}
+
+/// The sum of two gradients of one value; in `float32` when one of them is of another type.
+func sumOfGradients(_ a: Tensor, _ b: Tensor) -> Tensor {
+    a.dtype == b.dtype ? a + b : a.converted(to: .float32) + b.converted(to: .float32)
+}
+
+func checkGradient(_ gradient: Tensor, _ shape: Shape) {
+    precondition(gradient.shape == shape, "gradient \(gradient.shape) for a variable of shape \(shape)")
 }
 
 /// The order of recorded operations.
@@ -46,20 +89,18 @@ enum Tape {
     /// Runs the adjoints of everything behind `roots`, latest operation first.
     static func backward(from roots: [(Variable, Tensor)]) {
         var pending = PriorityQueue()
-        func send(_ variable: Variable, _ gradient: Tensor) {
-            precondition(
-                gradient.shape == variable.shape, "gradient \(gradient.shape) for a variable of shape \(variable.shape)"
-            )
-            if let node = variable.producer {
-                node.receive(gradient, at: variable.outputIndex)
-                pending.insert(node)
-            } else if variable.requiresGradient {
+        func send(_ gradient: Tensor, to destination: Node.Destination) {
+            switch destination {
+            case .leaf(let variable):
                 variable.accumulateGradient(gradient)
+            case .result(let node, let index):
+                node.receive(gradient, at: index)
+                pending.insert(node)
             }
         }
-        for (variable, seed) in roots where variable.requiresGradient { send(variable, seed) }
+        for (variable, seed) in roots where variable.requiresGradient { send(seed, to: variable.destination) }
         while let node = pending.popLatest() {
-            for (variable, gradient) in node.run() { send(variable, gradient) }
+            for (destination, gradient) in node.run() { send(gradient, to: destination) }
         }
     }
 }
@@ -104,13 +145,16 @@ public func withoutGradients<Result>(_ body: () throws -> Result) rethrows -> Re
 }
 
 extension Variable {
-    /// Records an operation with one result. `adjoint` gets the result's gradient and gives one per input (nil where
-    /// none is wanted or none flows).
+    /// Where this variable's gradient goes.
+    var destination: Node.Destination { producer.map { .result(of: $0, index: outputIndex) } ?? .leaf(self) }
+
+    /// Records an operation with one result. `adjoint` gets the result's gradient, in the result's type unless
+    /// `acceptsAnyType`, and gives one per input (nil where none is wanted or none flows).
     static func recording(
-        _ value: Tensor, _ inputs: [Variable], _ adjoint: @escaping (Tensor) -> [Tensor?]
+        _ value: Tensor, _ inputs: [Variable], acceptsAnyType: Bool = false, _ adjoint: @escaping (Tensor) -> [Tensor?]
     ) -> Variable {
         guard Tape.isRecording, inputs.contains(where: \.requiresGradient) else { return Variable(value) }
-        let node = Node(inputs: inputs, outputCount: 1) { adjoint($0[0]!) }
+        let node = Node(inputs: inputs, outputs: [value], acceptsAnyType: acceptsAnyType) { adjoint($0[0]!) }
         return Variable(value, producer: node, outputIndex: 0)
     }
 
@@ -119,7 +163,7 @@ extension Variable {
         _ values: [Tensor], _ inputs: [Variable], _ adjoint: @escaping ([Tensor?]) -> [Tensor?]
     ) -> [Variable] {
         guard Tape.isRecording, inputs.contains(where: \.requiresGradient) else { return values.map { Variable($0) } }
-        let node = Node(inputs: inputs, outputCount: values.count, adjoint: adjoint)
+        let node = Node(inputs: inputs, outputs: values, adjoint: adjoint)
         return values.enumerated().map { Variable($0.element, producer: node, outputIndex: $0.offset) }
     }
 }

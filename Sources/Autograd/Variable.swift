@@ -11,6 +11,8 @@ public final class Variable {
     /// Whether gradients should reach this variable.
     public let requiresGradient: Bool
     /// The sum of the gradients that reached this leaf since it was last cleared; nil before the first.
+    ///
+    /// It may be a broadcast view or share its elements with the gradient of another leaf: never write into it.
     public private(set) var gradient: Tensor?
     /// What made this variable; nil for leaves.
     let producer: Node?
@@ -55,12 +57,8 @@ public final class Variable {
 
     /// Adds to the gradient of a leaf; the first one is kept as it is, later ones are summed into a fresh tensor.
     func accumulateGradient(_ addition: Tensor) {
-        precondition(addition.shape == shape, "gradient \(addition.shape) for a variable of shape \(shape)")
-        if let gradient {
-            self.gradient = gradient + addition
-        } else {
-            gradient = addition
-        }
+        checkGradient(addition, shape)
+        gradient = gradient.map { sumOfGradients($0, addition) } ?? addition
     }
 
     /// Sends gradients back through everything this variable came from, into the leaves that want them.
@@ -69,6 +67,7 @@ public final class Variable {
     /// are released as soon as their adjoint has run, and a second call through it is a programmer's error.
     public func backward(seed: Tensor? = nil) {
         precondition(seed != nil || value.count == 1, "backward() from shape \(shape) needs a seed")
+        precondition(requiresGradient, "backward() from a constant: nothing behind it wants a gradient")
         Tape.backward(from: [(self, seed ?? Tensor(full: shape, 1, dtype: dtype))])
     }
 }

@@ -6,7 +6,8 @@ extension Variable {
     public func converted(to dtype: DType) -> Variable {
         if dtype == self.dtype { return self }
         let original = self.dtype
-        return .recording(value.converted(to: dtype), [self]) { [$0.converted(to: original)] }
+        // A gradient in `float32` stays so on its way to a `float32` parameter that was used in another type.
+        return .recording(value.converted(to: dtype), [self], acceptsAnyType: true) { [$0.converted(to: original)] }
     }
 
     /// The same elements without gaps; the view's gradient is unchanged.

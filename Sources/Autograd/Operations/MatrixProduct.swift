@@ -15,11 +15,7 @@ extension Variable {
                 // A stack of rows against one matrix: one tall product instead of a sum over the stack.
                 let (rows, slopes) =
                     shapeB.rank == 2 && a.rank > 2
-                    ? (
-                        a.contiguous().reshaped(to: [-1, a.shape[-1]]),
-                        dy.contiguous().reshaped(to: [-1, dy.shape[-1]])
-                    )
-                    : (a, dy)
+                    ? (a.flattenedRows(), dy.flattenedRows()) : (a, dy)
                 let product =
                     transposingOther
                     ? slopes.matrixProduct(rows, transposingSelf: true)
@@ -42,17 +38,22 @@ extension Variable {
         let needsBias = bias?.requiresGradient ?? false
         let savedX = weight.requiresGradient ? x : nil
         let savedW = needsX ? w : nil
-        let (shape, dtype, width) = (self.shape, self.dtype, w.shape[0])
+        let (shape, dtype) = (self.shape, self.dtype)
         return .recording(y, [self, weight] + (bias.map { [$0] } ?? [])) { dy in
-            let slopes = dy.contiguous().reshaped(to: [dy.count / max(width, 1), width])
+            let slopes = dy.flattenedRows()
             let dx = savedW.map { slopes.matrixProduct($0, dtype: dtype).reshaped(to: shape.dimensions) }
             let dw = savedX.map {
-                slopes.matrixProduct(
-                    $0.contiguous().reshaped(to: [slopes.shape[0], $0.shape[-1]]), transposingSelf: true,
-                    dtype: .float32)
+                slopes.matrixProduct($0.flattenedRows(), transposingSelf: true, dtype: .float32)
             }
             let db = needsBias ? slopes.converted(to: .float32).sum(axes: [0]) : nil
             return [dx, dw, db]
         }
+    }
+}
+
+extension Tensor {
+    /// All leading axes merged: `[…, n] -> [rows, n]`, also when some extent is 0.
+    fileprivate func flattenedRows() -> Tensor {
+        contiguous().reshaped(to: [shape.dimensions.dropLast().reduce(1, *), shape[-1]])
     }
 }

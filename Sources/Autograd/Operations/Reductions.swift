@@ -18,6 +18,8 @@ extension Variable {
 
     /// The mean of the squared differences from a constant, the loss of flow matching: a `float32` scalar.
     public func meanSquaredError(_ target: Tensor) -> Variable {
+        precondition(
+            shape == target.shape, "mean squared error of shape \(shape) from a target of shape \(target.shape)")
         let difference = value.converted(to: .float32) - target.converted(to: .float32)
         let original = dtype
         let count = Float(max(shape.count, 1))
@@ -26,15 +28,16 @@ extension Variable {
         }
     }
 
-    /// `log(sum(exp(x)))` over the last axis, which vanishes.
+    /// `log(sum(exp(x)))` over the last axis, which vanishes; computed in `float32`, minus infinity for a row of such.
     public func logSumExp() -> Variable {
-        let x = value
-        let largest = x.maximum(axes: [-1], keepingAxes: true)
+        let original = value
+        let x = original.converted(to: .float32)
+        // Kept finite, so that a row of minus infinities does not become a difference of infinities.
+        let largest = Tensor.applying(
+            .maximum, x.maximum(axes: [-1], keepingAxes: true), Tensor(-Float.greatestFiniteMagnitude))
         let shifted = (x - largest).applying(.exponential).sum(axes: [-1], keepingAxes: true)
-        let y = shifted.applying(.logarithm) + largest
-        return .recording(y.reshaped(to: shape.dimensions.dropLast()), [self]) { dy in
-            [(x - y).applying(.exponential) * dy.unsqueezed(-1)]
-        }
+        let y = (shifted.applying(.logarithm) + largest).reshaped(to: shape.dimensions.dropLast())
+        return .recording(y.converted(to: dtype), [self]) { dy in [original.softmax() * dy.unsqueezed(-1)] }
     }
 }
 
