@@ -1,0 +1,124 @@
+import Autograd
+import TensorCore
+import TestSupport
+import Testing
+
+@Suite struct CheckpointTests {
+    /// Two layers with a residual; hands the mean square of its hidden values over.
+    private final class Block {
+        let weights: [Variable]
+
+        init(seed: UInt64) {
+            weights = (0..<2).map {
+                Variable(Tensor.sample([8, 8], seed: seed + UInt64($0)) * 0.3, requiresGradient: true)
+            }
+        }
+
+        func callAsFunction(_ x: Variable) -> Variable {
+            let hidden = x.rmsNorm(epsilon: 1e-6).linear(weight: weights[0]).applying(.silu)
+            SideOutputs.emit("block", [(hidden * hidden).mean(), hidden.mean(axes: [0])])
+            return x + hidden.linear(weight: weights[1])
+        }
+    }
+
+    private struct Outcome {
+        var loss: Tensor
+        var gradients: [Tensor]
+    }
+
+    /// The loss and the gradients of three blocks run by `step`, with the side outputs in the loss if `usesSide`.
+    private func outcome(usesSide: Bool, _ step: (Block, Variable) -> Variable) throws -> Outcome {
+        let blocks = [10, 20, 30].map { Block(seed: $0) }
+        let input = Variable(Tensor.sample([5, 8], seed: 1), requiresGradient: true)
+        let (output, side) = SideOutputs.collecting { blocks.reduce(input) { step($1, $0) } }
+        #expect(side.map(\.name) == ["block", "block", "block"])
+        var loss = output.meanSquaredError(Tensor.sample([5, 8], seed: 2))
+        if usesSide { for entry in side { loss = loss + entry.values[0] + entry.values[1].sum() * 0.1 } }
+        loss.backward()
+        let leaves = [input] + blocks.flatMap(\.weights)
+        return Outcome(loss: loss.value, gradients: try leaves.map { try #require($0.gradient) })
+    }
+
+    private func expectIdentical(_ a: Outcome, _ b: Outcome) {
+        #expect(a.loss.isIdentical(to: b.loss))
+        for (x, y) in zip(a.gradients, b.gradients) { #expect(x.isIdentical(to: y)) }
+    }
+
+    @Test(arguments: [false, true]) func gradientsAreBitIdentical(usesSide: Bool) throws {
+        let direct = try outcome(usesSide: usesSide) { $0($1) }
+        let saved = try outcome(usesSide: usesSide) { block, x in checkpoint([x]) { [block($0[0])] }[0] }
+        expectIdentical(direct, saved)
+    }
+
+    @Test(arguments: [false, true]) func nestedCheckpoints(usesSide: Bool) throws {
+        let direct = try outcome(usesSide: usesSide) { $0($1) }
+        let nested = try outcome(usesSide: usesSide) { block, x in
+            checkpoint([x]) { outer in [checkpoint([outer[0]]) { [block($0[0])] }[0]] }[0]
+        }
+        expectIdentical(direct, nested)
+    }
+
+    @Test func onlyTheSideOutputsInTheLoss() throws {
+        func gradients(_ step: (Block, Variable) -> Variable) throws -> [Tensor?] {
+            let block = Block(seed: 5)
+            let input = Variable(Tensor.sample([5, 8], seed: 1))
+            let (_, side) = SideOutputs.collecting { step(block, input) }
+            side[0].values[0].backward()
+            return block.weights.map(\.gradient)
+        }
+        let direct = try gradients { $0($1) }
+        let saved = try gradients { block, x in checkpoint([x]) { [block($0[0])] }[0] }
+        #expect(direct[1] == nil && saved[1] == nil)
+        #expect(try #require(saved[0]).isIdentical(to: #require(direct[0])))
+        #expect(try #require(saved[0]).applying(.absolute).sum().scalar > 0)
+    }
+
+    @Test func severalInputsAndResults() throws {
+        func run(_ usesCheckpoint: Bool) throws -> [Tensor] {
+            let a = Variable(Tensor.sample([3, 4], seed: 1), requiresGradient: true)
+            let b = Variable(Tensor.sample([3, 4], seed: 2), requiresGradient: true)
+            let frozen = Variable(Tensor.sample([3, 4], seed: 3))
+            let body: ([Variable]) -> [Variable] = { [$0[0] * $0[1], $0[1] / ($0[2] + 4), $0[2] * 2] }
+            let results = usesCheckpoint ? checkpoint([a, b, frozen], body) : body([a, b, frozen])
+            (results[0].sum() + (results[1] * results[2]).sum()).backward()
+            #expect(frozen.gradient == nil)
+            return [try #require(a.gradient), try #require(b.gradient)]
+        }
+        for (direct, saved) in zip(try run(false), try run(true)) { #expect(direct.isIdentical(to: saved)) }
+    }
+
+    @Test func aResultThatIsAnInput() {
+        let x = Variable(Tensor(2), requiresGradient: true)
+        let results = checkpoint([x]) { [$0[0], $0[0] * $0[0]] }
+        (results[0] + results[1]).backward()
+        #expect(x.gradient?.scalar == 5)
+    }
+
+    @Test func withoutGradientsTheBodyRunsOnce() {
+        var runs = 0
+        let x = Variable(Tensor(2), requiresGradient: true)
+        let y = withoutGradients {
+            checkpoint([x]) {
+                runs += 1
+                return [$0[0] * 3]
+            }
+        }
+        #expect(runs == 1 && y[0].value.scalar == 6 && !y[0].requiresGradient)
+    }
+
+    @Test func theBodyKnowsWhetherSomebodyCollects() {
+        for collects in [false, true] {
+            var seen: [Bool] = []
+            let x = Variable(Tensor(2), requiresGradient: true)
+            func run() {
+                let y = checkpoint([x]) {
+                    seen.append(SideOutputs.isCollecting)
+                    return [$0[0] * 3]
+                }
+                y[0].backward()
+            }
+            if collects { _ = SideOutputs.collecting(run) } else { run() }
+            #expect(seen == [collects, collects])
+        }
+    }
+}

@@ -1,0 +1,44 @@
+import Foundation
+
+/// The public functions that the Swift files of a folder of `Sources` declare, as `name(label:label:)`; operators
+/// carry the types of their operands instead: `+(Tensor, Float)`.
+///
+/// Tests compare it with their tables, so that a new operation without a test fails.
+public func declaredFunctions(in folder: String) throws -> Set<String> {
+    let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().appending(path: "Sources/\(folder)")
+    var found: Set<String> = []
+    for name in try FileManager.default.contentsOfDirectory(atPath: root.path) where name.hasSuffix(".swift") {
+        let text = try String(contentsOf: root.appending(path: name), encoding: .utf8)
+        for match in text.matches(of: /\n *public (?:static )?(?:prefix )?func ([^( <]+) ?(?:<[^(]*>)?\(/) {
+            let parameters = topLevelParts(of: text[match.range.upperBound...])
+            if match.1.first!.isLetter {
+                let labels = parameters.map { $0.prefix { $0 != " " && $0 != ":" } + ":" }
+                found.insert("\(match.1)(\(labels.joined()))")
+            } else {
+                let types = parameters.map { $0.drop { $0 != ":" }.dropFirst().trimmingCharacters(in: .whitespaces) }
+                found.insert("\(match.1)(\(types.joined(separator: ", ")))")
+            }
+        }
+    }
+    return found
+}
+
+/// Splits a parameter list, from behind its opening to its closing parenthesis, at its own commas.
+private func topLevelParts(of text: Substring) -> [String] {
+    var depth = 0
+    var parts = [""]
+    for character in text {
+        switch character {
+        case "(", "[": depth += 1
+        case ")", "]":
+            if depth == 0 {
+                return parts.map { $0.trimmingCharacters(in: .whitespacesAndNewlines) }.filter { !$0.isEmpty }
+            }
+            depth -= 1
+        default: break
+        }
+        if character == ",", depth == 0 { parts.append("") } else { parts[parts.count - 1].append(character) }
+    }
+    return parts
+}
