@@ -21,7 +21,7 @@ public final class AtomicFile {
     /// How many bytes ``write(_:)-(UnsafeRawBufferPointer)`` has taken.
     public private(set) var byteCount = 0
     private let destination: String
-    private var descriptor: CInt
+    private let descriptor: CInt
     private var isOpen = true
 
     /// Creates the empty neighbour of `path`.
@@ -67,6 +67,9 @@ public final class AtomicFile {
     }
 
     deinit { discard() }
+
+    /// The open neighbour, for writers that seek; valid until ``commit()`` or ``discard()``.
+    var fileDescriptor: CInt { descriptor }
 
     /// Runs `body` with a new file and commits what it wrote; when `body` throws, nothing has changed at `path`.
     @discardableResult

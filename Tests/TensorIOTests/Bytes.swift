@@ -39,7 +39,7 @@ func tensorsOfEveryType() -> [(name: String, tensor: Tensor)] {
     [
         ("float32", Tensor([0, -0.0, .pi, .infinity, -.infinity, .leastNonzeroMagnitude] as [Float], [2, 3])),
         ("float32.nan", Tensor([Float(bitPattern: 0x7FC0_1234)], [1])),
-        ("bfloat16", Tensor([1, -2.5, 3e38, 1e-40, 0.1].map { BFloat16($0) }, [5])),
+        ("bfloat16", Tensor([1, -2.5, 3e38, 1e-38, 0.1].map { BFloat16($0) }, [5])),
         ("float16", Tensor([1, -2.5, 65504, 6e-8] as [Float16], [2, 2])),
         ("int32", Tensor([.min, -1, 0, .max] as [Int32], [4, 1])),
         ("int64", Tensor([.min, -1, .max] as [Int64], [3])),

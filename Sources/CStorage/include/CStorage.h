@@ -1,2 +1,3 @@
 #pragma once
+#include "CHDF5Shim.h"
 #include "CImages.h"
