@@ -1,0 +1,98 @@
+import TensorIO
+
+/// The pieces and the merges of a CLIP tokenizer, from `vocab.json` with `merges.txt` or from a `tokenizer.json`.
+struct CLIPVocabulary {
+    /// The file with the pieces.
+    let path: String
+    /// The file with the merges.
+    let mergesPath: String
+    /// The id of each piece.
+    let pieces: ByteTrie
+    let largestID: Int32
+    /// The pieces to join, first rank first.
+    let merges: [(Substring, Substring)]
+    /// Where a merge stands in its file.
+    let mergePlace: (Int) -> String
+
+    init(folder: String) throws {
+        let (whole, pieces) = (filePath(folder, "tokenizer.json"), filePath(folder, "vocab.json"))
+        if fileExists(whole), !fileExists(pieces) {
+            try self.init(tokenizerFile: whole)
+        } else {
+            try self.init(piecesFile: pieces, mergesFile: filePath(folder, "merges.txt"))
+        }
+    }
+
+    /// Reads the two files of the published folders.
+    private init(piecesFile: String, mergesFile: String) throws {
+        path = piecesFile
+        mergesPath = mergesFile
+        (pieces, largestID) = try Self.pieces(try JSONNode(file: piecesFile))
+        guard let text = String(validating: try readFile(mergesFile), as: UTF8.self) else {
+            throw FileError(mergesFile, expected: "a text in UTF-8", found: "other bytes")
+        }
+        var merges: [(Substring, Substring)] = []
+        var lines: [Int] = []
+        let newline = UInt8(ascii: "\n")
+        for (index, line) in text.utf8.split(separator: newline, omittingEmptySubsequences: false).enumerated() {
+            let line = Substring(line.last == UInt8(ascii: "\r") ? line.dropLast() : line)
+            if line.isEmpty || line.hasPrefix("#version") { continue }
+            merges.append(try Self.pair(line, path: mergesFile, key: "line \(index + 1)"))
+            lines.append(index + 1)
+        }
+        self.merges = merges
+        mergePlace = { "line \(lines[$0])" }
+    }
+
+    /// Reads the file that transformers 5 writes instead of the two.
+    private init(tokenizerFile path: String) throws {
+        self.path = path
+        mergesPath = path
+        let model = try JSONNode(file: path).required("model", "the model of the tokenizer")
+        let type = try model.type()
+        guard type == "BPE" else { throw model.fault(expected: "a model of type 'BPE'", found: "'\(type)'") }
+        let suffix = try model.member("end_of_word_suffix")?.string() ?? ""
+        guard suffix == BytePairEncoding.endOfWord else {
+            throw model.fault(
+                expected: "an end_of_word_suffix of '\(BytePairEncoding.endOfWord)' (a CLIP vocabulary)",
+                found: "'\(abbreviated(suffix))'")
+        }
+        (pieces, largestID) = try Self.pieces(try model.required("vocab", "an object of pieces and ids"))
+        merges = try model.required("merges", "an array of merges").elements().map { merge in
+            if case .string(let line) = merge.value {
+                return try Self.pair(Substring(line), path: path, key: merge.key)
+            }
+            let pair = try merge.elements()
+            guard pair.count == 2 else { throw merge.fault(expected: "two pieces") }
+            return (Substring(try pair[0].string()), Substring(try pair[1].string()))
+        }
+        mergePlace = { "model.merges[\($0)]" }
+    }
+
+    private static func pieces(_ node: JSONNode) throws -> (ByteTrie, largestID: Int32) {
+        guard case .object(let members) = node.value, !members.isEmpty else {
+            throw node.fault(expected: "an object of pieces and ids")
+        }
+        var trie = ByteTrie(byteCount: 6 * members.count)
+        var largest: Int32 = 0
+        for (piece, value) in members {
+            guard case .number(let number) = value, let id = Int32(exactly: number), id >= 0 else {
+                throw FileError(
+                    node.path, key: (node.key.isEmpty ? "" : node.key + ".") + abbreviated(piece),
+                    expected: "a token id (a whole number from 0)", found: value.kind)
+            }
+            trie.insert(piece.utf8, value: id)
+            largest = max(largest, id)
+        }
+        return (trie, largest)
+    }
+
+    private static func pair(_ line: Substring, path: String, key: String) throws -> (Substring, Substring) {
+        let parts = line.utf8.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
+        guard parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty else {
+            throw FileError(
+                path, key: key, expected: "two pieces with a space between", found: "'\(abbreviated(String(line)))'")
+        }
+        return (Substring(parts[0]), Substring(parts[1]))
+    }
+}

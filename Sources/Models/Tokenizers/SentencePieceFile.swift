@@ -1,0 +1,115 @@
+import TensorIO
+
+/// What a sentencepiece `.model` file says: `ModelProto` of sentencepiece_model.proto, the fields that encoding needs.
+struct SentencePieceFile {
+    /// `SentencePiece.Type`.
+    enum PieceType: UInt64 {
+        case normal = 1
+        case unknown, control, userDefined, unused, byte
+    }
+
+    struct Piece {
+        var text = ""
+        var score: Float = 0
+        var type = PieceType.normal
+    }
+
+    let path: String
+    private(set) var pieces: [Piece] = []
+    /// `TrainerSpec.model_type`; 1 is unigram.
+    private(set) var modelType: UInt64 = 1
+    private(set) var hasByteFallback = false
+    /// The mark of a space follows its word instead of preceding it.
+    private(set) var treatsWhitespaceAsSuffix = false
+    private(set) var charsmap: Charsmap?
+    private(set) var addsDummyPrefix = true
+    private(set) var removesExtraWhitespaces = true
+    private(set) var escapesWhitespaces = true
+
+    init(_ path: String) throws {
+        self.path = path
+        let bytes = try readFile(path)
+        var reader = ProtobufReader(bytes, path: path)
+        while let (field, value) = try reader.next() {
+            switch field {
+            case 1:
+                pieces.append(
+                    try Self.piece(
+                        bytes, try range(value, "pieces[\(pieces.count)]"), "pieces[\(pieces.count)]", path))
+            case 2: try readTrainer(bytes, try range(value, "trainer_spec"))
+            case 3: try readNormalizer(bytes, try range(value, "normalizer_spec"))
+            default: break
+            }
+        }
+        guard !pieces.isEmpty else {
+            throw FileError(path, key: "pieces", expected: "a sentencepiece model with pieces", found: "none")
+        }
+    }
+
+    private static func piece(_ bytes: [UInt8], _ range: Range<Int>, _ key: String, _ path: String) throws -> Piece {
+        var piece = Piece()
+        var reader = ProtobufReader(bytes, in: range, path: path)
+        while let (field, value) = try reader.next() {
+            switch (field, value) {
+            case (1, .bytes(let range)):
+                guard let text = String(validating: bytes[range], as: UTF8.self) else {
+                    throw FileError(path, key: "\(key).piece", expected: "a text in UTF-8", found: "other bytes")
+                }
+                piece.text = text
+            case (2, .fixed32(let bits)):
+                piece.score = Float(bitPattern: bits)
+                guard piece.score.isFinite else {
+                    throw FileError(path, key: "\(key).score", expected: "a finite number", found: "\(piece.score)")
+                }
+            case (3, .varint(let number)):
+                guard let type = PieceType(rawValue: number) else {
+                    throw FileError(path, key: "\(key).type", expected: "a type from 1 to 6", found: "\(number)")
+                }
+                piece.type = type
+            case (1...3, _):
+                throw FileError(
+                    path, key: key, expected: "a text, a float and a type in fields 1 to 3",
+                    found: "another kind of value in field \(field)")
+            default: break
+            }
+        }
+        guard !piece.text.isEmpty else {
+            throw FileError(path, key: "\(key).piece", expected: "a text", found: "an empty one")
+        }
+        return piece
+    }
+
+    private mutating func readTrainer(_ bytes: [UInt8], _ range: Range<Int>) throws {
+        var reader = ProtobufReader(bytes, in: range, path: path)
+        while let (field, value) = try reader.next() {
+            switch (field, value) {
+            case (3, .varint(let number)): modelType = number
+            case (24, .varint(let number)): treatsWhitespaceAsSuffix = number != 0
+            case (35, .varint(let number)): hasByteFallback = number != 0
+            default: break
+            }
+        }
+    }
+
+    private mutating func readNormalizer(_ bytes: [UInt8], _ range: Range<Int>) throws {
+        var reader = ProtobufReader(bytes, in: range, path: path)
+        while let (field, value) = try reader.next() {
+            switch (field, value) {
+            case (2, .bytes(let range)) where !range.isEmpty:
+                charsmap = try Charsmap(
+                    Array(bytes[range]), path: path, key: "normalizer_spec.precompiled_charsmap")
+            case (3, .varint(let number)): addsDummyPrefix = number != 0
+            case (4, .varint(let number)): removesExtraWhitespaces = number != 0
+            case (5, .varint(let number)): escapesWhitespaces = number != 0
+            default: break
+            }
+        }
+    }
+
+    private func range(_ value: ProtobufReader.Value, _ key: String) throws -> Range<Int> {
+        guard case .bytes(let range) = value else {
+            throw FileError(path, key: key, expected: "a message", found: "a number")
+        }
+        return range
+    }
+}
