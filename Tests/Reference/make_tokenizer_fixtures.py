@@ -80,6 +80,7 @@ def clip(scratch):
         "openai": {"bos_token": old(bos), "eos_token": old(eos), "unk_token": old(eos), "pad_token": eos, "model_max_length": 77, "do_lower_case": True},
         "flux": {"added_tokens_decoder": flux, **roles, "model_max_length": 77},
         "sd2": {"added_tokens_decoder": {"0": new("!", False), **flux}, **roles, "pad_token": "!", "model_max_length": 77},
+        "added": {"added_tokens_decoder": {"1092": new(bos, False), "1093": new(eos, False), "1094": new("<extra_id_0>", False), "2000": new("Café", True)}, **roles},
         "bare": {},
     }
     cases = []

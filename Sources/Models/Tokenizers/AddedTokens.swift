@@ -27,6 +27,26 @@ extension AddedToken {
     }
 }
 
+extension [AddedToken] {
+    /// The tokens with the ids that `tokenizers` gives them, whatever their file says: that of the vocabulary, or the next
+    /// one that is free behind the vocabulary of `count` pieces and the tokens before.
+    func numbered(vocabularyCount count: Int, idOf: (String) -> Int32?) -> [AddedToken] {
+        var next = Int32(count)
+        var ids: [[UInt8]: Int32] = [:]
+        return map { token in
+            var token = token
+            if let id = idOf(token.content) ?? ids[[UInt8](token.content.utf8)] {
+                token.id = id
+            } else {
+                token.id = next
+                ids[[UInt8](token.content.utf8)] = next
+            }
+            next = Swift.max(next, token.id + 1)
+            return token
+        }
+    }
+}
+
 /// The added tokens of a tokenizer and the search for them, as `tokenizers` (Hugging Face) does it in
 /// `added_vocabulary.rs`: leftmost match, the longest of those; first in the raw text, then, between the matches, in
 /// the normalized one.

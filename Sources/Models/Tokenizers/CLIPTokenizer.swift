@@ -30,7 +30,9 @@ public struct CLIPTokenizer: Sendable {
         maximumLength = configuration.maximumLength ?? 77
 
         // A later role takes over a token that an earlier one had; the decoder of the configuration precedes them all.
-        var tokens = configuration.addedTokens
+        var tokens = configuration.addedTokens.numbered(vocabularyCount: vocabulary.count) {
+            vocabulary.pieces.value(of: $0.utf8)
+        }
         let decoded = tokens.count
         var ids: [String: Int32] = [:]
         let end = "<|endoftext|>"

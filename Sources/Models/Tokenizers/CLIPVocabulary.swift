@@ -9,6 +9,8 @@ struct CLIPVocabulary {
     /// The id of each piece.
     let pieces: ByteTrie
     let largestID: Int32
+    /// How many pieces there are.
+    let count: Int
     /// The pieces to join, first rank first.
     let merges: [(Substring, Substring)]
     /// Where a merge stands in its file.
@@ -27,7 +29,7 @@ struct CLIPVocabulary {
     private init(piecesFile: String, mergesFile: String) throws {
         path = piecesFile
         mergesPath = mergesFile
-        (pieces, largestID) = try Self.pieces(try JSONNode(file: piecesFile))
+        (pieces, largestID, count) = try Self.pieces(try JSONNode(file: piecesFile))
         guard let text = String(validating: try readFile(mergesFile), as: UTF8.self) else {
             throw FileError(mergesFile, expected: "a text in UTF-8", found: "other bytes")
         }
@@ -57,7 +59,7 @@ struct CLIPVocabulary {
                 expected: "an end_of_word_suffix of '\(BytePairEncoding.endOfWord)' (a CLIP vocabulary)",
                 found: "'\(abbreviated(suffix))'")
         }
-        (pieces, largestID) = try Self.pieces(try model.required("vocab", "an object of pieces and ids"))
+        (pieces, largestID, count) = try Self.pieces(try model.required("vocab", "an object of pieces and ids"))
         merges = try model.required("merges", "an array of merges").elements().map { merge in
             if case .string(let line) = merge.value {
                 return try Self.pair(Substring(line), path: path, key: merge.key)
@@ -69,7 +71,7 @@ struct CLIPVocabulary {
         mergePlace = { "model.merges[\($0)]" }
     }
 
-    private static func pieces(_ node: JSONNode) throws -> (ByteTrie, largestID: Int32) {
+    private static func pieces(_ node: JSONNode) throws -> (ByteTrie, largestID: Int32, count: Int) {
         guard case .object(let members) = node.value, !members.isEmpty else {
             throw node.fault(expected: "an object of pieces and ids")
         }
@@ -84,7 +86,7 @@ struct CLIPVocabulary {
             trie.insert(piece.utf8, value: id)
             largest = max(largest, id)
         }
-        return (trie, largest)
+        return (trie, largest, members.count)
     }
 
     private static func pair(_ line: Substring, path: String, key: String) throws -> (Substring, Substring) {

@@ -18,9 +18,10 @@ struct UnigramPipeline: Sendable {
         self.normalizer = normalizer
         preTokenizer = try file.member("pre_tokenizer").map(PreTokenizer.init)
         (model, pieceCount) = try Self.model(try file.required("model", "the model of the tokenizer"))
-        let tokens = try (file.member("added_tokens")?.elements() ?? []).map {
+        let listed = try (file.member("added_tokens")?.elements() ?? []).map {
             try AddedToken($0, id: try $0.required("id", "the token's id").tokenID())
         }
+        let tokens = listed.numbered(vocabularyCount: pieceCount, idOf: model.id(of:))
         largestAddedID = tokens.map(\.id).max() ?? -1
         addedTokens = AddedTokens(tokens) { normalizer?($0) ?? $0 }
     }
