@@ -28,8 +28,8 @@ extension AddedToken {
 }
 
 extension [AddedToken] {
-    /// The tokens with the ids that `tokenizers` gives them, whatever their file says: that of the vocabulary, or the next
-    /// one that is free behind the vocabulary of `count` pieces and the tokens before.
+    /// The tokens with the ids that `tokenizers` gives them, whatever their file says: that of the vocabulary, or the
+    /// next one that is free behind the vocabulary of `count` pieces and the tokens before.
     func numbered(vocabularyCount count: Int, idOf: (String) -> Int32?) -> [AddedToken] {
         var next = Int32(count)
         var ids: [[UInt8]: Int32] = [:]

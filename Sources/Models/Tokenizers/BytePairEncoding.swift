@@ -1,7 +1,7 @@
 import TensorIO
 
-/// Byte-pair encoding of words (R. Sennrich et al., 2016, https://arxiv.org/abs/1508.07909) over an alphabet of bytes, the
-/// last of a word marked `</w>`; the order of merges is that of `tokenizers`' `bpe/word.rs`.
+/// Byte-pair encoding of words (R. Sennrich et al., 2016, https://arxiv.org/abs/1508.07909) over an alphabet of bytes,
+/// the last of a word marked `</w>`; the order of merges is that of `tokenizers`' `bpe/word.rs`.
 struct BytePairEncoding: Sendable {
     /// A merge by its two ids: its rank and what it makes.
     private var merges: [UInt64: Merge]

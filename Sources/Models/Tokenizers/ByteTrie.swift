@@ -1,7 +1,7 @@
 /// A set of byte strings with a number each, walked byte by byte.
 ///
-/// The edges live in one open-addressing hash table keyed by (node, byte), so that building it is one pass over the keys
-/// and a step is one probe: O(total bytes) to build, O(length) to look up.
+/// The edges live in one open-addressing hash table keyed by (node, byte), so that building it is one pass over the
+/// keys and a step is one probe: O(total bytes) to build, O(length) to look up.
 struct ByteTrie: Sendable {
     /// The node of the empty string.
     static let root: Int32 = 0

@@ -2,9 +2,9 @@ import TensorIO
 
 /// A sentencepiece normalization table: which character sequences become which texts.
 ///
-/// The blob is `UInt32` trie size in bytes | trie | texts, all little-endian. The trie is a double array of 32-bit units
-/// as darts-clone lays it out (S. Yata, https://github.com/s-yata/darts-clone): from unit `u` at position `p` a byte `c`
-/// leads to position `p ^ offset(u) ^ c`, and is right if that unit's label is `c`. A unit with a key has its value at
+/// The blob is `UInt32` trie size in bytes | trie | texts, all little-endian. The trie is a double array of 32-bit
+/// units as darts-clone lays it out (S. Yata, https://github.com/s-yata/darts-clone): from unit `u` at position `p` a
+/// byte `c` leads to position `p ^ offset(u) ^ c`, and is right if that unit's label is `c`. A unit with a key has its value at
 /// `p ^ offset(u)`; here it is where the replacement begins among the texts, each of which ends with a zero byte.
 struct Charsmap: Sendable {
     private let units: [UInt32]
@@ -69,8 +69,8 @@ struct Charsmap: Sendable {
         return match.map(replacement(at:))
     }
 
-    /// The text after `tokenizers`' normalizer `Precompiled` (`precompiled.rs`): every grapheme cluster of less than six
-    /// bytes is looked up whole, then by its characters; longer ones by their characters only.
+    /// The text after `tokenizers`' normalizer `Precompiled` (`precompiled.rs`): every grapheme cluster of less than
+    /// six bytes is looked up whole, then by its characters; longer ones by their characters only.
     func normalized(_ text: [UInt8]) -> [UInt8] {
         var output: [UInt8] = []
         output.reserveCapacity(text.count)

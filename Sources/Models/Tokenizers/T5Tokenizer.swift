@@ -85,8 +85,8 @@ public struct T5Tokenizer: Sendable {
     /// The tokens that transformers recognises in the text beside a `spiece.model`, which does not hold the sentinels.
     ///
     /// `<extra_id_0>` has the highest id (32099 of T5 v1.1) and the others count down from it: transformers 4.46 and
-    /// 5.23 both give those ids when a folder has nothing but `spiece.model`. A `tokenizer.json` lists its own; one that
-    /// transformers 5 made from a vocabulary alone counts upwards.
+    /// 5.23 both give those ids when a folder has nothing but `spiece.model`. A `tokenizer.json` lists its own; one
+    /// that transformers 5 made from a vocabulary alone counts upwards.
     private static func addedTokens(
         _ model: SentencePieceModel, _ configuration: TokenizerConfiguration
     ) throws -> [AddedToken] {

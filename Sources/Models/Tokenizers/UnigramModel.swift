@@ -1,8 +1,8 @@
 /// A unigram language model over pieces: the segmentation of a text with the highest sum of scores.
 ///
 /// T. Kudo, *Subword Regularization* (2018), https://arxiv.org/abs/1804.10959, with the one-pass Viterbi search of
-/// sentencepiece's `unigram_model.cc`. A character that no piece covers costs ten less than the lowest score; neighbours
-/// of that kind become one unknown token.
+/// sentencepiece's `unigram_model.cc`. A character that no piece covers scores ten less than the lowest piece;
+/// neighbours of that kind become one unknown token.
 struct UnigramModel: Sendable {
     /// What the search leaves to the two file formats.
     struct Arithmetic: Sendable {

@@ -1,6 +1,7 @@
 import TensorIO
 
-/// A unigram tokenizer as a tokenizer.json of Hugging Face's `tokenizers` describes it: normalizer, pre-tokenizer, model.
+/// A unigram tokenizer as a tokenizer.json of Hugging Face's `tokenizers` describes it: normalizer, pre-tokenizer and
+/// model.
 struct UnigramPipeline: Sendable {
     let normalizer: TextNormalizer?
     let preTokenizer: PreTokenizer?
