@@ -26,6 +26,11 @@ struct UnaryReference: Sendable {
         case .relu: return .init(value: { max($0, 0) }, slope: { $0 > 0 ? 1 : 0 })
         case .silu:
             return .init(value: { $0 * logistic($0) }, slope: { logistic($0) * (1 + $0 * logistic(-$0)) })
+        case .gelu:
+            @Sendable func cumulative(_ x: Double) -> Double { 0.5 * erfc(-x / 2.0.squareRoot()) }
+            return .init(
+                value: { $0 * cumulative($0) },
+                slope: { cumulative($0) + $0 * exp(-0.5 * $0 * $0) / (2 * Double.pi).squareRoot() })
         case .geluTanh:
             let root = (2 / Double.pi).squareRoot()
             @Sendable func inner(_ x: Double) -> Double { tanh(root * (x + 0.044715 * x * x * x)) }
@@ -67,7 +72,7 @@ struct UnaryReference: Sendable {
         #expect(x.applying(.sigmoid).error(from: [0, 0, 0, 1, 1, 1]) < 1e-38)
         #expect(x.applying(.tanh).floats == [-1, -1, -1, 1, 1, 1])
         let finite = x.sliced(axis: 0, 1..<5)
-        for operation in [UnaryOperation.silu, .geluTanh, .quickGelu] {
+        for operation in [UnaryOperation.silu, .gelu, .geluTanh, .quickGelu] {
             let error = finite.applying(operation).error(from: [0, 0, 90, 200])
             #expect(error < 1e-30, "\(operation): \(error)")
             let slope = finite.applyingGradient(operation, gradient: Tensor(full: [4], 1)).error(from: [0, 0, 1, 1])

@@ -140,6 +140,8 @@ public enum Device {
 public enum UnaryOperation: String, Sendable, CaseIterable {
     case negate, exponential, logarithm, squareRoot, reciprocal, sine, cosine, sigmoid, tanh, square, absolute
     case relu, silu
+    /// GELU, `x` times the normal distribution's cumulative function (Hendrycks and Gimpel 2016).
+    case gelu
     /// GELU in its tanh approximation.
     case geluTanh
     /// `x * sigmoid(1.702 x)`, as CLIP uses it.

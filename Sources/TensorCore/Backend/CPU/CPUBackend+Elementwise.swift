@@ -17,6 +17,7 @@ extension CPUBackend {
         case .absolute: map(x) { abs($0) }
         case .relu: map(x) { max($0, 0) }
         case .silu: map(x) { $0 * sigmoid($0) }
+        case .gelu: map(x) { $0 * normalCumulative($0) }
         case .geluTanh: map(x) { 0.5 * $0 * (1 + Self.tanh(geluInner($0))) }
         case .quickGelu: map(x) { $0 * sigmoid(1.702 * $0) }
         }
@@ -50,6 +51,7 @@ extension CPUBackend {
                 let s = sigmoid($0)
                 return s * (1 + $0 * (1 - s)) * $1
             }
+        case .gelu: zip(x, gradient) { (normalCumulative($0) + $0 * 0.398_942_28 * exp(-0.5 * $0 * $0)) * $1 }
         case .geluTanh:
             zip(x, gradient) {
                 let t = Self.tanh(geluInner($0))
@@ -175,6 +177,10 @@ extension CPUBackend {
 
 @inline(__always)
 func sigmoid(_ x: Float) -> Float { 1 / (1 + exp(-x)) }
+
+/// `erfc` keeps the relative precision of the left tail, which `1 + erf` loses.
+@inline(__always)
+private func normalCumulative(_ x: Float) -> Float { 0.5 * erfc(-0.707_106_78 * x) }
 
 @inline(__always)
 private func geluInner(_ x: Float) -> Float { 0.797_884_56 * (x + 0.044715 * x * x * x) }
