@@ -70,7 +70,7 @@ let package = Package(
         tests(of: "NeuralNet"),
         tests(of: "Optimizers"),
         tests(of: "Models"),
-        tests(of: "Adapters", ["Models"]),
+        tests(of: "Adapters", ["Models", "Optimizers"]),
         tests(of: "InContextEdit"),
         tests(of: "DiptychData"),
         tests(of: "Training"),
