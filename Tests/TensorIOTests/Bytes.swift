@@ -11,6 +11,14 @@ func withScratchFolder<Result>(_ body: (String) throws -> Result) throws -> Resu
     return try body(folder.path)
 }
 
+/// Writes a file without waiting for the disk, as thousands of malformed ones ask for.
+func writeFile(_ bytes: some Sequence<UInt8>, to path: String) throws {
+    let file = try #require(fopen(path, "w"))
+    let bytes = Array(bytes)
+    #expect(fwrite(bytes, 1, bytes.count, file) == bytes.count)
+    #expect(fclose(file) == 0)
+}
+
 /// The raw bytes of the elements, row-major.
 func bytes(of tensor: Tensor) -> [UInt8] {
     func raw<Element: TensorElement>(_ type: Element.Type) -> [UInt8] {

@@ -82,7 +82,7 @@ import Testing
             #expect(fileError { _ = try HDF5File(creating: folder + "/none/x.h5") }?.path == folder + "/none/x.h5")
             for (name, data) in [("empty", Data()), ("text", Data("no HDF5 at all".utf8))] {
                 let path = folder + "/" + name
-                try data.write(to: URL(filePath: path))
+                try writeFile(data, to: path)
                 let error = fileError { _ = try HDF5File(reading: path) }
                 #expect(error?.description == "\(path): expected an HDF5 file, found file signature not found")
             }
@@ -96,7 +96,7 @@ import Testing
             try writeSmall(path)
             let whole = try Data(contentsOf: URL(filePath: path))
             for length in stride(from: 0, to: whole.count, by: 7) {
-                try whole.prefix(length).write(to: URL(filePath: path))
+                try writeFile(whole.prefix(length), to: path)
                 #expect(fileError { _ = try HDF5File(reading: path) } != nil, "\(length) bytes")
             }
         }
@@ -113,7 +113,7 @@ import Testing
             for _ in 0..<500 {
                 var data = whole
                 data[Int.random(in: 0..<data.count, using: &random)] ^= 1 << UInt8.random(in: 0..<8, using: &random)
-                try data.write(to: URL(filePath: path))
+                try writeFile(data, to: path)
                 do { try readSmall(path) } catch is FileError { refused += 1 }
             }
             #expect(refused > 50, "\(refused) refused")

@@ -9,7 +9,7 @@ import Testing
     func isRefused(_ file: MalformedSafetensors) throws {
         try withScratchFolder { folder in
             let path = folder + "/bad.safetensors"
-            try Data(file.bytes).write(to: URL(filePath: path))
+            try writeFile(file.bytes, to: path)
             let error = fileError { _ = try SafetensorsFile(path: path) }
             #expect(error?.path == path)
             #expect(error?.key == file.key)
@@ -30,7 +30,7 @@ import Testing
         try withScratchFolder { folder in
             let path = folder + "/bool.safetensors"
             let header = #"{"a":{"dtype":"BOOL","shape":[3],"data_offsets":[0,3]}}"#
-            try Data(safetensors(header, [1, 0, 2])).write(to: URL(filePath: path))
+            try writeFile(safetensors(header, [1, 0, 2]), to: path)
             let file = try SafetensorsFile(path: path)
             let error = fileError { _ = try file.tensor("a") }
             #expect(error?.expected == "bytes 0 or 1 for BOOL")
@@ -45,7 +45,7 @@ import Testing
             try SafetensorsFile.write(tensorsOfEveryType(), metadata: ["format": "pt"], to: path)
             let whole = try Data(contentsOf: URL(filePath: path))
             for length in 0..<whole.count {
-                try whole.prefix(length).write(to: URL(filePath: path))
+                try writeFile(whole.prefix(length), to: path)
                 #expect(fileError { _ = try SafetensorsFile(path: path) } != nil, "\(length) bytes")
             }
         }
@@ -63,7 +63,7 @@ import Testing
             var (read, refused) = (0, 0)
             for _ in 0..<1500 {
                 let mutant = Self.mutated(whole, headerLength: headerLength, &random)
-                try Data(mutant).write(to: URL(filePath: path))
+                try writeFile(mutant, to: path)
                 do {
                     let file = try SafetensorsFile(path: path)
                     for name in file.names where file.info(name) != nil {

@@ -78,7 +78,7 @@ import Testing
             """#
         try withScratchFolder { folder in
             let path = folder + "/escapes.safetensors"
-            try Data(safetensors(header, [7])).write(to: URL(filePath: path))
+            try writeFile(safetensors(header, [7]), to: path)
             let file = try SafetensorsFile(path: path)
             #expect(file.names == ["A😀/\u{8}"])
             #expect(try file.tensor(file.names[0]).elements(as: UInt8.self) == [7])
@@ -152,7 +152,7 @@ import Testing
             """#
         try withScratchFolder { folder in
             let path = folder + "/types.safetensors"
-            try Data(safetensors(header, [UInt8](repeating: 0, count: 17))).write(to: URL(filePath: path))
+            try writeFile(safetensors(header, [UInt8](repeating: 0, count: 17)), to: path)
             let file = try SafetensorsFile(path: path)
             #expect(file.names == ["wide", "a", "eighth", "packed"])
             #expect(file.entry("eighth")?.dtypeName == "F8_E4M3")

@@ -12,7 +12,7 @@ import Testing
         try SafetensorsFile.write(first, to: folder + "/model-00001-of-00002.safetensors")
         try SafetensorsFile.write(
             [("b", Tensor([2, 3] as [Int32], [2]))], to: folder + "/model-00002-of-00002.safetensors")
-        try Data(index.utf8).write(to: URL(filePath: folder + "/model.safetensors.index.json"))
+        try writeFile(index.utf8, to: folder + "/model.safetensors.index.json")
     }
 
     private func index(_ map: String) -> String { "{\"metadata\": {\"total_size\": 12}, \"weight_map\": \(map)}" }
