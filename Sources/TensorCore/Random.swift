@@ -24,9 +24,12 @@ public struct Random: Sendable, Equatable {
         ]
     }
 
+    /// The number of words in a ``state``.
+    public static let stateCount = MersenneTwister.size + 4
+
     /// Continues where ``state`` was taken; nil if the words cannot be a state.
     public init?(state: [UInt32]) {
-        guard state.count == MersenneTwister.size + 4, state[624] <= 624, state[625] <= 1 else { return nil }
+        guard state.count == Self.stateCount, state[624] <= 624, state[625] <= 1 else { return nil }
         twister = MersenneTwister(words: Array(state[..<624]), place: Int(state[624]))
         if state[625] == 1 { cachedNormal = Double(bitPattern: UInt64(state[626]) << 32 | UInt64(state[627])) }
     }

@@ -12,7 +12,10 @@ struct DiptychCommand: ParsableCommand {
         commandName: "diptych",
         abstract: "Trains LoRA-MoE adapters for in-context image editing.",
         version: version,
-        subcommands: [ConfigCommand.self])
+        subcommands: [
+            TrainCommand.self, EditCommand.self, ExportCommand.self, InspectCommand.self, ConfigCommand.self,
+            VelocityCommand.self,
+        ])
 
     static let version = "0.1.0"
 

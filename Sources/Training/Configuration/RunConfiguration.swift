@@ -1,3 +1,5 @@
+public import InContextEdit
+
 /// Everything that decides a training run: with the seed in it, a run is a function of this value.
 ///
 /// It is read from YAML with ``load(_:overrides:)``, whose keys are the properties in snake case; ``documentation``
@@ -63,18 +65,6 @@ extension RunConfiguration {
         public var cacheLatents = true
         /// Whether each pass has its own order.
         public var shuffle = true
-    }
-
-    /// How an instruction becomes a prompt.
-    public enum PromptForm: String, CaseIterable, Codable, Sendable {
-        /// "A diptych with two side-by-side images of the same scene. …", ICEdit's trigger.
-        case inContext = "in_context"
-        /// The bare instruction.
-        case direct
-        /// "a side-by-side image of the same …".
-        case descriptive
-        /// "On the left … On the right …".
-        case globalCaptions = "global_captions"
     }
 
     /// What is trained.

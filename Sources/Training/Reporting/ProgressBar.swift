@@ -29,7 +29,7 @@ public final class ProgressBar {
     }
 
     /// Takes the state after `step` steps.
-    public func update(step: Int, loss: Double, loadBalance: Double? = nil) {
+    public func update(step: Int, loss: Double? = nil, loadBalance: Double? = nil) {
         let now = output.now()
         if step > last.step {
             let seconds = max(0, now - last.time) / Double(step - last.step)
@@ -66,9 +66,10 @@ public final class ProgressBar {
     }
 
     /// The line; `nil` is the plain form, any width is kept to.
-    private func render(step: Int, loss: Double, loadBalance: Double?, width: Int?) -> String {
+    private func render(step: Int, loss: Double?, loadBalance: Double?, width: Int?) -> String {
         // In the order of the line; the parts that matter least go first when there is no room.
-        var parts: [(text: String, importance: Int)] = [("\(step)/\(total)", 5), ("loss \(Self.figure(loss))", 4)]
+        var parts: [(text: String, importance: Int)] = [("\(step)/\(total)", 5)]
+        if let loss { parts.append(("loss \(Self.figure(loss))", 4)) }
         if let loadBalance { parts.append(("balance \(Self.figure(loadBalance))", 1)) }
         if let secondsPerStep {
             parts.append((Self.rate(secondsPerStep), 2))

@@ -1,0 +1,44 @@
+public import InContextEdit
+
+/// One line of `metadata.jsonl`: two pictures and what turns one into the other.
+public struct PairRecord: Sendable, Hashable {
+    /// The source picture, relative to the dataset's folder.
+    public var source: String
+    /// The edited picture, relative to the dataset's folder.
+    public var target: String
+    /// The instruction and whatever else prompts may need.
+    public var fields: PromptFields
+    /// The kind of edit, for statistics: `remove`, `style`, ….
+    public var task: String?
+
+    /// Joins the parts of a record.
+    public init(source: String, target: String, fields: PromptFields, task: String? = nil) {
+        self.source = source
+        self.target = target
+        self.fields = fields
+        self.task = task
+    }
+
+    static let requiredKeys = ["source", "target", "instruction"]
+    static let optionalKeys = ["task", "subject", "description", "input_caption", "output_caption"]
+
+    /// The record as a JSON object.
+    var jsonObject: [String: String] {
+        var object = ["source": source, "target": target, "instruction": fields.instruction]
+        object["task"] = task
+        object["subject"] = fields.subject
+        object["description"] = fields.description
+        object["input_caption"] = fields.inputCaption
+        object["output_caption"] = fields.outputCaption
+        return object
+    }
+
+    init(_ object: [String: String]) {
+        self.init(
+            source: object["source"] ?? "", target: object["target"] ?? "",
+            fields: PromptFields(
+                instruction: object["instruction"] ?? "", subject: object["subject"],
+                description: object["description"], inputCaption: object["input_caption"],
+                outputCaption: object["output_caption"]), task: object["task"])
+    }
+}

@@ -1,0 +1,77 @@
+public import Autograd
+public import Models
+public import TensorCore
+import TensorIO
+
+/// The frozen parts of FLUX.1 [Fill] working together: images and words in, latents and velocities through, images
+/// out.
+public final class FillPipeline {
+    /// The diffusion transformer.
+    public let transformer: FluxTransformer
+    /// Images to latents and back.
+    public let vae: AutoencoderKL
+    /// Words to vectors.
+    public let textEncoders: TextEncoders
+    /// The noise schedule.
+    public let scheduler: SchedulerConfiguration
+    /// The folder it was read from.
+    public let path: String
+
+    /// Reads all parts of a diffusers folder. Throws one error that names what is missing, unexpected or misshapen.
+    public init(path: String) throws {
+        let folder = try PipelineFolder(path: path)
+        self.path = path
+        scheduler = try folder.loadScheduler()
+        transformer = try folder.loadTransformer()
+        vae = try folder.loadVAE()
+        textEncoders = try folder.loadTextEncoders()
+        let packed = vae.configuration.latentChannels * 4
+        let expected = 2 * packed + DiptychGeometry.latentSide * DiptychGeometry.latentSide * 4
+        guard transformer.configuration.inChannels == expected else {
+            throw FileError(
+                path, key: "transformer/config.json: in_channels",
+                expected: "\(expected) for a Fill model (noise, masked image, mask)",
+                found: "\(transformer.configuration.inChannels)")
+        }
+    }
+
+    /// Channels of the VAE's latents.
+    public var latentChannels: Int { vae.configuration.latentChannels }
+
+    /// The packed, normalised latents of an image in `[-1, 1]`, `[1, 3, H, W]`: the mode of the posterior.
+    public func packedLatents(_ image: Tensor) -> Tensor {
+        LatentPacking.pack(vae.normalized(vae.encode(image).mean))
+    }
+
+    /// What the transformer is told about a diptych besides the noisy latents: packed latents of the canvas with its
+    /// right panel blanked, then the mask: `[1, tokens, 64 + 256]`.
+    public func condition(_ diptych: Diptych) -> Tensor {
+        let geometry = diptych.geometry
+        let image = diptych.canvas.tensor().unsqueezed(0)
+        let left = image.sliced(axis: 3, 0..<geometry.panelWidth)
+        let blanked = left.padded(low: [0, 0, 0, 0], high: [0, 0, 0, geometry.panelWidth])
+        return Tensor.concatenated([packedLatents(blanked), geometry.packedMask.unsqueezed(0)], axis: 2)
+    }
+
+    /// The transformer's velocity for noisy packed latents `[B, tokens, 64]` under conditions `[B, tokens, 320]`,
+    /// text `[B, T, d]`, pooled text `[B, p]`, times `[B]` and guidance; computed in `precision`, given in `float32`.
+    public func velocity(
+        _ noisy: Tensor, condition: Tensor, text: Tensor, pooled: Tensor, time: Tensor, guidance: Float,
+        geometry: DiptychGeometry, precision: DType
+    ) -> Variable {
+        let input = FluxInput(
+            latents: Variable(Tensor.concatenated([noisy, condition], axis: 2).converted(to: precision)),
+            text: Variable(text.converted(to: precision)), pooled: Variable(pooled.converted(to: precision)),
+            timestep: time,
+            guidance: transformer.configuration.guidanceEmbeds ? Tensor(full: time.shape, guidance) : nil,
+            imageIDs: geometry.imageIDs,
+            textIDs: Tensor(zeros: [text.shape[1], 3]))
+        return transformer(input).converted(to: .float32)
+    }
+
+    /// The canvas in `[-1, 1]`, `[1, 3, H, W]`, that packed latents stand for.
+    public func decode(_ packed: Tensor, geometry: DiptychGeometry) -> Tensor {
+        let latents = LatentPacking.unpack(packed, rows: geometry.tokenRows, columns: geometry.tokenColumns)
+        return vae.decode(vae.denormalized(latents))
+    }
+}

@@ -1,0 +1,76 @@
+/// The ways to tell the model what to do; the names are those of configurations.
+public enum PromptForm: String, Sendable, Codable, CaseIterable {
+    /// ICEdit's diptych sentence around the instruction; also the adapter's trigger.
+    case inContext = "in_context"
+    /// The bare instruction.
+    case direct
+    /// A description of both panels, for the text-to-image framework.
+    case descriptive
+    /// The captions of both panels.
+    case globalCaptions = "global_captions"
+}
+
+/// What is known about an edit; which fields are needed depends on the ``PromptForm``.
+public struct PromptFields: Sendable, Hashable {
+    /// What to change: `make the cat blue`.
+    public var instruction: String
+    /// What the picture shows in a word or two: `cat`.
+    public var subject: String?
+    /// The original described: `a ginger cat on a rug`.
+    public var description: String?
+    /// A caption of the source.
+    public var inputCaption: String?
+    /// A caption of the edited picture.
+    public var outputCaption: String?
+
+    /// Collects the fields.
+    public init(
+        instruction: String, subject: String? = nil, description: String? = nil, inputCaption: String? = nil,
+        outputCaption: String? = nil
+    ) {
+        self.instruction = instruction
+        self.subject = subject
+        self.description = description
+        self.inputCaption = inputCaption
+        self.outputCaption = outputCaption
+    }
+}
+
+/// A field that a prompt form needs and an edit lacks.
+public struct PromptError: Error, CustomStringConvertible, Equatable {
+    /// The form.
+    public let form: PromptForm
+    /// The missing field, as metadata files spell it.
+    public let field: String
+    /// One line.
+    public var description: String { "the prompt form '\(form.rawValue)' needs the field '\(field)', which is missing" }
+}
+
+extension PromptForm {
+    /// The words before the instruction in the in-context form.
+    public static let trigger =
+        "A diptych with two side-by-side images of the same scene. "
+        + "On the right, the scene is exactly the same as on the left but "
+
+    /// The prompt of an edit. Throws ``PromptError`` when a field that this form needs is missing.
+    public func prompt(_ fields: PromptFields) throws(PromptError) -> String {
+        switch self {
+        case .inContext: return Self.trigger + fields.instruction
+        case .direct: return fields.instruction
+        case .descriptive:
+            let subject = try need(fields.subject, "subject")
+            let description = try need(fields.description, "description")
+            return "a side-by-side image of the same \(subject): the left depicts the original \(description), "
+                + "while the right mirrors the left but applies \(fields.instruction)"
+        case .globalCaptions:
+            let input = try need(fields.inputCaption, "input_caption")
+            let output = try need(fields.outputCaption, "output_caption")
+            return "On the left \(input) On the right \(output)"
+        }
+    }
+
+    private func need(_ value: String?, _ field: String) throws(PromptError) -> String {
+        guard let value else { throw PromptError(form: self, field: field) }
+        return value
+    }
+}

@@ -1,0 +1,102 @@
+import Adapters
+import Foundation
+import Optimizers
+import TensorCore
+import TensorIO
+
+/// How a checkpoint lies in a file: attributes at the root for numbers and texts, groups for tensors.
+///
+/// | place | holds |
+/// |---|---|
+/// | `/` | `format`, `version`, `step`, `epoch`, `position`, `samples`, `seconds`, `base_parameters`, `configuration`, `routing` |
+/// | `/adapter/{parameter}` | the trained parameters |
+/// | `/optimizer`, `/average` | scalars as attributes, `{kind}/{parameter}` as datasets |
+/// | `/random` | the generator's words |
+extension RunCheckpoint {
+    /// What the attribute `format` says.
+    public static let format = "diptych-checkpoint"
+    private static let version = 1
+
+    /// Writes the checkpoint; an older file at `path` stays until the new one is whole and on the disk.
+    public func write(to path: String) throws {
+        try HDF5File.write(to: path) { root in
+            try root.setAttribute("format", Self.format)
+            try root.setAttribute("version", Self.version)
+            try root.setAttribute("step", step)
+            try root.setAttribute("epoch", epoch)
+            try root.setAttribute("position", position)
+            try root.setAttribute("samples", sampleCount)
+            try root.setAttribute("seconds", seconds)
+            try root.setAttribute("base_parameters", baseParameterCount)
+            try root.write([configuration], to: "configuration")
+            try root.write([String(decoding: try JSONEncoder().encode(routing), as: UTF8.self)], to: "routing")
+            try root.write(Tensor(random.map { Int64($0) }, [random.count]), to: "random")
+            let adapter = try root.createGroup("adapter")
+            for name in parameters.names { try adapter.write(parameters.tensor(name), to: name) }
+            try Self.write(optimizer, to: root.createGroup("optimizer"))
+            if let average { try Self.write(average, to: root.createGroup("average")) }
+        }
+    }
+
+    /// Reads a checkpoint. Throws ``FileError`` when the file is damaged or no checkpoint.
+    public init(path: String) throws {
+        let root = try HDF5File(reading: path).root
+        let found =
+            try root.hasAttribute("format") ? try root.attribute("format", as: String.self) : "no such attribute"
+        guard found == Self.format else {
+            throw FileError(path, key: "format", expected: Self.format, found: found)
+        }
+        let version: Int = try root.attribute("version")
+        guard version == Self.version else {
+            throw FileError(path, key: "version", expected: "\(Self.version)", found: "\(version)")
+        }
+        step = try root.attribute("step")
+        epoch = try root.attribute("epoch")
+        position = try root.attribute("position")
+        sampleCount = try root.attribute("samples")
+        seconds = try root.attribute("seconds")
+        baseParameterCount = try root.attribute("base_parameters")
+        configuration = try Self.text("configuration", in: root)
+        let routing = try Self.text("routing", in: root)
+        do {
+            self.routing = try JSONDecoder().decode([RoutingStatistics].self, from: Data(routing.utf8))
+        } catch {
+            throw FileError(path, key: "routing", expected: "routing statistics in JSON", found: "other text")
+        }
+        let words: [Int64] = try root.tensor("random", dtype: .int64, shape: [Random.stateCount]).elements()
+        random = words.map { UInt32(truncatingIfNeeded: $0) }
+        parameters = MemoryArchive(path: path, try Self.tensors(in: root.group("adapter")))
+        optimizer = try Self.state(in: root.group("optimizer"))
+        average = try root.exists("average") ? try Self.state(in: root.group("average")) : nil
+    }
+
+    private static func write(_ state: OptimizerState, to group: HDF5Group) throws {
+        for (name, value) in state.scalars { try group.setAttribute(name, value) }
+        for (name, tensor) in state.tensors {
+            let parts = name.split(separator: "/", maxSplits: 1).map(String.init)
+            let kind = try group.exists(parts[0]) ? try group.group(parts[0]) : try group.createGroup(parts[0])
+            try kind.write(tensor, to: parts[1])
+        }
+    }
+
+    private static func state(in group: HDF5Group) throws -> OptimizerState {
+        var scalars: [String: Double] = [:]
+        for name in try group.attributeNames { scalars[name] = try group.attribute(name, as: Double.self) }
+        var all: [(name: String, tensor: Tensor)] = []
+        for kind in try group.members {
+            all += try tensors(in: group.group(kind)).map { ("\(kind)/\($0.name)", $0.tensor) }
+        }
+        return OptimizerState(scalars: scalars, tensors: all)
+    }
+
+    private static func tensors(in group: HDF5Group) throws -> [(name: String, tensor: Tensor)] {
+        try group.members.map { ($0, try group.tensor($0)) }
+    }
+
+    private static func text(_ name: String, in root: HDF5Group) throws -> String {
+        guard let text = try root.strings(name).first else {
+            throw FileError(root.path, key: name, expected: "a text", found: "none")
+        }
+        return text
+    }
+}

@@ -1,0 +1,70 @@
+public import Foundation
+import TensorIO
+
+/// The folder of a run: its configuration, its metric log and its checkpoints.
+public struct RunFolder: Sendable, Hashable {
+    /// The folder.
+    public let url: URL
+
+    /// Names a folder, which need not exist yet.
+    public init(_ path: String) { url = URL(filePath: path, directoryHint: .isDirectory) }
+
+    /// Where checkpoints lie.
+    public var checkpoints: URL { url.appending(path: "checkpoints", directoryHint: .isDirectory) }
+    /// The resolved configuration.
+    public var configurationPath: String { url.appending(path: "config.yaml").path }
+
+    /// The file of a step's checkpoint.
+    public func checkpointPath(step: Int) -> String {
+        let digits = String(step)
+        let padding = String(repeating: "0", count: max(0, 8 - digits.count))
+        return checkpoints.appending(path: "step-\(padding)\(digits).h5").path
+    }
+
+    /// Every checkpoint, earliest first; none when the folder does not exist.
+    public func checkpointSteps() -> [Int] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: checkpoints.path)) ?? []
+        return names.compactMap { name in
+            guard name.hasPrefix("step-"), name.hasSuffix(".h5") else { return nil }
+            return Int(name.dropFirst(5).dropLast(3))
+        }.sorted()
+    }
+
+    /// Creates the folders. Throws ``FileError`` when they cannot be.
+    public func create() throws {
+        do {
+            try FileManager.default.createDirectory(at: checkpoints, withIntermediateDirectories: true)
+        } catch {
+            throw FileError(checkpoints.path, expected: "a folder that can be created", found: Self.reason(error))
+        }
+    }
+
+    /// Deletes all but the latest `count` checkpoints; 0 keeps all.
+    public func prune(keeping count: Int) {
+        guard count > 0 else { return }
+        for step in checkpointSteps().dropLast(count) {
+            try? FileManager.default.removeItem(atPath: checkpointPath(step: step))
+        }
+    }
+
+    /// The checkpoint that `path` means: the file itself, or the latest one of a run's folder. Throws ``FileError`` when
+    /// there is none.
+    public static func checkpoint(at path: String) throws -> String {
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+            throw FileError(path, expected: "a run's folder or a checkpoint", found: "no such file")
+        }
+        if !isFolder.boolValue { return path }
+        let run = RunFolder(path)
+        guard let last = run.checkpointSteps().last else {
+            throw FileError(
+                path, expected: "a run's folder with checkpoints/step-….h5", found: "a folder without checkpoints")
+        }
+        return run.checkpointPath(step: last)
+    }
+
+    private static func reason(_ error: any Error) -> String {
+        let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
+        return underlying.map { String(cString: strerror(Int32($0.code))) } ?? error.localizedDescription
+    }
+}

@@ -1,0 +1,98 @@
+public import Adapters
+public import DiptychData
+import InContextEdit
+public import Optimizers
+public import TensorCore
+
+/// What the sections of a configuration mean to the parts of a run.
+extension RunConfiguration {
+    /// The type of the activations.
+    public var dtype: DType {
+        switch base.precision {
+        case .float32: .float32
+        case .bfloat16: .bfloat16
+        }
+    }
+
+    /// The adapters to inject.
+    public var adapterConfiguration: AdapterConfiguration {
+        let lora = adapter.lora ?? LoRA()
+        let moe = adapter.moe ?? MoE()
+        return AdapterConfiguration(
+            loraRank: lora.rank, loraAlpha: Float(lora.alpha), loraTargets: adapter.lora == nil ? [] : lora.targets,
+            moeRank: moe.rank, moeAlpha: Float(moe.alpha), experts: moe.experts, topK: moe.topK,
+            moeTargets: adapter.moe == nil ? [] : moe.targets, gate: moe.gate.routerGate,
+            renormalizesWeights: moe.renormalize, routerInput: moe.routerInput.routerInput)
+    }
+
+    /// A fresh optimizer.
+    public func makeOptimizer() -> any Optimizers.Optimizer {
+        let o = optimizer
+        switch o.name {
+        case .adamw:
+            return AdamW(
+                AdamW.Options(beta1: o.betas[0], beta2: o.betas[1], epsilon: o.epsilon, weightDecay: o.weightDecay))
+        case .prodigy:
+            return Prodigy(
+                Prodigy.Options(
+                    beta1: o.betas[0], beta2: o.betas[1], epsilon: o.epsilon, weightDecay: o.weightDecay,
+                    initialD: o.d0, dCoefficient: o.dCoef, usesBiasCorrection: o.biasCorrection,
+                    safeguardsWarmup: o.safeguardWarmup))
+        }
+    }
+
+    /// The learning rate of each step.
+    public var learningRateSchedule: LearningRateSchedule {
+        let shape: LearningRateSchedule.Shape
+        switch schedule.name {
+        case .constant: shape = .constant
+        case .linear: shape = .linear
+        case .cosine: shape = .cosine
+        }
+        return LearningRateSchedule(
+            shape, peak: optimizer.learningRate, warmupSteps: schedule.warmupSteps, totalSteps: training.steps)
+    }
+
+    /// How pairs become samples.
+    public var encoderOptions: SampleEncoder.Options {
+        SampleEncoder.Options(
+            panelWidth: data.panelWidth, panelHeight: data.panelHeight, maximumSequenceLength: data.maxSequenceLength,
+            promptForm: data.promptForm, keepsSamples: data.cacheLatents)
+    }
+
+    /// How batches are drawn.
+    public var loaderOptions: DiptychLoader.Options {
+        let times: TimeDistribution
+        switch training.timestepSampling {
+        case .logitNormal: times = .logitNormal(mean: training.timestepMean, deviation: training.timestepStd)
+        case .uniform: times = .uniform
+        }
+        return DiptychLoader.Options(batchSize: training.batchSize, textDrop: Float(data.textDrop), times: times)
+    }
+
+    /// The keys whose values differ, except those in `ignoring` (a key or a whole section).
+    func differences(from other: RunConfiguration, ignoring: [String]) -> [String] {
+        Self.schema.filter { field in
+            !ignoring.contains(field.key) && !ignoring.contains(field.section)
+                && field.node(self) != field.node(other)
+        }.map(\.key)
+    }
+}
+
+extension RunConfiguration.Gate {
+    var routerGate: RouterGate {
+        switch self {
+        case .softmaxBeforeTopK: .softmaxBeforeTopK
+        case .softmaxAfterTopK: .softmaxAfterTopK
+        }
+    }
+}
+
+extension RunConfiguration.RouterInput {
+    var routerInput: Adapters.RouterInput {
+        switch self {
+        case .token: .token
+        case .tokenAndPooledText: .tokenAndPooledText
+        }
+    }
+}

@@ -1,0 +1,190 @@
+public import Adapters
+import Autograd
+public import DiptychData
+import Foundation
+public import InContextEdit
+import Models
+import Optimizers
+import TensorCore
+import TensorIO
+
+/// Trains adapters on a frozen Fill pipeline: one object from the configuration to the last checkpoint.
+///
+/// A run is a function of its configuration. Everything that the next step depends on is in ``checkpoint()``, so a
+/// resumed run gives the same losses as one that was never stopped, bit for bit at the same number of threads.
+public final class Trainer {
+    /// What decides the run.
+    public let configuration: RunConfiguration
+    /// The frozen model.
+    public let pipeline: FillPipeline
+    /// What is trained.
+    public let adapters: AdapterSet
+    /// The pairs.
+    public let dataset: PairDataset
+    /// Steps done.
+    public private(set) var step = 0
+    /// Seconds of training, over all sessions.
+    public private(set) var seconds = 0.0
+    /// The routing of the last step.
+    public private(set) var routing: [RoutingStatistics] = []
+
+    let loader: DiptychLoader
+    let optimizer: any Optimizer
+    let average: ExponentialMovingAverage?
+    private let schedule: LearningRateSchedule
+    private let geometry: DiptychGeometry
+
+    /// Reads the base and the data, injects the adapters, and continues from `checkpoint` if there is one.
+    ///
+    /// Throws what is wrong with the configuration, the files or the checkpoint before any training.
+    public init(_ configuration: RunConfiguration, resuming checkpoint: RunCheckpoint? = nil) throws {
+        self.configuration = configuration
+        Threads.set(configuration.training.threads)
+        dataset = try PairDataset(path: configuration.data.path)
+        pipeline = try FillPipeline(path: configuration.base.path)
+        let transformer = pipeline.transformer
+        transformer.usesGradientCheckpointing = configuration.training.gradientCheckpointing
+        let seed = UInt64(configuration.training.seed)
+        adapters = try AdapterSet(
+            injecting: configuration.adapterConfiguration, into: transformer,
+            pooledWidth: transformer.configuration.pooledProjectionDim, seed: seed)
+        optimizer = configuration.makeOptimizer()
+        schedule = configuration.learningRateSchedule
+        average = configuration.training.emaDecay.map { ExponentialMovingAverage(decay: $0) }
+
+        let encoder = SampleEncoder(dataset, pipeline: pipeline, options: configuration.encoderOptions)
+        geometry = encoder.geometry
+        let order = EpochOrder(
+            count: dataset.records.count, seed: seed, shuffles: configuration.data.shuffle,
+            epoch: checkpoint?.epoch ?? 0, position: min(checkpoint?.position ?? 0, dataset.records.count))
+        // The adapter's weights come from the seed itself; noise and times from another stream.
+        var random = Random(seed: seed ^ 0x5DEE_CE66)
+        if let checkpoint {
+            guard let restored = Random(state: checkpoint.random) else {
+                throw FileError("checkpoint", key: "random", expected: "a generator's state", found: "other words")
+            }
+            random = restored
+        }
+        loader = DiptychLoader(encoder, options: configuration.loaderOptions, order: order, random: random)
+        if let checkpoint { try restore(checkpoint) }
+    }
+
+    private func restore(_ checkpoint: RunCheckpoint) throws {
+        guard checkpoint.sampleCount == dataset.records.count else {
+            throw FileError(
+                configuration.data.path, expected: "the \(checkpoint.sampleCount) pairs that the run began with",
+                found: "\(dataset.records.count)")
+        }
+        guard checkpoint.baseParameterCount == adapters.baseParameterCount else {
+            throw FileError(
+                configuration.base.path,
+                expected: "the base of the checkpoint, \(checkpoint.baseParameterCount) parameters",
+                found: "\(adapters.baseParameterCount) parameters")
+        }
+        try adapters.restoreParameters(from: checkpoint.parameters)
+        try optimizer.restore(checkpoint.optimizer, for: adapters.parameters)
+        if let average, let state = checkpoint.average { try average.restore(state, for: adapters.parameters) }
+        step = checkpoint.step
+        seconds = checkpoint.seconds
+        routing = checkpoint.routing
+    }
+
+    /// Everything that the next step depends on.
+    public func checkpoint() throws -> RunCheckpoint {
+        RunCheckpoint(
+            step: step, configuration: configuration.yaml,
+            parameters: MemoryArchive(path: "this run", adapters.parameters.map { ($0.name, $0.parameter.value) }),
+            optimizer: optimizer.state,
+            average: average?.state, random: loader.random.state, epoch: loader.order.epoch,
+            position: loader.order.position, sampleCount: dataset.records.count, seconds: seconds,
+            baseParameterCount: adapters.baseParameterCount,
+            routing: routing)
+    }
+
+    /// One optimizer step: accumulated gradients, clipping, update.
+    ///
+    /// Throws ``TrainingError/notFinite(_:)`` when the loss or the gradient is not a number and the
+    /// configuration says to stop; the parameters are untouched then. Throws ``FileError`` when a picture cannot be
+    /// read.
+    public func advance() throws -> StepMetrics {
+        let begin = ContinuousClock.now
+        let training = configuration.training
+        let parameters = adapters.parameters
+        for entry in parameters { entry.parameter.variable.clearGradient() }
+
+        var runs: [MicroBatch] = []
+        for _ in 0..<training.accumulate { runs.append(try accumulateGradients(share: 1 / Float(training.accumulate))) }
+        let clip = configuration.optimizer.gradientClip
+        let norm = clipGradientNorm(parameters, maximum: clip > 0 ? clip : .infinity)
+        let rate = schedule(step)
+        let report = RoutingStatistics.average(runs.map(\.routing))
+        let hasMixtures = !report.isEmpty
+        var metrics = StepMetrics(
+            step: step + 1, loss: mean(runs.map(\.loss)), mse: mean(runs.map(\.meanSquaredError)),
+            loadBalance: hasMixtures ? mean(runs.map(\.loadBalance)) : nil,
+            routerZ: hasMixtures ? mean(runs.map(\.routerZ)) : nil, gradNorm: norm, learningRate: Double(rate),
+            seconds: 0, samplesPerSecond: 0,
+            load: hasMixtures
+                ? Dictionary(uniqueKeysWithValues: report.map { ($0.layer, $0.load.map(Double.init)) }) : nil)
+        let isFinite = metrics.loss.isFinite && norm.isFinite
+        if training.stopOnNan && !isFinite { throw TrainingError.notFinite(metrics) }
+        if isFinite {
+            optimizer.update(parameters, learningRate: rate)
+            average?.update(parameters)
+        }
+        metrics.d = (optimizer as? Prodigy)?.d
+        step += 1
+        routing = report
+        metrics.seconds = begin.duration(to: .now) / .seconds(1)
+        metrics.samplesPerSecond = Double(training.accumulate * training.batchSize) / metrics.seconds
+        seconds += metrics.seconds
+        return metrics
+    }
+
+    private struct MicroBatch {
+        var loss: Double
+        var meanSquaredError: Double
+        var loadBalance: Double
+        var routerZ: Double
+        var routing: [RoutingStatistics]
+    }
+
+    private func accumulateGradients(share: Float) throws -> MicroBatch {
+        let batch = try loader.next()
+        let noisy = FlowMatching.interpolate(batch.clean, batch.noise, time: batch.time)
+        adapters.pooledText = adapters.needsPooledText ? Variable(batch.pooled) : nil
+        let (velocity, side) = SideOutputs.collecting {
+            pipeline.velocity(
+                noisy, condition: batch.condition, text: batch.text, pooled: batch.pooled, time: batch.time,
+                guidance: Float(configuration.training.guidance), geometry: geometry, precision: configuration.dtype)
+        }
+        let report = adapters.routingReport(side)
+        let error = FlowMatching.loss(velocity, clean: batch.clean, noise: batch.noise)
+        var loss = error
+        if let moe = configuration.adapter.moe {
+            loss = loss + report.loadBalance * Float(moe.loadBalanceWeight) + report.routerZ * Float(moe.routerZWeight)
+        }
+        (loss * share).backward()
+        return MicroBatch(
+            loss: Double(loss.value.scalar), meanSquaredError: Double(error.value.scalar),
+            loadBalance: Double(report.loadBalance.value.scalar), routerZ: Double(report.routerZ.value.scalar),
+            routing: report.layers)
+    }
+
+    private func mean(_ values: [Double]) -> Double { values.reduce(0, +) / Double(values.count) }
+}
+
+/// Why training stopped by itself.
+public enum TrainingError: Error, CustomStringConvertible {
+    /// The loss or the gradient is NaN or infinite.
+    case notFinite(StepMetrics)
+
+    /// One line.
+    public var description: String {
+        switch self {
+        case .notFinite(let m):
+            "step \(m.step): expected finite numbers, found loss \(m.loss) (mse \(m.mse)) and gradient norm "
+                + "\(m.gradNorm ?? .nan); the step was not taken"
+        }
+    }
+}

@@ -1,0 +1,114 @@
+import Foundation
+import InContextEdit
+import TensorIO
+
+/// A trainer with its surroundings: the run's folder, the metric log, the progress bar, checkpoints and Ctrl-C.
+public final class TrainingSession {
+    /// How a session ended.
+    public enum Outcome: Sendable, Equatable {
+        /// All steps are done.
+        case finished
+        /// The user asked to stop; the checkpoint holds everything.
+        case interrupted
+    }
+
+    /// What is trained.
+    public let trainer: Trainer
+    /// Where everything is written.
+    public let folder: RunFolder
+    /// The latest checkpoint that this session wrote or began from.
+    public private(set) var lastCheckpoint: String?
+
+    private let log: MetricLog
+    private var unlogged: [StepMetrics] = []
+
+    /// Begins the run of a configuration, or continues it from the checkpoint file `checkpoint`.
+    ///
+    /// Throws what is wrong before any training: faults of the configuration, the base, the data or the checkpoint, a
+    /// run that already lies in the folder, or a configuration that is not the checkpoint's.
+    public init(_ configuration: RunConfiguration, resuming checkpoint: String? = nil) throws {
+        folder = RunFolder(configuration.output.folder)
+        if checkpoint == nil, let step = folder.checkpointSteps().last {
+            throw FileError(
+                configuration.output.folder, expected: "a folder without a run (or --resume to continue it)",
+                found: "a checkpoint of step \(step)")
+        }
+        let state = try checkpoint.map { try RunCheckpoint(path: $0) }
+        if let state, let checkpoint { try Self.check(configuration, against: state, at: checkpoint) }
+        trainer = try Trainer(configuration, resuming: state)
+        lastCheckpoint = checkpoint
+        try folder.create()
+        try AtomicFile.write(to: folder.configurationPath) { try $0.write(Array(configuration.yaml.utf8)) }
+        let path = folder.url.appending(path: configuration.output.metrics).path
+        log = try MetricLog(path, resumingAfter: trainer.step)
+    }
+
+    /// What may change between sessions without making it another run.
+    private static let changeable = ["training.steps", "training.threads", "base.path", "data.path", "output"]
+
+    private static func check(_ configuration: RunConfiguration, against state: RunCheckpoint, at path: String) throws {
+        let earlier = try RunConfiguration.parse(state.configuration, file: path)
+        let changed = configuration.differences(from: earlier, ignoring: changeable)
+        guard changed.isEmpty else {
+            throw FileError(
+                path, key: changed.joined(separator: ", "), expected: "the values that the run began with",
+                found: "other values; only \(changeable.joined(separator: ", ")) may change on resuming")
+        }
+        guard state.step < configuration.training.steps else {
+            throw FileError(
+                path, key: "training.steps", expected: "more than the \(state.step) steps that are done",
+                found: "\(configuration.training.steps)")
+        }
+    }
+
+    /// Trains until the last step or until the user interrupts; either way a checkpoint is written.
+    ///
+    /// A checkpoint that cannot be written on the way (a full disk) is reported and tried again later, while the earlier
+    /// one stays; at the end it is an error.
+    public func run(progress: ProgressBar) throws -> Outcome {
+        let output = trainer.configuration.output
+        let steps = trainer.configuration.training.steps
+        defer { progress.finish() }
+        var retryAt: Int?
+        while trainer.step < steps {
+            let metrics = try trainer.advance()
+            try record(metrics, progress)
+            progress.update(step: metrics.step, loss: metrics.loss, loadBalance: metrics.loadBalance)
+            if Interruption.isRequested || metrics.step == steps { break }
+            let isDue = output.checkpointEvery > 0 && metrics.step % output.checkpointEvery == 0
+            if isDue || metrics.step == retryAt {
+                do {
+                    try save()
+                    retryAt = nil
+                } catch {
+                    retryAt = metrics.step + max(1, output.checkpointEvery / 10)
+                    progress.print("error: \(error); training goes on, next try at step \(retryAt!)")
+                }
+            }
+        }
+        try save()
+        return trainer.step < steps ? .interrupted : .finished
+    }
+
+    /// Writes a checkpoint of the present step and removes the oldest ones.
+    private func save() throws {
+        let path = folder.checkpointPath(step: trainer.step)
+        try trainer.checkpoint().write(to: path)
+        lastCheckpoint = path
+        folder.prune(keeping: trainer.configuration.output.keepCheckpoints)
+    }
+
+    /// Logs a step; lines that do not fit on the disk now are kept for later.
+    private func record(_ metrics: StepMetrics, _ progress: ProgressBar) throws {
+        let output = trainer.configuration.output
+        if metrics.step % max(output.logEvery, 1) == 0 { unlogged.append(metrics) }
+        do {
+            while let next = unlogged.first {
+                try log.append(next)
+                unlogged.removeFirst()
+            }
+        } catch {
+            if unlogged.count == 1 { progress.print("error: \(error); training goes on") }
+        }
+    }
+}

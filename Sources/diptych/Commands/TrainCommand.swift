@@ -1,0 +1,103 @@
+import Adapters
+import ArgumentParser
+import DiptychData
+import Foundation
+import TensorCore
+import TensorIO
+import Training
+
+/// `diptych train CONFIG [--resume]`
+struct TrainCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "train",
+        abstract: "Trains an adapter as a configuration says, or continues a run.",
+        discussion: """
+            Ctrl-C finishes the step, saves a checkpoint and leaves with status 130. A resumed run gives the same losses \
+            as one that was never stopped, bit for bit at the same number of threads.
+            """)
+
+    @OptionGroup var common: CommonOptions
+
+    @Argument(
+        help: "A YAML configuration; with --resume also a run's folder or a checkpoint.",
+        completion: .file(extensions: ["yaml", "yml", "h5"]))
+    var source: String
+
+    @Option(name: .long, help: .init("Override a key of the configuration.", valueName: "key=value"))
+    var set: [String] = []
+
+    @Flag(name: .long, help: "Continue from the run's latest checkpoint, or from the one that is named.")
+    var resume = false
+
+    func run() throws {
+        let (configuration, checkpoint) = try resolve()
+        let session = try TrainingSession(configuration, resuming: checkpoint)
+        Interruption.install()
+        describe(session, resumedFrom: checkpoint)
+        let bar = ProgressBar(total: configuration.training.steps, done: session.trainer.step)
+        let outcome = try session.run(progress: bar)
+        if !session.trainer.routing.isEmpty { print(RoutingTable(session.trainer.routing).text) }
+        print("checkpoint: \(session.lastCheckpoint ?? "none")")
+        if outcome == .interrupted {
+            print(
+                "stopped at step \(session.trainer.step); continue with: diptych train \(configuration.output.folder) --resume"
+            )
+            throw ExitCode(Interruption.exitStatus)
+        }
+    }
+
+    /// The configuration and, when resuming, the checkpoint file.
+    private func resolve() throws -> (RunConfiguration, String?) {
+        let isConfiguration = source.hasSuffix(".yaml") || source.hasSuffix(".yml")
+        if !resume {
+            guard isConfiguration else {
+                throw ValidationError("'\(source)' is no YAML file; to continue a run add --resume")
+            }
+            let configuration = try RunConfiguration.load(source, overrides: set)
+            try configuration.validateFiles(source: source)
+            return (configuration, nil)
+        }
+        if isConfiguration {
+            let configuration = try RunConfiguration.load(source, overrides: set)
+            try configuration.validateFiles(source: source)
+            return (configuration, try RunFolder.checkpoint(at: configuration.output.folder))
+        }
+        let path = try RunFolder.checkpoint(at: source)
+        let text = try RunCheckpoint(path: path).configuration
+        let configuration = try RunConfiguration.parse(text, file: path, overrides: set)
+        try configuration.validateFiles(source: path)
+        return (configuration, path)
+    }
+
+    private func describe(_ session: TrainingSession, resumedFrom checkpoint: String?) {
+        let trainer = session.trainer
+        let configuration = trainer.configuration
+        let adapters = trainer.adapters
+        let share = String(format: "%.2f", adapters.shareOfBase * 100)
+        print("base       \(configuration.base.path), \(adapters.baseParameterCount.grouped) parameters, frozen")
+        print(
+            "adapter    \(adapters.parameterCount.grouped) parameters (\(share) % of the base) in \(adapters.members.count) layers, "
+                + "\(adapters.mixtureParameterCount.grouped) of them in \(adapters.mixtures.count) mixtures")
+        print("data       \(configuration.data.path), \(trainer.dataset.records.count.grouped) pairs")
+        print(
+            "run        \(configuration.training.steps.grouped) steps of "
+                + "\(configuration.training.batchSize * configuration.training.accumulate) samples, "
+                + "\(configuration.optimizer.name.rawValue), \(configuration.base.precision.rawValue), "
+                + "\(Threads.count) threads, seed \(configuration.training.seed)")
+        if let checkpoint { print("resuming   after step \(trainer.step), from \(checkpoint)") }
+        if common.verbose { print(configuration.yaml) }
+    }
+}
+
+extension Int {
+    /// With a thin mark between thousands: `12,345`.
+    var grouped: String {
+        var digits = String(magnitude)
+        var place = digits.count - 3
+        while place > 0 {
+            digits.insert(",", at: digits.index(digits.startIndex, offsetBy: place))
+            place -= 3
+        }
+        return self < 0 ? "-" + digits : digits
+    }
+}

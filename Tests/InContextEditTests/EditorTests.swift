@@ -1,0 +1,73 @@
+import InContextEdit
+import TensorCore
+import TensorIO
+import TestSupport
+import Testing
+
+@Suite struct EditorTests {
+    private let reference: SafetensorsFile
+    private let pipeline: FillPipeline
+    private let source: Image
+
+    init() throws {
+        reference = try SafetensorsFile(path: Fixtures.path("edit.safetensors"))
+        pipeline = try FillPipeline(path: Fixtures.path("tiny-random-fill"))
+        source = try Image(contentsOf: Fixtures.path("source.png"))
+    }
+
+    private var options: Editor.Options {
+        var options = Editor.Options()
+        options.seed = 42
+        options.steps = 4
+        options.guidance = 30
+        options.maximumSequenceLength = 96
+        options.panelWidth = 64
+        return options
+    }
+
+    private func maximumError(_ a: Tensor, _ b: Tensor) -> Float {
+        zip(a.floats, b.floats).map { abs($0 - $1) }.max() ?? .infinity
+    }
+
+    @Test func theNoiseOfASeedIsPyTorchs() throws {
+        var random = Random(seed: 42)
+        let error = maximumError(random.randn([1, 16, 8, 16]), try reference.tensor("noise"))
+        #expect(error <= 1e-6, "max error \(error)")
+    }
+
+    @Test func aWholeEditEqualsDiffusers() throws {
+        var errors: [Float] = []
+        let result = try Editor(pipeline).edit(
+            source, PromptFields(instruction: "make the cat blue"), options: options
+        ) { step, latents in
+            errors.append(maximumError(latents, try reference.tensor("latents.\(step)")))
+        }
+        print("edit: max error of the latents after each step \(errors)")
+        #expect(errors.count == 4)
+        #expect(errors.allSatisfy { $0 <= 2e-4 }, "latents: \(errors)")
+        // The reference picture is [H, W, 3] in 0…1.
+        let picture = result.canvas.affine(scale: 0.5, shift: 0.5).reshaped(to: [3, 64, 128]).permuted([1, 2, 0])
+        let clamped = Tensor.applying(.minimum, Tensor.applying(.maximum, picture, Tensor([0], [1])), Tensor([1], [1]))
+        let error = maximumError(clamped, try reference.tensor("image"))
+        print("edit: max error of the picture \(error)")
+        #expect(error <= 2e-4, "picture: \(error)")
+        #expect(result.image.width == 64 && result.image.height == 64)
+        #expect(result.diptych.right == result.image)
+    }
+
+    @Test func bfloat16StaysNear() throws {
+        var half = options
+        half.precision = .bfloat16
+        let result = try Editor(pipeline).edit(source, PromptFields(instruction: "make the cat blue"), options: half)
+        let picture = result.canvas.affine(scale: 0.5, shift: 0.5).reshaped(to: [3, 64, 128]).permuted([1, 2, 0])
+        let expected = try reference.tensor("image")
+        let difference = (picture.contiguous() - expected).applying(.square).mean().scalar.squareRoot()
+        print("edit in bfloat16: root mean square error of the picture \(difference)")
+        #expect(difference > 0 && difference < 0.02, "\(difference)")
+    }
+
+    @Test func imagesOfOtherSizesAreResizedToThePanel() {
+        let panel = Editor.panel(Image(width: 300, height: 200, color: [9, 9, 9]), width: 64)
+        #expect(panel.width == 64 && panel.height == 32)
+    }
+}

@@ -1,0 +1,182 @@
+import Adapters
+import Foundation
+import TensorCore
+import TensorIO
+import TestSupport
+import Testing
+import Training
+
+@Suite(.serialized) struct TrainingSessionTests {
+    @Test func lossesFallAndAreLogged() throws {
+        let fixture = try TrainingFixture(pairs: 2)
+        defer { fixture.remove() }
+        let lines = try fixture.train(
+            fixture.configuration(steps: 40) {
+                $0.optimizer.name = .adamw
+                $0.optimizer.learningRate = 5e-3
+                $0.data.textDrop = 0
+            })
+        #expect(lines.map(\.step) == Array(1...40))
+        let (first, last) = (lines.prefix(10), lines.suffix(10))
+        func mean(_ part: ArraySlice<StepMetrics>) -> Double { part.reduce(0) { $0 + $1.mse } / Double(part.count) }
+        #expect(mean(last) < mean(first), "\(mean(first)) to \(mean(last))")
+        let loads = try #require(lines.last?.load)
+        #expect(loads.count == 5)
+        for shares in loads.values { #expect(abs(shares.reduce(0, +) - 1) < 1e-5) }
+    }
+
+    @Test(arguments: [true, false], ["adamw", "prodigy"])
+    func aResumedRunEqualsAnUninterruptedOne(checkpointing: Bool, optimizer: String) throws {
+        let fixture = try TrainingFixture()
+        defer { fixture.remove() }
+        func settings(_ run: String, steps: Int) -> RunConfiguration {
+            fixture.configuration(run, steps: steps) {
+                $0.training.gradientCheckpointing = checkpointing
+                $0.training.emaDecay = 0.9
+                if optimizer == "adamw" {
+                    $0.optimizer.name = .adamw
+                    $0.optimizer.learningRate = 1e-3
+                }
+            }
+        }
+        let whole = try fixture.train(settings("whole", steps: 7))
+        try fixture.train(settings("parts", steps: 3))
+        let folder = RunFolder(settings("parts", steps: 7).output.folder)
+        let parts = try fixture.train(settings("parts", steps: 7), resuming: folder.checkpointPath(step: 3))
+        #expect(whole.map(\.loss) == parts.map(\.loss))
+        #expect(whole.map(\.gradNorm) == parts.map(\.gradNorm))
+        #expect(whole.map(\.load) == parts.map(\.load))
+
+        let last = try RunCheckpoint(path: folder.checkpointPath(step: 7))
+        let other = try RunCheckpoint(
+            path: RunFolder(settings("whole", steps: 7).output.folder).checkpointPath(step: 7))
+        #expect(last.parameters.names == other.parameters.names)
+        for name in last.parameters.names {
+            #expect(try last.parameters.tensor(name).floats == other.parameters.tensor(name).floats, "\(name)")
+        }
+        #expect(last.random == other.random && last.epoch == other.epoch && last.position == other.position)
+        #expect(last.average?.tensors.map(\.tensor.floats) == other.average?.tensors.map(\.tensor.floats))
+    }
+
+    @Test func gradientCheckpointingChangesNothing() throws {
+        let fixture = try TrainingFixture()
+        defer { fixture.remove() }
+        let kept = try fixture.train(
+            fixture.configuration("kept", steps: 3) { $0.training.gradientCheckpointing = false })
+        let again = try fixture.train(fixture.configuration("again", steps: 3))
+        #expect(kept.map(\.loss) == again.map(\.loss))
+        #expect(kept.map(\.gradNorm) == again.map(\.gradNorm))
+    }
+
+    @Test func theRouterSeesThePooledTextWhenAsked() throws {
+        let fixture = try TrainingFixture()
+        defer { fixture.remove() }
+        let lines = try fixture.train(
+            fixture.configuration(steps: 2) { $0.adapter.moe?.routerInput = .tokenAndPooledText })
+        #expect(lines.count == 2 && lines.allSatisfy { $0.loss.isFinite })
+        let path = RunFolder(fixture.configuration().output.folder).checkpointPath(step: 2)
+        #expect(try RunCheckpoint(path: path).parameters.names.contains { $0.hasSuffix("lora_route_pooled.weight") })
+    }
+
+    @Test func oldCheckpointsGo() throws {
+        let fixture = try TrainingFixture()
+        defer { fixture.remove() }
+        let configuration = fixture.configuration(steps: 7)
+        try fixture.train(configuration)
+        #expect(RunFolder(configuration.output.folder).checkpointSteps() == [6, 7])
+        #expect(try RunFolder.checkpoint(at: configuration.output.folder).hasSuffix("step-00000007.h5"))
+    }
+
+    @Test func aLossThatIsNotANumberStopsTheRun() throws {
+        let fixture = try TrainingFixture()
+        defer { fixture.remove() }
+        let error = #expect(throws: TrainingError.self) {
+            try fixture.train(
+                fixture.configuration {
+                    $0.optimizer.learningRate = 1e30; $0.optimizer.name = .adamw
+                })
+        }
+        let line = error?.description ?? ""
+        #expect(line.hasPrefix("step 2: expected finite numbers, found loss"), "\(line)")
+        #expect(line.hasSuffix("the step was not taken"))
+    }
+
+    @Test func aFolderWithARunIsNotOverwritten() throws {
+        let fixture = try TrainingFixture()
+        defer { fixture.remove() }
+        try fixture.train(fixture.configuration(steps: 2))
+        let error = #expect(throws: FileError.self) { try fixture.train(fixture.configuration(steps: 2)) }
+        #expect(error?.found == "a checkpoint of step 2")
+    }
+
+    @Test func resumingAnotherRunIsRefused() throws {
+        let fixture = try TrainingFixture()
+        defer { fixture.remove() }
+        let configuration = fixture.configuration(steps: 2)
+        try fixture.train(configuration)
+        let path = RunFolder(configuration.output.folder).checkpointPath(step: 2)
+        func fault(_ change: (inout RunConfiguration) -> Void) -> FileError? {
+            #expect(throws: FileError.self) {
+                try fixture.train(fixture.configuration(steps: 4, change), resuming: path)
+            }
+        }
+        #expect(
+            fault {
+                $0.training.seed = 8; $0.adapter.moe?.topK = 2
+            }?.key == "adapter.moe.top_k, training.seed")
+        #expect(fault { $0.training.steps = 2 }?.found == "2")
+        let smaller = try TrainingFixture(pairs: 3)
+        defer { smaller.remove() }
+        #expect(fault { $0.data.path = smaller.configuration().data.path }?.found == "3")
+    }
+
+    @Test func aStepLeavesNothingBehind() throws {
+        let fixture = try TrainingFixture(pairs: 2)
+        defer { fixture.remove() }
+        let trainer = try Trainer(fixture.configuration { $0.data.textDrop = 0 })
+        for _ in 0..<3 { _ = try trainer.advance() }
+        let before = MemoryAccount.currentBlocks
+        for _ in 0..<3 { _ = try trainer.advance() }
+        #expect(MemoryAccount.currentBlocks == before)
+    }
+}
+
+@Suite struct RunCheckpointTests {
+    @Test func damagedFilesAreNamed() throws {
+        let fixture = try TrainingFixture()
+        defer { fixture.remove() }
+        let configuration = fixture.configuration(steps: 1)
+        try fixture.train(configuration)
+        let path = RunFolder(configuration.output.folder).checkpointPath(step: 1)
+        var bytes = try Data(contentsOf: URL(filePath: path))
+        let cut = fixture.folder.appending(path: "cut.h5")
+        bytes.removeLast(bytes.count / 2)
+        try bytes.write(to: cut)
+        #expect(throws: FileError.self) { try RunCheckpoint(path: cut.path) }
+
+        let other = fixture.folder.appending(path: "other.h5").path
+        try HDF5File.write(to: other) { try $0.setAttribute("format", "something else") }
+        let error = #expect(throws: FileError.self) { try RunCheckpoint(path: other) }
+        #expect(error?.key == "format" && error?.found == "something else")
+        #expect(throws: FileError.self) { try RunCheckpoint(path: Fixtures.path("source.png")) }
+    }
+
+    @Test func exportsNeedNoBase() throws {
+        let fixture = try TrainingFixture()
+        defer { fixture.remove() }
+        let configuration = fixture.configuration(steps: 2)
+        try fixture.train(configuration)
+        let path = RunFolder(configuration.output.folder).checkpointPath(step: 2)
+        let trainer = try Trainer(configuration, resuming: RunCheckpoint(path: path))
+        for format in [AdapterFormat.icedit, .diptych] {
+            let fromModel = try trainer.adapters.exported(as: format)
+            let fromFile = try ExportedAdapters(
+                parameters: RunCheckpoint(path: path).parameters, configuration: configuration.adapterConfiguration,
+                format: format)
+            #expect(Set(fromModel.tensors.map(\.name)) == Set(fromFile.tensors.map(\.name)))
+            let byName = Dictionary(uniqueKeysWithValues: fromModel.tensors.map { ($0.name, $0.tensor) })
+            for (name, tensor) in fromFile.tensors { #expect(byName[name]?.floats == tensor.floats, "\(name)") }
+            #expect(fromModel.metadata.keys == fromFile.metadata.keys)
+        }
+    }
+}
