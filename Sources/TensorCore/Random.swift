@@ -100,11 +100,13 @@ public struct Random: Sendable, Equatable {
 
     /// Box and Muller on eight pairs that lie eight apart.
     private static func transform(_ values: inout [Float], _ start: Int) {
+        // The nearest float; Swift's own `Float.pi` is rounded towards zero, which would turn every angle.
+        let fullTurn = Float(2 * Double.pi)
         for j in start..<start + 8 {
             let u = 1 - values[j]
             let v = values[j + 8]
             let radius = (-2 * log(u)).squareRoot()
-            let angle = 2 * Float.pi * v
+            let angle = fullTurn * v
             values[j] = radius * cos(angle)
             values[j + 8] = radius * sin(angle)
         }
