@@ -7,9 +7,11 @@ Ids are those of the text alone: no start and end tokens, not cut, not padded.
 """
 import base64
 import json
+import random
 import re
 import shutil
 import tempfile
+import unicodedata
 from pathlib import Path
 
 import sentencepiece as spm
@@ -36,7 +38,7 @@ STRINGS = [
     # apostrophes
     "it's", "IT'S", "don't can't won't", "they're we've I'm she'll he'd", "'s", "''s", "'", "' s", "dogs' tails", "rock 'n' roll", "it’s", "'sun 'reed 'veto 'lll 'dd 'tt", "x'S'T'RE'VE'M'LL'D", "!'s ?'t", "o'clock's'", "'ſ",
     # Latin beyond ASCII, composed and decomposed
-    "naïve café", "nai\u0308ve cafe\u0301", "ÀÉÎÕÜ àéîõü", "A\u0300E\u0301I\u0302", "ß ẞ straße STRASSE", "İstanbul ISPARTA ıi", "ŒUVRE œuvre Æ æ", "Ǆ ǅ ǆ", "\u212b \u2126 \u212a", "ﬁ ﬂ ﬀ ﬃ ﬆ", "ŉ ĳ Ŀ ŀ", "e\u0301\u0302\u0303", "\u0301", "\u0301a", "a \u0301", "q\u0307\u0323", "q\u0323\u0307", "s\u0323\u0307 ṩ", "\u1e9b\u0323", "a\u0315\u0300\u05ae\u0062", "Ω Σ ΟΔΟΣ Σίσυφος ς", "Привет, Мир! ЁЖ Ё", "Ѐ Й и\u0306",
+    "naïve café", "nai\u0308ve cafe\u0301", "ÀÉÎÕÜ àéîõü", "A\u0300E\u0301I\u0302", "ß ẞ straße STRASSE", "İstanbul ISPARTA ıi", "ŒUVRE œuvre Æ æ", "Ǆ ǅ ǆ", "\u212b \u2126 \u212a", "ﬁ ﬂ ﬀ ﬃ ﬆ", "ŉ ĳ Ŀ ŀ", "e\u0301\u0302\u0303", "\u0301", "\u0301a", "a \u0301", "q\u0307\u0323", "\U00010041\u0301 \U0001f441\u0308", "\u0f73\u0301\u0f73 \u0344", "q\u0323\u0307", "s\u0323\u0307 ṩ", "\u1e9b\u0323", "a\u0315\u0300\u05ae\u0062", "Ω Σ ΟΔΟΣ Σίσυφος ς", "Привет, Мир! ЁЖ Ё", "Ѐ Й и\u0306",
     # full-width and compatibility forms
     "ＡＢＣ ａｂｃ １２３", "ﾊﾝｶｸ ｶﾞ ﾊﾟ", "㍿ ㌔ ㎏ ㏂", "™ ® © ℃ № ℡", "𝐇𝐞𝐥𝐥𝐨 𝓦𝓸𝓻𝓵𝓭 𝟙𝟚𝟛", "ⓐⓑⓒ Ⓐ", "～ 〜 ￥ ￦ ￠", "ａ\u3099", "か\u3099 が は\u309a ぱ",
     # CJK, Hangul, other scripts
@@ -111,7 +113,7 @@ def t5_json(charsmap):
         {"name": "t5-v1_1", "parts": {"normalizer": precompiled, "pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, {**metaspace, "add_prefix_space": True}]}}},
         {"name": "converted", "parts": {"added_tokens": both_sides, "normalizer": {"type": "Sequence", "normalizers": [precompiled, {"type": "Strip", "strip_left": False, "strip_right": True}, {"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": "▁"}]}, "pre_tokenizer": {**metaspace, "prepend_scheme": "always", "split": True}}},
         {"name": "first", "parts": {"added_tokens": base["added_tokens"][:5] + words, "normalizer": precompiled, "pre_tokenizer": {**metaspace, "prepend_scheme": "first", "split": True}}},
-        {"name": "never, unsplit", "parts": {"normalizer": {"type": "Sequence", "normalizers": [{"type": "NFKC"}, {"type": "Lowercase"}, {"type": "Replace", "pattern": {"String": "the"}, "content": "a"}, {"type": "Prepend", "prepend": "▁"}]}, "pre_tokenizer": {**metaspace, "prepend_scheme": "never", "split": False}}},
+        {"name": "never, unsplit", "parts": {"normalizer": {"type": "Sequence", "normalizers": [{"type": "NFC"}, {"type": "Lowercase"}, {"type": "Replace", "pattern": {"String": "the"}, "content": "a"}, {"type": "Prepend", "prepend": "▁"}]}, "pre_tokenizer": {**metaspace, "prepend_scheme": "never", "split": False}}},
         {"name": "no parts", "parts": {"normalizer": None, "pre_tokenizer": None}},
         {"name": "byte fallback", "parts": {"model": bytes_model()}},
     ]
@@ -159,6 +161,18 @@ def spm_variants():
     return cases
 
 
+def nfc(rng):
+    """Random marks, composed characters and parts of syllables with their form C, as lists of code points."""
+    known = [c for c in range(0x30000) if unicodedata.category(chr(c)) not in ("Cn", "Cs")]
+    marks = [c for c in known if unicodedata.combining(chr(c))]
+    whole = [c for c in known if unicodedata.decomposition(chr(c)) and "<" not in unicodedata.decomposition(chr(c))]
+    jamo = [*range(0x1100, 0x1113), *range(0x1161, 0x1176), *range(0x11A8, 0x11C3), 0xAC00, 0xAC01, 0xD7A3]
+    letters = [ord(c) for c in "aeiouAEIOUsqxn "]
+    pools = [marks, marks, whole, jamo, letters, known]
+    texts = ["".join(chr(rng.choice(rng.choice(pools))) for _ in range(rng.randint(1, 8))) for _ in range(400)]
+    return [[[ord(c) for c in t], [ord(c) for c in unicodedata.normalize("NFC", t)]] for t in texts]
+
+
 def main():
     m = proto.ModelProto(); blob = (T5 / "spiece.model").read_bytes(); m.ParseFromString(blob)
     charsmap = m.normalizer_spec.precompiled_charsmap
@@ -171,7 +185,7 @@ def main():
     encode = with_tokens(model, {"<pad>": 0, "</s>": 1, "<unk>": 2, **{f"<extra_id_{i}>": id for i, id in enumerate(extra)}})
     out = {"strings": STRINGS, "clip": clip_cases, "charsmap": {"offset": blob.index(charsmap), "length": len(charsmap)},
            "t5": t5_json(base64.b64encode(charsmap).decode()), "sentencepiece": [encode(s) for s in STRINGS],
-           "short": SHORT, "sentencepieceVariants": spm_variants()}
+           "short": SHORT, "nfc": nfc(random.Random(0)), "sentencepieceVariants": spm_variants()}
     text = json.dumps(out, separators=(",", ":")).replace('],[', '],\n[').replace('{"name"', '\n{"name"')
     (FIXTURES / "tokenizers.json").write_text(text + "\n")
     print(len(STRINGS), "strings,", len(text), "bytes")

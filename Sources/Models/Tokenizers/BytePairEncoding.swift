@@ -36,22 +36,23 @@ struct BytePairEncoding: Sendable {
     ///   - merges: the pieces that are joined, first rank first; `place` names one in an error.
     ///   - unknownID: the id of a byte that the vocabulary does not have.
     init(
-        vocabulary: ByteTrie, merges list: [(Substring, Substring)], unknownID: Int32, path: String,
+        vocabulary: ByteTrie, merges list: [CLIPVocabulary.Merge], unknownID: Int32, path: String,
         place: (Int) -> String
     ) throws {
         merges = Dictionary(minimumCapacity: list.count)
         for (rank, (left, right)) in list.enumerated() {
-            func id(_ piece: some Sequence<UInt8>, _ shown: String) throws -> Int32 {
-                if let id = vocabulary.value(of: piece) { return id }
-                throw FileError(
-                    path, key: place(rank), expected: "pieces of the vocabulary", found: "'\(abbreviated(shown))'")
+            func known(_ id: Int32?, _ piece: ArraySlice<UInt8>) throws -> Int32 {
+                if let id { return id }
+                let shown = abbreviated(String(decoding: piece, as: UTF8.self))
+                throw FileError(path, key: place(rank), expected: "pieces of the vocabulary", found: "'\(shown)'")
             }
-            let pair = Self.key(try id(left.utf8, String(left)), try id(right.utf8, String(right)))
-            let merged = String(left) + String(right)
-            merges[pair] = Merge(rank: UInt32(rank), id: try id(merged.utf8, merged))
+            let first = try known(vocabulary.value(of: left), left)
+            let second = try known(vocabulary.value(of: right), right)
+            let merged = try known(vocabulary.value(of: left, right), left + right)
+            merges[Self.key(first, second)] = Merge(rank: UInt32(rank), id: merged)
         }
-        innerIDs = Self.alphabet.map { vocabulary.value(of: $0.utf8) ?? unknownID }
-        finalIDs = Self.alphabet.map { vocabulary.value(of: ($0 + Self.endOfWord).utf8) ?? unknownID }
+        innerIDs = Self.alphabet.map { vocabulary.value(of: $0) ?? unknownID }
+        finalIDs = Self.alphabet.map { vocabulary.value(of: $0 + Self.endOfWord) ?? unknownID }
     }
 
     private static func key(_ left: Int32, _ right: Int32) -> UInt64 {

@@ -24,7 +24,7 @@ struct ByteTrie: Sendable {
     var isEmpty: Bool { values.count == 1 }
 
     /// Adds a key; a key that is there already gets the new number.
-    mutating func insert(_ key: some Sequence<UInt8>, value: Int32) {
+    mutating func insert(_ key: [UInt8], value: Int32) {
         var node = Self.root
         for byte in key {
             let edge = UInt64(node) << 8 + UInt64(byte) + 1
@@ -53,15 +53,26 @@ struct ByteTrie: Sendable {
     func value(at node: Int32) -> Int32 { values[Int(node)] }
 
     /// The number of a whole key; nil if it is not in the set.
-    func value(of key: some Sequence<UInt8>) -> Int32? {
-        var node = Self.root
-        for byte in key {
+    func value(of key: ArraySlice<UInt8>) -> Int32? { node(below: Self.root, key).flatMap(number) }
+
+    /// The number of a key that is two stretches one after the other.
+    func value(of first: ArraySlice<UInt8>, _ second: ArraySlice<UInt8>) -> Int32? {
+        node(below: Self.root, first).flatMap { node(below: $0, second) }.flatMap(number)
+    }
+
+    /// The number of a whole key; nil if it is not in the set.
+    func value(of key: String) -> Int32? { value(of: Array(key.utf8)[...]) }
+
+    private func node(below start: Int32, _ path: ArraySlice<UInt8>) -> Int32? {
+        var node = start
+        for byte in path {
             node = child(of: node, byte)
             if node < 0 { return nil }
         }
-        let value = values[Int(node)]
-        return value < 0 ? nil : value
+        return node
     }
+
+    private func number(_ node: Int32) -> Int32? { values[Int(node)] < 0 ? nil : values[Int(node)] }
 
     /// The longest key that `text` holds at `start`.
     func longestMatch(in text: [UInt8], from start: Int) -> (value: Int32, end: Int)? {
@@ -79,7 +90,10 @@ struct ByteTrie: Sendable {
 
     /// The slot that holds an edge, or the empty one where it would go.
     private func slot(of edge: UInt64) -> Int {
-        var slot = Int(truncatingIfNeeded: (edge &* 0x9E37_79B9_7F4A_7C15) >> shift)
+        // Nodes are numbered in a row: without the second round their edges would crowd together.
+        var hash = edge &* 0x9E37_79B9_7F4A_7C15
+        hash = (hash ^ hash >> 32) &* 0xD6E8_FEB8_6659_FD93
+        var slot = Int(truncatingIfNeeded: hash >> shift)
         while edges[slot] != 0, edges[slot] != edge { slot = (slot + 1) & (edges.count - 1) }
         return slot
     }

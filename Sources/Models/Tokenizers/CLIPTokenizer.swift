@@ -5,7 +5,8 @@ import TensorIO
 ///     let tokenizer = try CLIPTokenizer(folder: "FLUX.1-Fill-dev/tokenizer")
 ///     let ids = tokenizer.encode("make the sky pink")   // 77 ids: <|startoftext|>, the text, <|endoftext|> …
 ///
-/// The ids are those of transformers' `CLIPTokenizer` (`models/clip/tokenization_clip.py`).
+/// The ids are those of transformers' `CLIPTokenizer` (`models/clip/tokenization_clip.py`), but for characters that Unicode got
+/// after its version 9: its normalizer does not know how their marks are ordered and its patterns not all their letters.
 public struct CLIPTokenizer: Sendable {
     private let encoding: BytePairEncoding
     private let addedTokens: AddedTokens
@@ -31,7 +32,7 @@ public struct CLIPTokenizer: Sendable {
 
         // A later role takes over a token that an earlier one had; the decoder of the configuration precedes them all.
         var tokens = configuration.addedTokens.numbered(vocabularyCount: vocabulary.count) {
-            vocabulary.pieces.value(of: $0.utf8)
+            vocabulary.pieces.value(of: $0)
         }
         let decoded = tokens.count
         var ids: [String: Int32] = [:]
@@ -40,7 +41,7 @@ public struct CLIPTokenizer: Sendable {
         for role in TokenizerConfiguration.roles {
             let named = configuration.specialTokens[role] ?? .init(content: names[role]!)
             let index = tokens.firstIndex { $0.content.utf8.elementsEqual(named.content.utf8) }
-            guard let id = index.map({ tokens[$0].id }) ?? vocabulary.pieces.value(of: named.content.utf8) else {
+            guard let id = index.map({ tokens[$0].id }) ?? vocabulary.pieces.value(of: named.content) else {
                 throw FileError(
                     vocabulary.path, key: role, expected: "'\(abbreviated(named.content))' in the vocabulary",
                     found: "no such token")
@@ -85,7 +86,7 @@ public struct CLIPTokenizer: Sendable {
 
     /// Canonical composition (NFC), white space collapsed to single spaces, lower case.
     private static func normalized(_ text: [UInt8]) -> [UInt8] {
-        let composed = TextNormalizer.UnicodeForm.nfc.applied(to: text)
+        let composed = CanonicalComposition.composed(text)
         var collapsed: [UInt8] = []
         collapsed.reserveCapacity(composed.count)
         var position = 0

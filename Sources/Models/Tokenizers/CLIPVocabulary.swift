@@ -2,6 +2,9 @@ import TensorIO
 
 /// The pieces and the merges of a CLIP tokenizer, from `vocab.json` with `merges.txt` or from a `tokenizer.json`.
 struct CLIPVocabulary {
+    /// Two pieces in UTF-8 that make another.
+    typealias Merge = (left: ArraySlice<UInt8>, right: ArraySlice<UInt8>)
+
     /// The file with the pieces.
     let path: String
     /// The file with the merges.
@@ -12,7 +15,7 @@ struct CLIPVocabulary {
     /// How many pieces there are.
     let count: Int
     /// The pieces to join, first rank first.
-    let merges: [(Substring, Substring)]
+    let merges: [Merge]
     /// Where a merge stands in its file.
     let mergePlace: (Int) -> String
 
@@ -30,15 +33,16 @@ struct CLIPVocabulary {
         path = piecesFile
         mergesPath = mergesFile
         (pieces, largestID, count) = try Self.pieces(try JSONNode(file: piecesFile))
-        guard let text = String(validating: try readFile(mergesFile), as: UTF8.self) else {
+        let bytes = try readFile(mergesFile)
+        guard String(validating: bytes, as: UTF8.self) != nil else {
             throw FileError(mergesFile, expected: "a text in UTF-8", found: "other bytes")
         }
-        var merges: [(Substring, Substring)] = []
+        var merges: [Merge] = []
         var lines: [Int] = []
         let newline = UInt8(ascii: "\n")
-        for (index, line) in text.utf8.split(separator: newline, omittingEmptySubsequences: false).enumerated() {
-            let line = Substring(line.last == UInt8(ascii: "\r") ? line.dropLast() : line)
-            if line.isEmpty || line.hasPrefix("#version") { continue }
+        for (index, var line) in bytes.split(separator: newline, omittingEmptySubsequences: false).enumerated() {
+            if line.last == UInt8(ascii: "\r") { line.removeLast() }
+            if line.isEmpty || line.starts(with: "#version".utf8) { continue }
             merges.append(try Self.pair(line, path: mergesFile, key: "line \(index + 1)"))
             lines.append(index + 1)
         }
@@ -62,11 +66,11 @@ struct CLIPVocabulary {
         (pieces, largestID, count) = try Self.pieces(try model.required("vocab", "an object of pieces and ids"))
         merges = try model.required("merges", "an array of merges").elements().map { merge in
             if case .string(let line) = merge.value {
-                return try Self.pair(Substring(line), path: path, key: merge.key)
+                return try Self.pair(Array(line.utf8)[...], path: path, key: merge.key)
             }
             let pair = try merge.elements()
             guard pair.count == 2 else { throw merge.fault(expected: "two pieces") }
-            return (Substring(try pair[0].string()), Substring(try pair[1].string()))
+            return (Array(try pair[0].string().utf8)[...], Array(try pair[1].string().utf8)[...])
         }
         mergePlace = { "model.merges[\($0)]" }
     }
@@ -83,18 +87,19 @@ struct CLIPVocabulary {
                     node.path, key: (node.key.isEmpty ? "" : node.key + ".") + abbreviated(piece),
                     expected: "a token id (a whole number from 0)", found: value.kind)
             }
-            trie.insert(piece.utf8, value: id)
+            trie.insert(Array(piece.utf8), value: id)
             largest = max(largest, id)
         }
         return (trie, largest, members.count)
     }
 
-    private static func pair(_ line: Substring, path: String, key: String) throws -> (Substring, Substring) {
-        let parts = line.utf8.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
+    private static func pair(_ line: ArraySlice<UInt8>, path: String, key: String) throws -> Merge {
+        let parts = line.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
         guard parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty else {
             throw FileError(
-                path, key: key, expected: "two pieces with a space between", found: "'\(abbreviated(String(line)))'")
+                path, key: key, expected: "two pieces with a space between",
+                found: "'\(abbreviated(String(decoding: line, as: UTF8.self)))'")
         }
-        return (Substring(parts[0]), Substring(parts[1]))
+        return (parts[0], parts[1])
     }
 }

@@ -29,9 +29,7 @@ struct SentencePieceModel: Sendable {
         escapesWhitespaces = file.escapesWhitespaces
         treatsWhitespaceAsSuffix = file.treatsWhitespaceAsSuffix
 
-        let normalScores = file.pieces.lazy.filter { $0.type == .normal }.map(\.score)
-        let minimum = normalScores.min() ?? 0
-        let maximum = normalScores.max() ?? 0
+        let minimum = file.pieces.lazy.filter { $0.type == .normal }.map(\.score).min() ?? 0
         var all = ByteTrie(byteCount: 8 * file.pieces.count)
         var matched = ByteTrie(byteCount: 8 * file.pieces.count)
         var userDefined = ByteTrie()
@@ -41,20 +39,20 @@ struct SentencePieceModel: Sendable {
         scores.reserveCapacity(file.pieces.count)
         for (index, piece) in file.pieces.enumerated() {
             let id = Int32(index)
-            if let first = all.value(of: piece.text.utf8) {
+            if let first = all.value(of: piece.text) {
                 throw FileError(
                     path, key: "pieces[\(index)]", expected: "each piece once",
                     found: "'\(abbreviated(piece.text))' of pieces[\(first)] again")
             }
-            all.insert(piece.text.utf8, value: id)
+            all.insert(Array(piece.text.utf8), value: id)
             var score = Double(piece.score)
             switch piece.type {
-            case .normal: matched.insert(piece.text.utf8, value: id)
+            case .normal: matched.insert(Array(piece.text.utf8), value: id)
             case .userDefined:
-                matched.insert(piece.text.utf8, value: id)
-                userDefined.insert(piece.text.utf8, value: id)
-                // So high that it always wins over what it could be cut into.
-                score = Double(Float(piece.text.utf8.count) * maximum) - 0.1
+                matched.insert(Array(piece.text.utf8), value: id)
+                userDefined.insert(Array(piece.text.utf8), value: id)
+                // More than its parts could have: the scores of ordinary pieces are negative.
+                score = Double(Float(0.1 * Double(piece.text.utf8.count - 1)))
             case .unknown:
                 if let unknownID {
                     throw FileError(
@@ -71,7 +69,7 @@ struct SentencePieceModel: Sendable {
         guard let unknownID else {
             throw FileError(path, key: "pieces", expected: "a piece of type unknown", found: "none")
         }
-        var arithmetic = UnigramModel.Arithmetic(keepsSinglePrecision: true, looksUpFusedText: false)
+        var arithmetic = UnigramModel.Arithmetic(addsInSinglePrecision: true, looksUpFusedText: false)
         if file.hasByteFallback {
             arithmetic.byteTokens = try (0..<256).map { byte in
                 if let id = reserved[bytePiece(UInt8(byte))] { return id }

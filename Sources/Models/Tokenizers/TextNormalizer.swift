@@ -9,18 +9,9 @@ indirect enum TextNormalizer: Sendable {
     case strip(left: Bool, right: Bool)
     case prepend([UInt8])
     case lowercase
-    case unicode(UnicodeForm)
+    case canonicalComposition
 
-    /// The normalization forms of Unicode (UAX #15).
-    enum UnicodeForm: String, Sendable, CaseIterable {
-        case nfc = "NFC"
-        case nfd = "NFD"
-        case nfkc = "NFKC"
-        case nfkd = "NFKD"
-    }
-
-    private static let names =
-        ["Sequence", "Precompiled", "Replace", "Strip", "Prepend", "Lowercase"] + UnicodeForm.allCases.map(\.rawValue)
+    private static let names = ["Sequence", "Precompiled", "Replace", "Strip", "Prepend", "Lowercase", "NFC"]
 
     /// Reads the part of a tokenizer.json.
     init(_ node: JSONNode) throws {
@@ -44,13 +35,11 @@ indirect enum TextNormalizer: Sendable {
                 left: try node.flag("strip_left", default: true), right: try node.flag("strip_right", default: true))
         case "Prepend": self = .prepend(Array(try node.required("prepend", "a text").string().utf8))
         case "Lowercase": self = .lowercase
+        case "NFC": self = .canonicalComposition
         default:
-            guard let form = UnicodeForm(rawValue: type) else {
-                throw node.fault(
-                    expected: "a normalizer among \(Self.names.joined(separator: ", "))", found: "'\(type)'",
-                    nearest: nearestName(to: type, among: Self.names))
-            }
-            self = .unicode(form)
+            throw node.fault(
+                expected: "a normalizer among \(Self.names.joined(separator: ", "))", found: "'\(type)'",
+                nearest: nearestName(to: type, among: Self.names))
         }
     }
 
@@ -73,21 +62,7 @@ indirect enum TextNormalizer: Sendable {
             return Array(text[range])
         case .prepend(let prefix): return text.isEmpty ? text : prefix + text
         case .lowercase: return lowercased(text)
-        case .unicode(let form): return form.applied(to: text)
-        }
-    }
-}
-
-extension TextNormalizer.UnicodeForm {
-    /// The text in this form.
-    func applied(to text: [UInt8]) -> [UInt8] {
-        if text.allSatisfy({ $0 < 0x80 }) { return text }
-        let string = String(decoding: text, as: UTF8.self)
-        return switch self {
-        case .nfc: Array(string.precomposedStringWithCanonicalMapping.utf8)
-        case .nfd: Array(string.decomposedStringWithCanonicalMapping.utf8)
-        case .nfkc: Array(string.precomposedStringWithCompatibilityMapping.utf8)
-        case .nfkd: Array(string.decomposedStringWithCompatibilityMapping.utf8)
+        case .canonicalComposition: return CanonicalComposition.composed(text)
         }
     }
 }

@@ -6,8 +6,8 @@
 struct UnigramModel: Sendable {
     /// What the search leaves to the two file formats.
     struct Arithmetic: Sendable {
-        /// sentencepiece keeps the best sums in single precision, `tokenizers` in double: near-ties differ.
-        var keepsSinglePrecision: Bool
+        /// sentencepiece (0.2.3) adds in single precision, `tokenizers` in double: ties are broken otherwise.
+        var addsInSinglePrecision: Bool
         /// `tokenizers` looks the text of fused unknown neighbours up in the vocabulary once more.
         var looksUpFusedText: Bool
         /// The tokens of the 256 bytes that spell an unknown text; empty if there are none.
@@ -34,7 +34,7 @@ struct UnigramModel: Sendable {
     }
 
     /// The id of a piece that can be matched in a text.
-    func id(of piece: String) -> Int32? { trie.value(of: piece.utf8) }
+    func id(of piece: String) -> Int32? { trie.value(of: piece) }
 
     private struct Node {
         var score = 0.0
@@ -62,9 +62,9 @@ struct UnigramModel: Sendable {
                 end += 1
                 let id = trie.value(at: node)
                 if id < 0 { continue }
-                let candidate = scores[Int(id)] + scoreHere
+                let candidate = stored(scores[Int(id)] + scoreHere)
                 if best[end].start < 0 || candidate > best[end].score {
-                    best[end] = Node(score: stored(candidate), id: id, start: Int32(start))
+                    best[end] = Node(score: candidate, id: id, start: Int32(start))
                 }
                 if end == characterEnd { coversCharacter = true }
             }
@@ -79,7 +79,7 @@ struct UnigramModel: Sendable {
         appendPath(best, of: text, to: &ids)
     }
 
-    private func stored(_ score: Double) -> Double { arithmetic.keepsSinglePrecision ? Double(Float(score)) : score }
+    private func stored(_ score: Double) -> Double { arithmetic.addsInSinglePrecision ? Double(Float(score)) : score }
 
     private func appendPath(_ best: [Node], of text: [UInt8], to ids: inout [Int32]) {
         var path: [(start: Int, id: Int32)] = []

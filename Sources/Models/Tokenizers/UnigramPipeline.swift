@@ -55,7 +55,7 @@ struct UnigramPipeline: Sendable {
                 throw FileError(
                     node.path, key: "\(vocabulary.key)[\(index)]", expected: "[piece, score]", found: entry.kind)
             }
-            if !piece.isEmpty { trie.insert(piece.utf8, value: Int32(index)) }
+            if !piece.isEmpty { trie.insert(Array(piece.utf8), value: Int32(index)) }
             scores.append(score)
         }
         let unknown = try node.required("unk_id", "the id of the unknown token")
@@ -63,11 +63,11 @@ struct UnigramPipeline: Sendable {
         guard Int(unknownID) < scores.count else {
             throw unknown.fault(expected: "an id below the \(scores.count) of the vocabulary")
         }
-        var arithmetic = UnigramModel.Arithmetic(keepsSinglePrecision: false, looksUpFusedText: true)
+        var arithmetic = UnigramModel.Arithmetic(addsInSinglePrecision: false, looksUpFusedText: true)
         if let fallback = try node.member("byte_fallback"), try fallback.bool() {
             arithmetic.byteTokens = try (0..<256).map { byte in
                 let piece = bytePiece(UInt8(byte))
-                if let id = trie.value(of: piece.utf8) { return id }
+                if let id = trie.value(of: piece) { return id }
                 throw fallback.fault(expected: "a piece for every byte", found: "no '\(piece)' in the vocabulary")
             }
         }

@@ -178,7 +178,7 @@ import Testing
         }
         try fault(
             #""normalizer": {"type": "Precompild"}"#, "normalizer",
-            "expected a normalizer among Sequence, Precompiled, Replace, Strip, Prepend, Lowercase, NFC, NFD, NFKC, NFKD, "
+            "expected a normalizer among Sequence, Precompiled, Replace, Strip, Prepend, Lowercase, NFC, "
                 + "found 'Precompild' (did you mean 'Precompiled'?)")
         try fault(
             #""normalizer": {"type": "Precompiled", "precompiled_charsmap": "*"}"#, "normalizer.precompiled_charsmap",

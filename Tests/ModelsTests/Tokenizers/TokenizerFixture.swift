@@ -22,6 +22,8 @@ struct TokenizerFixture {
     let t5: [Case]
     let sentencePiece: [[Int32]]
     let sentencePieceVariants: [Case]
+    /// Code points of a text, and those of its normalization form C.
+    let compositions: [(text: [UInt32], composed: [UInt32])]
     /// The character map of the fixture's spiece.model.
     let charsmap: Data
 
@@ -40,6 +42,9 @@ struct TokenizerFixture {
         t5 = try cases("t5")
         sentencePiece = try Self.ids(root["sentencepiece"])
         sentencePieceVariants = try cases("sentencepieceVariants")
+        compositions = try Self.cast(root["nfc"], [[[Int]]].self).map {
+            ($0[0].map(UInt32.init), $0[1].map(UInt32.init))
+        }
         let place = try Self.cast(root["charsmap"], [String: Int].self)
         let model = try Data(contentsOf: URL(filePath: Self.t5Folder + "/spiece.model"))
         charsmap = model[place["offset"]!..<place["offset"]! + place["length"]!]
