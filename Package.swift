@@ -71,9 +71,9 @@ let package = Package(
         tests(of: "Optimizers"),
         tests(of: "Models"),
         tests(of: "Adapters", ["Models", "Optimizers"]),
-        tests(of: "InContextEdit"),
-        tests(of: "DiptychData"),
-        tests(of: "Training"),
+        tests(of: "InContextEdit", ["Models"]),
+        tests(of: "DiptychData", ["InContextEdit"]),
+        tests(of: "Training", ["Adapters", "DiptychData", "InContextEdit", "Optimizers"]),
         .testTarget(
             name: "CommandLineTests", dependencies: ["diptych", "TestSupport"], swiftSettings: upcoming),
         .testTarget(name: "ArchitectureTests", swiftSettings: upcoming),

@@ -56,7 +56,12 @@ public struct WeightLoader {
         record.used.insert(key)
         let substitute = Parameter(Tensor(0).expanded(to: shape))
         guard let info = record.archive.info(key) else {
-            record.missing.append(key)
+            // A tensor of a type that no `Tensor` has is there all the same: the archive says so itself.
+            if record.archive.names.contains(key) {
+                do { _ = try record.archive.tensor(key) } catch { record.unreadable.append(error) }
+            } else {
+                record.missing.append(key)
+            }
             return substitute
         }
         guard info.shape == shape else {

@@ -20,7 +20,7 @@ public final class MappedFile: @unchecked Sendable {
 
     /// Maps the file at `path`. Throws ``Failure`` when it cannot be opened or is not a regular file.
     public init(path: String) throws(Failure) {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw Failure(path: path, reason: String(cString: strerror(errno))) }
         defer { close(descriptor) }
         var info = stat()

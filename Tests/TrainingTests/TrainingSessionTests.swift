@@ -1,5 +1,6 @@
 import Adapters
 import Foundation
+import Optimizers
 import TensorCore
 import TensorIO
 import TestSupport

@@ -30,10 +30,14 @@ public struct RunFolder: Sendable, Hashable {
         }.sorted()
     }
 
-    /// Creates the folders. Throws ``FileError`` when they cannot be.
+    /// Creates the folders, and removes what a killed process left half-written there. Throws ``FileError`` when they cannot be.
     public func create() throws {
         do {
             try FileManager.default.createDirectory(at: checkpoints, withIntermediateDirectories: true)
+            for name in try FileManager.default.contentsOfDirectory(atPath: checkpoints.path)
+            where name.hasPrefix(".step-") && name.hasSuffix(".partial") {
+                try FileManager.default.removeItem(at: checkpoints.appending(path: name))
+            }
         } catch {
             throw FileError(checkpoints.path, expected: "a folder that can be created", found: Self.reason(error))
         }
