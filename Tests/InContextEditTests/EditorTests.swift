@@ -47,7 +47,7 @@ import Testing
         #expect(errors.allSatisfy { $0 <= 2e-4 }, "latents: \(errors)")
         // The reference picture is [H, W, 3] in 0…1.
         let picture = result.canvas.affine(scale: 0.5, shift: 0.5).reshaped(to: [3, 64, 128]).permuted([1, 2, 0])
-        let clamped = Tensor.applying(.minimum, Tensor.applying(.maximum, picture, Tensor([0], [1])), Tensor([1], [1]))
+        let clamped = Tensor.applying(.minimum, Tensor.applying(.maximum, picture, Tensor(0)), Tensor(1))
         let error = maximumError(clamped, try reference.tensor("image"))
         print("edit: max error of the picture \(error)")
         #expect(error <= 2e-4, "picture: \(error)")
