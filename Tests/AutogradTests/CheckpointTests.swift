@@ -31,7 +31,7 @@ import Testing
         let blocks = [10, 20, 30].map { Block(seed: $0) }
         let input = Variable(Tensor.sample([5, 8], seed: 1), requiresGradient: true)
         let (output, side) = SideOutputs.collecting { blocks.reduce(input) { step($1, $0) } }
-        #expect(side.map(\.name) == ["block", "block", "block"])
+        try #require(side.map(\.name) == ["block", "block", "block"])
         var loss = output.meanSquaredError(Tensor.sample([5, 8], seed: 2))
         if usesSide { for entry in side { loss = loss + entry.values[0] + entry.values[1].sum() * 0.1 } }
         loss.backward()
@@ -63,7 +63,7 @@ import Testing
             let block = Block(seed: 5)
             let input = Variable(Tensor.sample([5, 8], seed: 1))
             let (_, side) = SideOutputs.collecting { step(block, input) }
-            side[0].values[0].backward()
+            try #require(side.first).values[0].backward()
             return block.weights.map(\.gradient)
         }
         let direct = try gradients { $0($1) }

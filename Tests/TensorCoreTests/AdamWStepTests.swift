@@ -10,7 +10,7 @@ import Testing
         var p = Reference(parameter).values
         var m = [Double](repeating: 0, count: p.count)
         var v = m
-        let (rate, beta1, beta2, epsilon) = (1e-2, 0.9, 0.99, 1e-8)
+        let (rate, beta1, beta2, epsilon) = (1e-2, 0.9, 0.99, 0.05)
         for step in 1...5 {
             let gradient = Tensor.sample(shape, seed: UInt64(step + 1))
             let g = Reference(gradient).values
