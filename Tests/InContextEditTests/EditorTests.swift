@@ -63,7 +63,7 @@ import Testing
         let expected = try reference.tensor("image")
         let difference = (picture.contiguous() - expected).applying(.square).mean().scalar.squareRoot()
         print("edit in bfloat16: root mean square error of the picture \(difference)")
-        #expect(difference > 0 && difference < 0.02, "\(difference)")
+        #expect(difference > 0 && difference < 0.05, "\(difference)")
     }
 
     @Test func imagesOfOtherSizesAreResizedToThePanel() {
