@@ -1,0 +1,109 @@
+import ArgumentParser
+import DiptychData
+import Foundation
+import Synchronization
+import TensorCore
+import TensorIO
+import Training
+
+/// `diptych data photo-edits --photos DIR --count N --out DIR`
+struct PhotoEditsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "photo-edits",
+        abstract: "Makes pairs from photographs, with edits that their instructions determine to the pixel.",
+        discussion: """
+            Every pair is a random crop of a photograph and one of \(EditKind.all.count) kinds of edit, which take turns:
+            \(EditKind.all.map(\.name).joined(separator: ", ")).
+            The same seed gives the same pairs, whatever the number of threads.
+            """)
+
+    @OptionGroup var common: CommonOptions
+
+    @Option(name: .long, help: "A folder of photographs (PNG or JPEG).", completion: .directory)
+    var photos: String
+
+    @Option(name: .long, help: "The number of pairs.")
+    var count: Int
+
+    @Option(name: .long, help: "Where the dataset goes: a new or empty folder.", completion: .directory)
+    var out: String
+
+    @Option(name: .long, help: "Side of a panel in pixels, a multiple of 16.")
+    var size = 256
+
+    @Option(name: .long, help: "Width of a panel, when it is not square.")
+    var width: Int?
+
+    @Option(name: .long, help: "Height of a panel, when it is not square.")
+    var height: Int?
+
+    @Option(name: .long, help: "What all that is random depends on.")
+    var seed: UInt64 = 0
+
+    @Option(
+        name: .long,
+        help: "How panels are stored: png, or jpg of quality 95. By default jpg from 128 pixels on, png below.")
+    var format: PanelFormat?
+
+    @Option(name: .long, help: .init("Kinds of edit to make, by commas; all unless told.", valueName: "kind,kind"))
+    var kinds: String?
+
+    @Option(name: .long, help: "Threads; 0 for one a processor.")
+    var threads = 0
+
+    @Flag(name: .long, help: "Replace a dataset that is in the folder already.")
+    var overwrite = false
+
+    enum PanelFormat: String, ExpressibleByArgument, CaseIterable {
+        case png, jpg
+        var format: PhotoEdits.Format { self == .png ? .png : .jpg }
+    }
+
+    private var options: PhotoEdits.Options {
+        let all = EditKind.all.map(\.name)
+        let chosen = kinds?.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
+        return PhotoEdits.Options(
+            count: count, width: width ?? size, height: height ?? size, seed: seed, format: format?.format,
+            kinds: chosen ?? all
+        )
+    }
+
+    func validate() throws {
+        if threads < 0 { throw ValidationError("--threads: expected 0 or more, found \(threads)") }
+        do {
+            _ = try options.checkedKinds()
+        } catch {
+            let isSize = error.option == "width" && width == nil || error.option == "height" && height == nil
+            let name = isSize ? "size" : error.option
+            throw ValidationError("--\(name)\(error.description.dropFirst(error.option.count))")
+        }
+    }
+
+    func run() throws {
+        Threads.set(threads)
+        let edits = try PhotoEdits(photos: photos, options: options)
+        let line = Mutex(ProgressLine())
+        do {
+            try edits.write(to: out, overwrites: overwrite) { done, total in
+                line.withLock { $0.show("\(done)/\(total) pairs", isLast: done == total) }
+            }
+        } catch let error as FolderInUse {
+            throw FileError(out, expected: "a new or empty folder (--overwrite replaces a dataset)", found: error.found)
+        }
+        print("\(count) pairs of \(options.width)x\(options.height) pixels: \(out)")
+    }
+}
+
+/// A line that is drawn again in place on a terminal, at most ten times a second; silent elsewhere.
+private struct ProgressLine: Sendable {
+    private var drawn: Double?
+
+    mutating func show(_ text: String, isLast: Bool) {
+        let output = ProgressOutput.standardError
+        guard output.width() != nil else { return }
+        let now = output.now()
+        guard isLast || drawn.map({ now - $0 >= 0.1 }) ?? true else { return }
+        drawn = now
+        output.write("\r\(text)\u{1B}[K" + (isLast ? "\n" : ""))
+    }
+}
