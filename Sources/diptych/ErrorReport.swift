@@ -1,4 +1,5 @@
 import ArgumentParser
+import DiptychData
 import Training
 
 /// What the program prints and returns for an error.
@@ -27,9 +28,10 @@ package struct ErrorReport {
         self.status = status
     }
 
-    /// An error in one line; a configuration's faults in one line each.
+    /// An error in one line; a configuration's or a dataset's faults in one line each.
     package static func lines(for error: any Error) -> [String] {
         if let error = error as? ConfigurationError { return error.faults.map { oneLine($0.description) } }
+        if let error = error as? DatasetError { return error.description.split(separator: "\n").map(String.init) }
         return [oneLine("\(error)")]
     }
 

@@ -128,11 +128,12 @@ extension PhotoEdit {
         return Double(changed) >= leastShare * Double(source.width * source.height)
     }
 
-    /// The share of the pixels that must change: of marks, about two thirds of the smallest of them on a panel that is
-    /// not much longer than wide.
+    /// The share of the pixels that must change. Marks are small, most of all on panels that are much longer than wide.
     private var leastShare: Double {
         switch self {
-        case .whole(.vignette), .whole(.blurredBorder), .tinted: 0.08
+        case .whole(.vignette), .whole(.blurredBorder): 0.08
+        case .tinted(.center, _): 0.15
+        case .tinted: 0.3
         // A night sky can hardly become darker.
         case .whole(.night), .whole(.darker): 0.5
         case .whole: 0.2
