@@ -31,7 +31,9 @@ package struct PhotoFolder: Sendable {
         let suffixes: Set = ["png", "jpg", "jpeg"]
         // By bytes, so that the order does not depend on the locale.
         paths = names.filter { !$0.hasPrefix(".") && suffixes.contains(($0 as NSString).pathExtension.lowercased()) }
-            .sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }.map { [folder] in folder.appending(path: $0).path }
+            .sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }.map {
+                (path.hasSuffix("/") ? path : path + "/") + $0
+            }
         guard !paths.isEmpty else {
             throw FileError(path, expected: "at least one .png, .jpg or .jpeg file", found: "none")
         }

@@ -111,6 +111,22 @@ import Testing
         }
     }
 
+    @Test func theShippedPairsHoldEveryKind() throws {
+        let folder = Fixtures.folder.deletingLastPathComponent().deletingLastPathComponent()
+            .appending(path: "Datasets/photo-edits")
+        let dataset = try PairDataset(path: folder.path)
+        for kind in EditKind.all {
+            let instructions = Set(kind.edits.flatMap(\.instructions))
+            #expect(dataset.records.contains { instructions.contains($0.fields.instruction) }, "no \(kind.name)")
+        }
+        for record in dataset.records {
+            for name in [record.source, record.target] {
+                let panel = try Image(contentsOf: folder.appending(path: name).path)
+                #expect(panel.width == 256 && panel.height == 256)
+            }
+        }
+    }
+
     @Test func formats() {
         #expect(PhotoEdits.Options(count: 1).format == .jpg)
         #expect(PhotoEdits.Options(count: 1, width: 128, height: 128).format == .jpg)
