@@ -61,6 +61,6 @@ struct TrainingFixture {
         let session = try TrainingSession(configuration, resuming: checkpoint)
         let silent = ProgressOutput(isUnicode: false, width: { nil }, now: { 0 }, write: { _ in })
         _ = try session.run(progress: ProgressBar(total: configuration.training.steps, output: silent))
-        return try MetricLog.read(session.folder.url.appending(path: configuration.output.metrics).path)
+        return try MetricLog.read(session.folder.metricsPath(configuration.output.metrics))
     }
 }

@@ -131,14 +131,17 @@ import Training
         #expect(fault { $0.data.path = smaller.configuration().data.path }?.found == "3")
     }
 
-    @Test func aStepLeavesNothingBehind() throws {
-        let fixture = try TrainingFixture(pairs: 2)
-        defer { fixture.remove() }
-        let trainer = try Trainer(fixture.configuration { $0.data.textDrop = 0 })
-        for _ in 0..<3 { _ = try trainer.advance() }
-        let before = MemoryAccount.currentBlocks
-        for _ in 0..<3 { _ = try trainer.advance() }
-        #expect(MemoryAccount.currentBlocks == before)
+    /// In a process of its own: other tests allocate too.
+    @Test func aStepLeavesNothingBehind() async {
+        await #expect(processExitsWith: .success) {
+            let fixture = try TrainingFixture(pairs: 2)
+            defer { fixture.remove() }
+            let trainer = try Trainer(fixture.configuration { $0.data.textDrop = 0 })
+            for _ in 0..<3 { _ = try trainer.advance() }
+            let before = MemoryAccount.currentBlocks
+            for _ in 0..<3 { _ = try trainer.advance() }
+            try #require(MemoryAccount.currentBlocks == before)
+        }
     }
 }
 

@@ -1,29 +1,33 @@
-public import Foundation
+import Foundation
 import TensorIO
 
 /// The folder of a run: its configuration, its metric log and its checkpoints.
 public struct RunFolder: Sendable, Hashable {
-    /// The folder.
-    public let url: URL
+    /// The folder, as the user spelled it.
+    public let path: String
 
     /// Names a folder, which need not exist yet.
-    public init(_ path: String) { url = URL(filePath: path, directoryHint: .isDirectory) }
+    public init(_ path: String) {
+        self.path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
+    }
 
     /// Where checkpoints lie.
-    public var checkpoints: URL { url.appending(path: "checkpoints", directoryHint: .isDirectory) }
+    public var checkpoints: String { path + "/checkpoints" }
     /// The resolved configuration.
-    public var configurationPath: String { url.appending(path: "config.yaml").path }
+    public var configurationPath: String { path + "/config.yaml" }
+    /// The metric log of the given name.
+    public func metricsPath(_ name: String) -> String { "\(path)/\(name)" }
 
     /// The file of a step's checkpoint.
     public func checkpointPath(step: Int) -> String {
         let digits = String(step)
         let padding = String(repeating: "0", count: max(0, 8 - digits.count))
-        return checkpoints.appending(path: "step-\(padding)\(digits).h5").path
+        return "\(checkpoints)/step-\(padding)\(digits).h5"
     }
 
     /// Every checkpoint, earliest first; none when the folder does not exist.
     public func checkpointSteps() -> [Int] {
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: checkpoints.path)) ?? []
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: checkpoints)) ?? []
         return names.compactMap { name in
             guard name.hasPrefix("step-"), name.hasSuffix(".h5") else { return nil }
             return Int(name.dropFirst(5).dropLast(3))
@@ -33,13 +37,13 @@ public struct RunFolder: Sendable, Hashable {
     /// Creates the folders, and removes what a killed process left half-written there. Throws ``FileError`` when they cannot be.
     public func create() throws {
         do {
-            try FileManager.default.createDirectory(at: checkpoints, withIntermediateDirectories: true)
-            for name in try FileManager.default.contentsOfDirectory(atPath: checkpoints.path)
+            try FileManager.default.createDirectory(atPath: checkpoints, withIntermediateDirectories: true)
+            for name in try FileManager.default.contentsOfDirectory(atPath: checkpoints)
             where name.hasPrefix(".step-") && name.hasSuffix(".partial") {
-                try FileManager.default.removeItem(at: checkpoints.appending(path: name))
+                try FileManager.default.removeItem(atPath: "\(checkpoints)/\(name)")
             }
         } catch {
-            throw FileError(checkpoints.path, expected: "a folder that can be created", found: Self.reason(error))
+            throw FileError(checkpoints, expected: "a folder that can be created", found: Self.reason(error))
         }
     }
 

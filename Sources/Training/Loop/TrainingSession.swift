@@ -39,7 +39,7 @@ public final class TrainingSession {
         lastCheckpoint = checkpoint
         try folder.create()
         try AtomicFile.write(to: folder.configurationPath) { try $0.write(Array(configuration.yaml.utf8)) }
-        let path = folder.url.appending(path: configuration.output.metrics).path
+        let path = folder.metricsPath(configuration.output.metrics)
         log = try MetricLog(path, resumingAfter: trainer.step)
     }
 
@@ -81,7 +81,7 @@ public final class TrainingSession {
                     try save()
                     retryAt = nil
                 } catch {
-                    retryAt = metrics.step + max(1, output.checkpointEvery / 10)
+                    retryAt = metrics.step + max(10, output.checkpointEvery / 10)
                     progress.print("error: \(error); training goes on, next try at step \(retryAt!)")
                 }
             }

@@ -86,6 +86,8 @@ struct TrainCommand: ParsableCommand {
                 + "\(Threads.count) threads, seed \(configuration.training.seed)")
         if let checkpoint { print("resuming   after step \(trainer.step), from \(checkpoint)") }
         if common.verbose { print(configuration.yaml) }
+        // Into a file or a pipe these lines would otherwise come after those of the progress.
+        fflush(nil)
     }
 }
 
