@@ -35,7 +35,7 @@ extension RunConfiguration {
     public struct Base: Codable, Sendable, Equatable {
         /// A folder in diffusers' layout.
         public var path: String
-        /// The type of activations and frozen weights.
+        /// The type of the activations; frozen weights stay in their type.
         public var precision = Precision.bfloat16
     }
 
