@@ -5,9 +5,9 @@ SWIFT ?= swift
 CONFIGURATION ?= release
 BUILD = $(SWIFT) build -c $(CONFIGURATION)
 DIPTYCH = .build/$(CONFIGURATION)/diptych
-SOURCES = Package.swift Sources Tests
+SOURCES = Package.swift Sources Tests Benchmarks
 
-.PHONY: demo test build lint format dependencies clean
+.PHONY: demo test build lint format bench-peer dependencies clean
 
 build: dependencies
 	$(BUILD) --product diptych
@@ -24,6 +24,13 @@ lint:
 
 format:
 	$(SWIFT) format --in-place --recursive --parallel $(SOURCES)
+
+# Against PyTorch, diffusers and PEFT in a virtual environment of its own, on the same cores, in turns.
+bench-peer: dependencies
+	$(BUILD) --product diptych-bench
+	test -x .venv/bin/python || python3 -m venv .venv
+	.venv/bin/pip install -q torch diffusers transformers peft accelerate
+	.venv/bin/python Benchmarks/bench_peer.py --bench .build/$(CONFIGURATION)/diptych-bench
 
 dependencies:
 	@Scripts/install-dependencies.sh

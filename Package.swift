@@ -60,6 +60,11 @@ let package = Package(
                 "TensorCore", "TensorIO", "NeuralNet", "Models", "Adapters", "InContextEdit", "DiptychData",
                 "Training", argumentParser,
             ], swiftSettings: upcoming),
+        .executableTarget(
+            name: "diptych-bench",
+            dependencies: [
+                "TensorCore", "Autograd", "NeuralNet", "Optimizers", "Models", "Adapters", argumentParser,
+            ], path: "Benchmarks/diptych-bench", swiftSettings: upcoming),
         // tests
         .target(
             name: "TestSupport", dependencies: ["TensorCore", "TensorIO"], path: "Tests/TestSupport",

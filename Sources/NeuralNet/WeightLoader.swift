@@ -11,15 +11,27 @@ public import TensorIO
 /// try loader.finish()  // throws WeightError: everything missing, unexpected or of the wrong shape
 /// ```
 public struct WeightLoader {
+    /// Where tensors come from.
+    private enum Source {
+        case archive(any TensorArchive)
+        /// Drawn from a seed, in a type.
+        case fresh(Random, DType)
+    }
+
     /// What all loaders made from one another share.
     private final class Record {
-        let archive: any TensorArchive
+        var source: Source
         var used: Set<String> = []
         var missing: [String] = []
         var misshapen: [WeightError.Misshapen] = []
         var unreadable: [any Error] = []
 
-        init(_ archive: any TensorArchive) { self.archive = archive }
+        init(_ source: Source) { self.source = source }
+
+        var archive: (any TensorArchive)? {
+            if case .archive(let archive) = source { return archive }
+            return nil
+        }
     }
 
     private let record: Record
@@ -28,8 +40,15 @@ public struct WeightLoader {
 
     /// Reads from `archive`, whose keys all begin with `prefix`.
     public init(_ archive: any TensorArchive, prefix: String = "") {
-        record = Record(archive)
+        record = Record(.archive(archive))
         self.prefix = prefix
+    }
+
+    /// Draws fresh weights instead of reading them: matrices and kernels gaussian with deviation `1 / sqrt(inputs)`,
+    /// vectors named `weight` one, other vectors zero, all rounded to `dtype`.
+    public init(initializing dtype: DType, seed: UInt64) {
+        record = Record(.fresh(Random(seed: seed), dtype))
+        prefix = ""
     }
 
     private init(_ record: Record, prefix: String) {
@@ -44,7 +63,7 @@ public struct WeightLoader {
     public func scoped(_ name: String, _ index: Int) -> WeightLoader { scoped("\(name).\(index)") }
 
     /// Whether the archive has a tensor of this name.
-    public func contains(_ name: String) -> Bool { record.archive.info(prefix + name) != nil }
+    public func contains(_ name: String) -> Bool { record.archive?.info(prefix + name) != nil }
 
     /// Counts a key as expected without reading it: a duplicate of another, say.
     public func ignore(_ name: String) { record.used.insert(prefix + name) }
@@ -54,11 +73,17 @@ public struct WeightLoader {
     public func parameter(_ name: String, _ shape: Shape) -> Parameter {
         let key = prefix + name
         record.used.insert(key)
+        if case .fresh(var random, let dtype) = record.source {
+            let value = Self.initial(name, shape, &random)
+            record.source = .fresh(random, dtype)
+            return Parameter(value.converted(to: dtype))
+        }
         let substitute = Parameter(Tensor(0).expanded(to: shape))
-        guard let info = record.archive.info(key) else {
+        guard let archive = record.archive else { return substitute }
+        guard let info = archive.info(key) else {
             // A tensor of a type that no `Tensor` has is there all the same: the archive says so itself.
-            if record.archive.names.contains(key) {
-                do { _ = try record.archive.tensor(key) } catch { record.unreadable.append(error) }
+            if archive.names.contains(key) {
+                do { _ = try archive.tensor(key) } catch { record.unreadable.append(error) }
             } else {
                 record.missing.append(key)
             }
@@ -69,20 +94,27 @@ public struct WeightLoader {
             return substitute
         }
         do {
-            return Parameter(try record.archive.tensor(key))
+            return Parameter(try archive.tensor(key))
         } catch {
             record.unreadable.append(error)
             return substitute
         }
     }
 
+    private static func initial(_ name: String, _ shape: Shape, _ random: inout Random) -> Tensor {
+        if shape.rank < 2 { return Tensor(full: shape, name == "weight" ? 1 : 0) }
+        let inputs = shape.dimensions.dropFirst().reduce(1, *)
+        return random.randn(shape) * (1 / Float(max(inputs, 1)).squareRoot())
+    }
+
     /// Ends the loading: throws ``WeightError`` with every fault, keys of the archive that nothing asked for included.
     public func finish() throws {
         if let fault = record.unreadable.first { throw fault }
-        let unexpected = record.archive.names.filter { $0.hasPrefix(prefix) && !record.used.contains($0) }
+        guard let archive = record.archive else { return }
+        let unexpected = archive.names.filter { $0.hasPrefix(prefix) && !record.used.contains($0) }
         if record.missing.isEmpty && record.misshapen.isEmpty && unexpected.isEmpty { return }
         throw WeightError(
-            path: record.archive.path, missing: record.missing, unexpected: unexpected, misshapen: record.misshapen)
+            path: archive.path, missing: record.missing, unexpected: unexpected, misshapen: record.misshapen)
     }
 }
 

@@ -5,7 +5,8 @@ extension RunConfiguration {
             "base.path", \.base.path, .path, "The frozen pipeline: a folder in diffusers' layout.", isRequired: true,
             peerNames: ["name_or_path", "pretrained_model_name_or_path", "base_model_name"]),
         .init(
-            "base.precision", \.base.precision, .choice, "Type of the activations; frozen weights stay in their file's type.",
+            "base.precision", \.base.precision, .choice,
+            "Type of the activations; frozen weights stay in their file's type.",
             peerNames: ["dtype", "mixed_precision", "weight_dtype"]),
 
         .init(

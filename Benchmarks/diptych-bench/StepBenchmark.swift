@@ -1,0 +1,121 @@
+import Adapters
+import ArgumentParser
+import Autograd
+import Foundation
+import Models
+import NeuralNet
+import Optimizers
+import TensorCore
+
+/// `diptych-bench step --config nano --lora moe`: a forward pass or a training step of a FLUX transformer with random
+/// weights, with the cases of `peer_flux.py`.
+struct StepBenchmark: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "step", abstract: "Times a forward pass or a training step of a transformer with random weights.")
+
+    @Option(help: "nano, tiny, mid or block.")
+    var config = "nano"
+
+    @Option(help: "f32 or bf16: the type of weights and activations.")
+    var dtype = "bf16"
+
+    @Option(help: "none (forward), peft (LoRA), moe (LoRA-MoE) or full (every weight trained).")
+    var lora = "none"
+
+    @Flag(help: "Gradient checkpointing.")
+    var ckpt = false
+
+    @Option(help: "Counted runs.")
+    var reps = 5
+
+    @Option(help: "Threads; 0 for one a processor.")
+    var threads = 0
+
+    func validate() throws {
+        guard BenchmarkModel(config) != nil else { throw ValidationError("--config: \(BenchmarkModel.names)") }
+        guard ["f32", "bf16"].contains(dtype) else { throw ValidationError("--dtype: f32 or bf16") }
+        guard ["none", "peft", "moe", "full"].contains(lora) else {
+            throw ValidationError("--lora: none, peft, moe, full")
+        }
+        guard reps > 0, threads >= 0 else { throw ValidationError("--reps and --threads must not be negative") }
+    }
+
+    func run() throws {
+        Threads.set(threads)
+        let size = BenchmarkModel(config)!
+        let type: DType = dtype == "bf16" ? .bfloat16 : .float32
+        let model = FluxTransformer(
+            size.configuration, WeightLoader(initializing: lora == "full" ? .float32 : type, seed: 0))
+        model.usesGradientCheckpointing = ckpt
+        let trained = try trainedParameters(of: model)
+        let optimizer = AdamW(AdamW.Options(weightDecay: 0.01))
+        let batch = Batch(size, type)
+
+        func step() {
+            if lora == "none" {
+                withoutGradients { _ = model(batch.input) }
+                return
+            }
+            let loss = model(batch.input).meanSquaredError(batch.target)
+            loss.backward()
+            optimizer.update(trained, learningRate: 1e-4)
+        }
+        step()
+        MemoryAccount.resetPeak()
+        var seconds: [Double] = []
+        for _ in 0..<reps {
+            let begin = ContinuousClock.now
+            step()
+            seconds.append(begin.duration(to: .now) / .seconds(1))
+        }
+        seconds.sort()
+        let median = seconds[seconds.count / 2]
+        let operations = size.operations(training: lora)
+        var usage = rusage()
+        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+        let figures: [(String, String)] = [
+            ("config", "\"\(config)\""), ("dtype", "\"\(dtype)\""), ("lora", "\"\(lora)\""), ("ckpt", "\(ckpt)"),
+            ("threads", "\(Threads.count)"), ("ms", figure(median * 1e3)), ("ms_min", figure(seconds[0] * 1e3)),
+            ("ms_max", figure(seconds[seconds.count - 1] * 1e3)), ("gflop", figure(operations / 1e9)),
+            ("gflops", figure(operations / median / 1e9)), ("tensors_peak_mb", "\(MemoryAccount.peakBytes >> 20)"),
+            ("peak_rss_mb", "\(usage.ru_maxrss / 1024)"),
+            ("train_params_m", figure(Double(trained.reduce(0) { $0 + $1.parameter.value.count }) / 1e6)),
+        ]
+        print("{" + figures.map { "\"\($0.0)\": \($0.1)" }.joined(separator: ", ") + "}")
+    }
+
+    private func trainedParameters(of model: FluxTransformer) throws -> [(name: String, parameter: Parameter)] {
+        switch lora {
+        case "peft": return try AdapterSet(injecting: .iceditLoRA, into: model, seed: 1).parameters
+        case "moe": return try AdapterSet(injecting: .iceditMoE, into: model, seed: 1).parameters
+        case "full":
+            let all = model.namedParameters()
+            for entry in all { entry.parameter.isTrained = true }
+            return all
+        default: return []
+        }
+    }
+
+    private func figure(_ value: Double) -> String { String(format: "%.1f", value) }
+
+    /// Random inputs of a step.
+    private struct Batch {
+        let input: FluxInput
+        let target: Tensor
+
+        init(_ size: BenchmarkModel, _ type: DType) {
+            var random = Random(seed: 2)
+            let c = size.configuration
+            let (batch, image) = (size.batch, size.imageTokens)
+            var ids: [Float] = []
+            for row in 0..<size.rows { for column in 0..<size.columns { ids += [0, Float(row), Float(column)] } }
+            input = FluxInput(
+                latents: Variable(random.randn([batch, image, c.inChannels]).converted(to: type)),
+                text: Variable(random.randn([batch, size.text, c.jointAttentionDim]).converted(to: type)),
+                pooled: Variable(random.randn([batch, c.pooledProjectionDim]).converted(to: type)),
+                timestep: Tensor(full: [batch], 0.5), guidance: Tensor(full: [batch], 1),
+                imageIDs: Tensor(ids, [image, 3]), textIDs: Tensor(zeros: [size.text, 3]))
+            target = random.randn([batch, image, c.outChannels])
+        }
+    }
+}
