@@ -25,6 +25,9 @@ struct StepBenchmark: ParsableCommand {
     @Flag(help: "Gradient checkpointing.")
     var ckpt = false
 
+    @Flag(help: "Also print where the time goes, by primitive.")
+    var profile = false
+
     @Option(help: "Counted runs.")
     var reps = 5
 
@@ -63,11 +66,16 @@ struct StepBenchmark: ParsableCommand {
         step()
         MemoryAccount.resetPeak()
         var seconds: [Double] = []
-        for _ in 0..<reps {
-            let begin = ContinuousClock.now
-            step()
-            seconds.append(begin.duration(to: .now) / .seconds(1))
+        let measured = Profile()
+        let backend: any Backend = profile ? ProfilingBackend(Device.backend, measured) : Device.backend
+        Device.withBackend(backend) {
+            for _ in 0..<reps {
+                let begin = ContinuousClock.now
+                step()
+                seconds.append(begin.duration(to: .now) / .seconds(1))
+            }
         }
+        if profile { print(measured.table(total: seconds.reduce(0, +))) }
         seconds.sort()
         let median = seconds[seconds.count / 2]
         let operations = size.operations(training: lora)

@@ -29,13 +29,20 @@ struct TrainCommand: ParsableCommand {
     @Flag(name: .long, help: "Continue from the run's latest checkpoint, or from the one that is named.")
     var resume = false
 
+    @Flag(name: .long, help: "At the end, print where the time went by operation.")
+    var profile = false
+
     func run() throws {
         let (configuration, checkpoint) = try resolve()
         let session = try TrainingSession(configuration, resuming: checkpoint)
         Interruption.install()
         describe(session, resumedFrom: checkpoint)
         let bar = ProgressBar(total: configuration.training.steps, done: session.trainer.step)
-        let outcome = try session.run(progress: bar)
+        let measured = Profile()
+        let begin = ContinuousClock.now
+        let backend: any Backend = profile ? ProfilingBackend(Device.backend, measured) : Device.backend
+        let outcome = try Device.withBackend(backend) { try session.run(progress: bar) }
+        if profile { print(measured.table(total: begin.duration(to: .now) / .seconds(1))) }
         if !session.trainer.routing.isEmpty { print(RoutingTable(session.trainer.routing).text) }
         print("checkpoint: \(session.lastCheckpoint ?? "none")")
         if outcome == .interrupted {
