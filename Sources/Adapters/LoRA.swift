@@ -4,8 +4,8 @@ import TensorCore
 
 /// Low-rank adaptation of a linear layer (Hu et al. 2021, arXiv 2106.09685): `y + alpha / r * B A x`.
 ///
-/// Shapes: `A` `[r, in]`, `B` `[out, r]`, both `float32`; the input may be of any floating-point type, and what is added
-/// has the type of the layer's output.
+/// Shapes: `A` `[r, in]`, `B` `[out, r]`, both `float32` masters. They are rounded to the input's type for the two
+/// multiplications, as mixed-precision training does, and their gradients are `float32`.
 public final class LoRA: LinearAdapter {
     /// The way down, `[r, in]`.
     public let a: Parameter
@@ -29,9 +29,9 @@ public final class LoRA: LinearAdapter {
     /// Adds the product, scaled by the set's strength too; at strength 0 `output` itself is returned.
     public func adapt(_ output: Variable, input: Variable) -> Variable {
         if context.strength == 0 { return output }
-        let narrow = input.converted(to: .float32).linear(weight: a.variable)
+        let narrow = input.linear(weight: a.variable.converted(to: input.dtype))
         // Scaled where the product is narrow.
-        let product = (narrow * (alpha / Float(rank) * context.strength)).linear(weight: b.variable)
-        return output + product.converted(to: output.dtype)
+        let scaled = narrow * (alpha / Float(rank) * context.strength)
+        return output + scaled.linear(weight: b.variable.converted(to: input.dtype), dtype: output.dtype)
     }
 }

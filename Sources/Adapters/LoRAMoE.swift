@@ -41,14 +41,14 @@ public final class LoRAMoE: LinearAdapter {
     /// Adds the experts' sum, scaled by the set's strength too; at strength 0 `output` itself is returned.
     public func adapt(_ output: Variable, input: Variable) -> Variable {
         if context.strength == 0 { return output }
-        let x = input.converted(to: .float32)
-        let routing = router(x, pooledText: context.pooledText)
+        let routing = router(input, pooledText: context.pooledText)
         if SideOutputs.isCollecting { SideOutputs.emit(layer, routing.sideOutputs) }
 
-        let narrow = x.linear(weight: a.variable)
+        let narrow = input.linear(weight: a.variable.converted(to: input.dtype))
         let byExpert = Array(narrow.shape.dimensions.dropLast()) + [experts, rank]
-        let weights = (routing.weights * (alpha / Float(rank) * context.strength)).unsqueezed(-1)
+        let weights = (routing.weights * (alpha / Float(rank) * context.strength)).converted(to: input.dtype)
+            .unsqueezed(-1)
         let weighted = (narrow.reshaped(to: byExpert) * weights).reshaped(to: narrow.shape.dimensions)
-        return output + weighted.linear(weight: b.variable).converted(to: output.dtype)
+        return output + weighted.linear(weight: b.variable.converted(to: input.dtype), dtype: output.dtype)
     }
 }

@@ -24,9 +24,9 @@ public final class Router {
         self.options = options
     }
 
-    /// Routes tokens `[B, …, in]` (`float32`); `pooledText` is `[B, P]`.
+    /// Routes tokens `[B, …, in]`; `pooledText` is `[B, P]`.
     func callAsFunction(_ tokens: Variable, pooledText: Variable?) -> Routing {
-        var logits = tokens.linear(weight: weight.variable)
+        var logits = tokens.linear(weight: weight.variable, dtype: .float32)
         if let pooledWeight {
             guard let pooledText else {
                 preconditionFailure("a router that sees the pooled text ran before AdapterSet.pooledText was set")
@@ -35,7 +35,7 @@ public final class Router {
                 pooledText.shape.rank == 2 && tokens.shape.rank >= 2 && pooledText.shape[0] == tokens.shape[0]
                     && pooledText.shape[1] == pooledWeight.value.shape[1],
                 "pooled text \(pooledText.shape) for tokens \(tokens.shape) and a router \(pooledWeight.value.shape)")
-            let share = pooledText.converted(to: .float32).linear(weight: pooledWeight.variable)
+            let share = pooledText.linear(weight: pooledWeight.variable, dtype: .float32)
             let between = [Int](repeating: 1, count: tokens.shape.rank - 2)
             logits = logits + share.reshaped(to: [pooledText.shape[0]] + between + [experts])
         }

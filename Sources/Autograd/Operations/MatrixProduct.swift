@@ -1,4 +1,4 @@
-import TensorCore
+public import TensorCore
 
 /// Matrix products and the linear layer.
 extension Variable {
@@ -26,14 +26,14 @@ extension Variable {
         }
     }
 
-    /// `self weight^T + bias`: `self` `[…, in]`, `weight` `[out, in]` of any floating-point type, `bias` `[out]`. A
-    /// trained weight's gradient is `float32`.
-    public func linear(weight: Variable, bias: Variable? = nil) -> Variable {
+    /// `self weight^T + bias`: `self` `[…, in]`, `weight` `[out, in]` of any floating-point type, `bias` `[out]`. The
+    /// result has type `dtype`, this variable's unless given; a trained weight's gradient is `float32`.
+    public func linear(weight: Variable, bias: Variable? = nil, dtype resultType: DType? = nil) -> Variable {
         let (x, w) = (value, weight.value)
         let y =
             x.rank == 1
-            ? x.unsqueezed(0).matrixProduct(w, transposingOther: true, bias: bias?.value).squeezed(0)
-            : x.matrixProduct(w, transposingOther: true, bias: bias?.value)
+            ? x.unsqueezed(0).matrixProduct(w, transposingOther: true, bias: bias?.value, dtype: resultType).squeezed(0)
+            : x.matrixProduct(w, transposingOther: true, bias: bias?.value, dtype: resultType)
         let needsX = requiresGradient
         let needsBias = bias?.requiresGradient ?? false
         let savedX = weight.requiresGradient ? x : nil
