@@ -206,16 +206,16 @@ extension DifferentiableOperation {
         let inputs: [Input] = [[3, 4], [2, 3, 4], [4], [0, 4], [2, 0, 4]]
         let linears = inputs.flatMap { x in
             [
-                DifferentiableOperation("linear of \(x.shape)", "linear(weight:bias:)", inputs: [x, [5, 4]]) {
+                DifferentiableOperation("linear of \(x.shape)", "linear(weight:bias:dtype:)", inputs: [x, [5, 4]]) {
                     $0[0].linear(weight: $0[1])
                 },
                 DifferentiableOperation(
-                    "linear of \(x.shape) with bias", "linear(weight:bias:)", inputs: [x, [5, 4], [5]]
+                    "linear of \(x.shape) with bias", "linear(weight:bias:dtype:)", inputs: [x, [5, 4], [5]]
                 ) { $0[0].linear(weight: $0[1], bias: $0[2]) },
             ]
         }
         return products + linears + [
-            .init("linear to nothing", "linear(weight:bias:)", inputs: [[3, 4], [0, 4]]) {
+            .init("linear to nothing", "linear(weight:bias:dtype:)", inputs: [[3, 4], [0, 4]]) {
                 $0[0].linear(weight: $0[1])
             }
         ]
