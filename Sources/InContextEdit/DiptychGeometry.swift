@@ -7,6 +7,8 @@ public import TensorCore
 public struct DiptychGeometry: Hashable, Sendable, Codable {
     /// Pixels along a token's side.
     public static let tokenSide = 16
+    /// The most tokens of a canvas, 32 times those of upstream's 512 x 512 panels: attention over more would not end.
+    public static let maximumTokenCount = 1 << 16
     /// Pixels along a latent's side.
     public static let latentSide = 8
 
@@ -25,9 +27,15 @@ public struct DiptychGeometry: Hashable, Sendable, Codable {
     }
 
     /// The panel that an image of this size becomes, upstream's way: `panelWidth` wide, its own proportions, the
-    /// height cut down to a multiple of 16.
-    public init(fitting imageWidth: Int, _ imageHeight: Int, panelWidth: Int) {
-        let scaled = Int(Double(imageHeight) * Double(panelWidth) / Double(imageWidth))
+    /// height cut down to a multiple of 16. Throws ``DiptychSizeError`` when that is too large.
+    public init(fitting imageWidth: Int, _ imageHeight: Int, panelWidth: Int) throws(DiptychSizeError) {
+        let height = Double(imageHeight) * Double(panelWidth) / Double(imageWidth)
+        let side = Double(Self.tokenSide)
+        let tokens = (2 * Double(panelWidth) / side) * (height / side)
+        guard tokens <= Double(Self.maximumTokenCount) else {
+            throw DiptychSizeError(panelWidth: panelWidth, imageWidth: imageWidth, imageHeight: imageHeight)
+        }
+        let scaled = Int(height)
         self.init(panelWidth: panelWidth, height: max(Self.tokenSide, scaled / Self.tokenSide * Self.tokenSide))
     }
 
@@ -59,5 +67,22 @@ public struct DiptychGeometry: Hashable, Sendable, Codable {
         let isRight = (0..<tokenColumns).map { Float($0 < tokenColumns / 2 ? 0 : 1) }
         return Tensor(isRight, [1, tokenColumns, 1]).expanded(to: [tokenRows, tokenColumns, 256]).contiguous()
             .reshaped(to: [tokenCount, 256])
+    }
+}
+
+/// A picture whose diptych would be too large.
+public struct DiptychSizeError: Error, CustomStringConvertible, Equatable {
+    /// Width of a panel in pixels.
+    public let panelWidth: Int
+    /// Width of the picture in pixels.
+    public let imageWidth: Int
+    /// Height of the picture in pixels.
+    public let imageHeight: Int
+
+    /// One line.
+    public var description: String {
+        "panels \(panelWidth) pixels wide: expected at most \(DiptychGeometry.maximumTokenCount) tokens of "
+            + "\(DiptychGeometry.tokenSide) x \(DiptychGeometry.tokenSide) pixels a canvas, "
+            + "found a picture of \(imageWidth) x \(imageHeight), which makes more"
     }
 }

@@ -1,3 +1,4 @@
+public import Adapters
 import Autograd
 import Models
 public import TensorCore
@@ -40,24 +41,36 @@ public struct Editor {
     /// The frozen model.
     public let pipeline: FillPipeline
 
-    /// Edits with `pipeline`.
-    public init(_ pipeline: FillPipeline) { self.pipeline = pipeline }
+    /// What is injected into its transformer, if anything.
+    public let adapters: AdapterSet?
+
+    /// Edits with `pipeline`, into whose transformer `adapters` are injected: their routers may want to see the text.
+    public init(_ pipeline: FillPipeline, adapters: AdapterSet? = nil) {
+        self.pipeline = pipeline
+        self.adapters = adapters
+    }
 
     /// The panel that `image` becomes: resized to the panel's width with Pillow's bicubic filter, as upstream does.
-    public static func panel(_ image: Image, width: Int) -> Image {
-        let geometry = DiptychGeometry(fitting: image.width, image.height, panelWidth: width)
+    ///
+    /// Throws ``DiptychSizeError`` when the panel would be too large.
+    public static func panel(_ image: Image, width: Int) throws(DiptychSizeError) -> Image {
+        let geometry = try DiptychGeometry(fitting: image.width, image.height, panelWidth: width)
         if image.width == geometry.panelWidth && image.height == geometry.height { return image }
         return image.resized(width: geometry.panelWidth, height: geometry.height, filter: .bicubic)
     }
 
     /// Edits `image` by `fields.instruction`. `observe` sees the packed latents after each step.
+    ///
+    /// Throws ``PromptError`` when a field is missing, ``DiptychSizeError`` when the picture is too long for its width,
+    /// and what `observe` throws.
     public func edit(
         _ image: Image, _ fields: PromptFields, options: Options = Options(),
         observe: (_ step: Int, _ latents: Tensor) throws -> Void = { _, _ in }
     ) throws -> Result {
         let prompt = try options.promptForm.prompt(fields)
-        let diptych = Diptych(source: Self.panel(image, width: options.panelWidth))
+        let diptych = try Diptych(source: Self.panel(image, width: options.panelWidth))
         let encoded = pipeline.textEncoders.encode([prompt], maximumLength: options.maximumSequenceLength)
+        adapters?.pooledText = adapters?.needsPooledText == true ? Variable(encoded.pooled) : nil
         let geometry = diptych.geometry
         var random = Random(seed: options.seed)
         let noise = random.randn(geometry.latentShape(channels: pipeline.latentChannels))

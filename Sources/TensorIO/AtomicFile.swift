@@ -80,6 +80,9 @@ public final class AtomicFile {
         return result
     }
 
+    /// Throws ``FileError`` when no file could be written at `path`: for those who would rather know before their work.
+    public static func requireWritable(_ path: String) throws { try AtomicFile(replacing: path).discard() }
+
     /// Appends bytes. Throws ``FileError`` when they do not fit on the disk.
     public func write(_ bytes: UnsafeRawBufferPointer) throws {
         precondition(isOpen, "writing to \(path) after commit or discard")

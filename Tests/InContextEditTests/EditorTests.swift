@@ -1,4 +1,6 @@
+import Adapters
 import InContextEdit
+import Models
 import TensorCore
 import TensorIO
 import TestSupport
@@ -66,8 +68,32 @@ import Testing
         #expect(difference > 0 && difference < 0.05, "\(difference)")
     }
 
-    @Test func imagesOfOtherSizesAreResizedToThePanel() {
-        let panel = Editor.panel(Image(width: 300, height: 200, color: [9, 9, 9]), width: 64)
+    @Test func aRouterThatSeesTheTextIsTold() throws {
+        var configuration = AdapterConfiguration.iceditMoE
+        configuration.routerInput = .tokenAndPooledText
+        let transformer = pipeline.transformer
+        let adapters = try AdapterSet(
+            injecting: configuration, into: transformer, pooledWidth: transformer.configuration.pooledProjectionDim,
+            seed: 1)
+        defer { adapters.remove() }
+        var quick = options
+        quick.steps = 1
+        let fields = PromptFields(instruction: "make the cat blue")
+        let adapted = try Editor(pipeline, adapters: adapters).edit(source, fields, options: quick)
+        // Fresh adapters change nothing.
+        adapters.remove()
+        let base = try Editor(pipeline).edit(source, fields, options: quick)
+        #expect(maximumError(adapted.canvas, base.canvas) == 0)
+    }
+
+    @Test func picturesThatAreTooLongAreRefused() {
+        let tall = Image(width: 2, height: 3000, color: [9, 9, 9])
+        let error = #expect(throws: DiptychSizeError.self) { try Editor.panel(tall, width: 512) }
+        #expect(error?.description.contains("found a picture of 2 x 3000") == true)
+    }
+
+    @Test func imagesOfOtherSizesAreResizedToThePanel() throws {
+        let panel = try Editor.panel(Image(width: 300, height: 200, color: [9, 9, 9]), width: 64)
         #expect(panel.width == 64 && panel.height == 32)
     }
 }

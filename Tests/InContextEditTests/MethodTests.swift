@@ -6,12 +6,12 @@ import TestSupport
 import Testing
 
 @Suite struct GeometryTests {
-    @Test func panelsKeepTheirProportionsUpstreamsWay() {
-        let wide = DiptychGeometry(fitting: 640, 480, panelWidth: 512)
+    @Test func panelsKeepTheirProportionsUpstreamsWay() throws {
+        let wide = try DiptychGeometry(fitting: 640, 480, panelWidth: 512)
         #expect(wide.panelWidth == 512 && wide.height == 384)
-        let odd = DiptychGeometry(fitting: 451, 300, panelWidth: 512)
+        let odd = try DiptychGeometry(fitting: 451, 300, panelWidth: 512)
         #expect(odd.height == 336)  // 340.57 cut down to a multiple of 16
-        #expect(DiptychGeometry(fitting: 1000, 10, panelWidth: 64).height == 16)
+        #expect(try DiptychGeometry(fitting: 1000, 10, panelWidth: 64).height == 16)
         #expect(wide.tokenCount == 24 * 64)
     }
 

@@ -47,6 +47,6 @@ public struct ProgressOutput {
                 clock_gettime(CLOCK_MONOTONIC, &time)
                 return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
             },
-            write: { FileHandle.standardError.write(Data($0.utf8)) })
+            write: { StandardStream.error.write($0) })
     }
 }

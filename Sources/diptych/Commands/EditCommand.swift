@@ -22,7 +22,7 @@ struct EditCommand: ParsableCommand {
         completion: .file(extensions: ["safetensors", "h5"]))
     var adapter: String?
 
-    @Option(name: .long, help: "The adapter's strength: 1 as trained, 0 for the base alone.")
+    @Option(name: .long, parsing: .unconditional, help: "The adapter's strength: 1 as trained, 0 for the base alone.")
     var strength: Float = 1
 
     @Option(
@@ -32,19 +32,23 @@ struct EditCommand: ParsableCommand {
     @Option(name: .long, help: "What to change, such as \"make the cat blue\".")
     var instruction: String
 
-    @Option(name: .long, help: "Seeds the noise; the same numbers as PyTorch's CPU generator gives.")
+    @Option(
+        name: .long, parsing: .unconditional,
+        help: "Seeds the noise; the same numbers as PyTorch's CPU generator gives.")
     var seed: UInt64 = 42
 
-    @Option(name: .long, help: "Sampling steps.")
+    @Option(name: .long, parsing: .unconditional, help: "Sampling steps, at most \(Self.mostSteps).")
     var steps = 28
 
-    @Option(name: .long, help: "Guidance that the model is told.")
+    @Option(name: .long, parsing: .unconditional, help: "Guidance that the model is told.")
     var guidance: Float = 50
 
-    @Option(name: .long, help: "Text tokens of the long encoder.")
+    @Option(name: .long, parsing: .unconditional, help: "Text tokens of the long encoder, at most \(Self.mostTokens).")
     var maxSequenceLength = 512
 
-    @Option(name: .long, help: "Width of a panel in pixels, a multiple of 16; the image is resized to it.")
+    @Option(
+        name: .long, parsing: .unconditional,
+        help: "Width of a panel in pixels, a multiple of 16; the image is resized to it.")
     var panelWidth = 512
 
     @Option(name: .long, help: "Type of the activations: float32 or bfloat16.")
@@ -53,7 +57,7 @@ struct EditCommand: ParsableCommand {
     @Option(name: .long, help: "How the instruction becomes a prompt: in_context or direct.")
     var promptForm = InstructionForm.inContext
 
-    @Option(name: .long, help: "Threads; 0 for one a processor.")
+    @Option(name: .long, parsing: .unconditional, help: "Threads; 0 for one a processor.")
     var threads = 0
 
     @Option(name: .shortAndLong, help: "Where the edited image goes (.png or .jpg).", completion: .file())
@@ -61,6 +65,10 @@ struct EditCommand: ParsableCommand {
 
     @Option(name: .long, help: "Where the whole diptych goes (.png or .jpg).", completion: .file())
     var saveDiptych: String?
+
+    private static let mostSteps = 1000
+    private static let mostTokens = 512
+    private static let widestPanel = 8192
 
     enum Precision: String, ExpressibleByArgument, CaseIterable {
         case float32, bfloat16
@@ -75,20 +83,28 @@ struct EditCommand: ParsableCommand {
 
     func validate() throws {
         var faults: [String] = []
-        if steps < 1 { faults.append("--steps: expected at least 1, found \(steps)") }
-        if maxSequenceLength < 1 {
-            faults.append("--max-sequence-length: expected at least 1, found \(maxSequenceLength)")
+        if !(1...Self.mostSteps).contains(steps) {
+            faults.append("--steps: expected 1 to \(Self.mostSteps), found \(steps)")
         }
-        if panelWidth < 16 || panelWidth % 16 != 0 {
-            faults.append("--panel-width: expected a positive multiple of 16, found \(panelWidth)")
+        if !(1...Self.mostTokens).contains(maxSequenceLength) {
+            faults.append("--max-sequence-length: expected 1 to \(Self.mostTokens), found \(maxSequenceLength)")
+        }
+        if !(16...Self.widestPanel).contains(panelWidth) || panelWidth % 16 != 0 {
+            faults.append(
+                "--panel-width: expected a multiple of 16 from 16 to \(Self.widestPanel), found \(panelWidth)")
         }
         if !strength.isFinite { faults.append("--strength: expected a number, found \(strength)") }
-        if !guidance.isFinite { faults.append("--guidance: expected a number, found \(guidance)") }
+        if !guidance.isFinite || guidance < 0 {
+            faults.append("--guidance: expected a number of 0 or more, found \(guidance)")
+        }
         if threads < 0 { faults.append("--threads: expected 0 or more, found \(threads)") }
         if instruction.allSatisfy(\.isWhitespace) { faults.append("--instruction: expected some text, found none") }
         for (flag, path) in [("--output", output), ("--save-diptych", saveDiptych ?? "x.png")]
         where !["png", "jpg", "jpeg"].contains(URL(filePath: path).pathExtension.lowercased()) {
             faults.append("\(flag): expected a name that ends in .png, .jpg or .jpeg, found '\(path)'")
+        }
+        if let saveDiptych, saveDiptych == output {
+            faults.append("--save-diptych: expected another file than --output, found '\(saveDiptych)' twice")
         }
         if !faults.isEmpty { throw ValidationError(faults.joined(separator: "; ")) }
     }
@@ -96,11 +112,12 @@ struct EditCommand: ParsableCommand {
     func run() throws {
         Threads.set(threads)
         let source = try Image(contentsOf: image)
-        for path in [output, saveDiptych].compactMap({ $0 }) { try requireFolder(of: path) }
+        // Better now than after the work.
+        for path in [output, saveDiptych].compactMap({ $0 }) { try AtomicFile.requireWritable(path) }
+        let panel = try DiptychGeometry(fitting: source.width, source.height, panelWidth: panelWidth)
         let pipeline = try FillPipeline(path: base)
-        if let adapter { try AdapterSource.load(adapter, into: pipeline).strength = strength }
-
-        let panel = DiptychGeometry(fitting: source.width, source.height, panelWidth: panelWidth)
+        let adapters = try adapter.map { try AdapterSource.load($0, into: pipeline) }
+        adapters?.strength = strength
         if panel.panelWidth != source.width || panel.height != source.height {
             note("\(image): resized from \(source.width) x \(source.height) to \(panel.panelWidth) x \(panel.height)")
         }
@@ -114,7 +131,9 @@ struct EditCommand: ParsableCommand {
         options.promptForm = promptForm.form
 
         let bar = ProgressBar(total: steps)
-        let result = try Editor(pipeline).edit(source, PromptFields(instruction: instruction), options: options) {
+        let result = try Editor(pipeline, adapters: adapters).edit(
+            source, PromptFields(instruction: instruction), options: options
+        ) {
             step, _ in
             bar.update(step: step + 1)
         }
@@ -127,14 +146,5 @@ struct EditCommand: ParsableCommand {
         }
     }
 
-    /// Fails before the work when the result could not be written after it.
-    private func requireFolder(of path: String) throws {
-        let folder = URL(filePath: path).deletingLastPathComponent().path
-        var isFolder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder), isFolder.boolValue else {
-            throw FileError(path, expected: "an existing folder", found: "no folder '\(folder)'")
-        }
-    }
-
-    private func note(_ text: String) { FileHandle.standardError.write(Data("note: \(text)\n".utf8)) }
+    private func note(_ text: String) { StandardStream.error.write("note: \(text)\n") }
 }
