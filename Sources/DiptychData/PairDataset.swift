@@ -10,32 +10,34 @@ public struct PairDataset: Sendable {
     public let folder: URL
     /// Every pair, in the order of the file.
     public let records: [PairRecord]
+    /// The list's path, spelled as the folder's was.
+    public var listPath: String { path(of: Self.metadataName) }
 
     /// Reads and checks the list: every line must be a JSON object with `source`, `target` and `instruction`, and the
     /// pictures must exist. Throws ``DatasetError`` with all faults.
     public init(path: String) throws {
         folder = URL(filePath: path, directoryHint: .isDirectory)
-        let list = folder.appending(path: Self.metadataName)
+        let list = Self.path(of: Self.metadataName, in: folder)
         let text: String
         do {
-            text = try String(contentsOf: list, encoding: .utf8)
+            text = try String(contentsOfFile: list, encoding: .utf8)
         } catch {
-            let found = FileManager.default.fileExists(atPath: list.path) ? "an unreadable file" : "no such file"
-            throw FileError(list.path, expected: "one JSON object a line", found: found)
+            let found = FileManager.default.fileExists(atPath: list) ? "an unreadable file" : "no such file"
+            throw FileError(list, expected: "one JSON object a line", found: found)
         }
         var records: [PairRecord] = []
         var faults: [FileError] = []
         for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
             if line.allSatisfy(\.isWhitespace) { continue }
             do {
-                let record = try Self.parse(String(line), list.path, "line \(index + 1)")
+                let record = try Self.parse(String(line), list, "line \(index + 1)")
                 records.append(record)
                 for (key, name) in [("source", record.source), ("target", record.target)] {
-                    let file = folder.appending(path: name).path
+                    let file = Self.path(of: name, in: folder)
                     if !FileManager.default.fileExists(atPath: file) {
                         faults.append(
                             FileError(
-                                list.path, key: "line \(index + 1): \(key)", expected: "a picture",
+                                list, key: "line \(index + 1): \(key)", expected: "a picture",
                                 found: "no file '\(name)'"))
                     }
                 }
@@ -44,7 +46,7 @@ public struct PairDataset: Sendable {
             }
         }
         if records.isEmpty && faults.isEmpty {
-            faults.append(FileError(list.path, expected: "at least one pair", found: "an empty list"))
+            faults.append(FileError(list, expected: "at least one pair", found: "an empty list"))
         }
         if !faults.isEmpty { throw DatasetError(faults: faults) }
         self.records = records
@@ -85,8 +87,13 @@ public struct PairDataset: Sendable {
         )
     }
 
+    /// The path of a file of the folder, spelled as the folder's was.
+    private func path(of name: String) -> String { Self.path(of: name, in: folder) }
+
+    private static func path(of name: String, in folder: URL) -> String { folder.appending(path: name).relativePath }
+
     private func panel(_ name: String, width: Int, height: Int) throws -> Image {
-        let image = try Image(contentsOf: folder.appending(path: name).path)
+        let image = try Image(contentsOf: path(of: name))
         if image.width == width && image.height == height { return image }
         return image.resized(width: width, height: height, filter: .bicubic)
     }
@@ -108,8 +115,11 @@ public struct DatasetError: Error, CustomStringConvertible {
     public let faults: [FileError]
 
     /// A line a fault; after twenty, the number of the rest.
-    public var description: String {
-        let shown = faults.prefix(20).map(\.description).joined(separator: "\n")
-        return faults.count > 20 ? shown + "\nand \(faults.count - 20) more faults" : shown
+    public var lines: [String] {
+        let shown = faults.prefix(20).map(\.description)
+        return faults.count > 20 ? shown + ["and \(faults.count - 20) more faults"] : shown
     }
+
+    /// The ``lines``.
+    public var description: String { lines.joined(separator: "\n") }
 }

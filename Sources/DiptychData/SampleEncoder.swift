@@ -21,7 +21,8 @@ public struct EncodedText: Sendable {
     public let pooled: Tensor
 }
 
-/// Runs the frozen VAE and text encoders over the pairs of a dataset, each pair and each distinct prompt once.
+/// Runs the frozen VAE and text encoders over the pairs of a dataset; where samples are kept, once for each pair and
+/// each distinct prompt.
 public final class SampleEncoder {
     /// How pairs become samples.
     public struct Options: Sendable, Hashable {
@@ -33,7 +34,7 @@ public final class SampleEncoder {
         public var maximumSequenceLength: Int
         /// How instructions become prompts.
         public var promptForm: PromptForm
-        /// Whether encoded pairs stay in memory for the next epoch.
+        /// Whether encoded pairs and prompts stay in memory for the next epoch.
         public var keepsSamples: Bool
 
         /// Collects the options.
@@ -57,8 +58,22 @@ public final class SampleEncoder {
     private var samples: [Int: EncodedSample] = [:]
     private var texts: [String: EncodedText] = [:]
 
-    /// Encodes `dataset` with the frozen parts of `pipeline`.
-    public init(_ dataset: PairDataset, pipeline: FillPipeline, options: Options) {
+    /// Encodes `dataset` with the frozen parts of `pipeline`. Throws ``DatasetError`` that names every pair without a
+    /// field that its prompt needs.
+    public init(_ dataset: PairDataset, pipeline: FillPipeline, options: Options) throws(DatasetError) {
+        var faults: [FileError] = []
+        for (index, record) in dataset.records.enumerated() {
+            do {
+                _ = try options.promptForm.prompt(record.fields)
+            } catch {
+                faults.append(
+                    FileError(
+                        dataset.listPath, key: "pair \(index + 1)",
+                        expected: "the key '\(error.field)' for prompts of the form '\(error.form.rawValue)'",
+                        found: "none"))
+            }
+        }
+        if !faults.isEmpty { throw DatasetError(faults: faults) }
         self.dataset = dataset
         self.pipeline = pipeline
         self.options = options
@@ -69,7 +84,7 @@ public final class SampleEncoder {
         DiptychGeometry(panelWidth: options.panelWidth, height: options.panelHeight)
     }
 
-    /// The sample number `index`. Throws when a picture cannot be read or the prompt lacks a field.
+    /// The sample number `index`. Throws ``FileError`` when a picture cannot be read.
     public func sample(at index: Int) throws -> EncodedSample {
         if let known = samples[index] { return known }
         let panels = try dataset.panels(at: index, width: options.panelWidth, height: options.panelHeight)
@@ -87,7 +102,8 @@ public final class SampleEncoder {
         if let known = texts[prompt] { return known }
         let encoded = pipeline.textEncoders.encode([prompt], maximumLength: options.maximumSequenceLength)
         let text = EncodedText(sequence: encoded.text.squeezed(0), pooled: encoded.pooled.squeezed(0))
-        texts[prompt] = text
+        // The empty prompt comes again and again; of the others there may be millions, of megabytes each.
+        if options.keepsSamples || prompt.isEmpty { texts[prompt] = text }
         return text
     }
 }

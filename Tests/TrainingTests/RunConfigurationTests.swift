@@ -259,7 +259,7 @@ private func leaves(_ object: Any, _ prefix: String = "") -> [String] {
                 "run.yaml: output.folder: expected path, found nothing (required)",
                 "--set: traning.seed: unknown key (did you mean 'training.seed'?)",
                 "--set: expected key=value, found 'nonsense'",
-                "--set: training.batch_size: expected integer, 1 or more, found '0'",
+                "--set: training.batch_size: expected integer, 1 to 65536, found '0'",
             ])
     }
 

@@ -1,5 +1,9 @@
 import Adapters
+import Autograd
+import DiptychData
 import Foundation
+import InContextEdit
+import NeuralNet
 import Optimizers
 import TensorCore
 import TensorIO
@@ -100,6 +104,114 @@ import Training
         let line = error?.description ?? ""
         #expect(line.hasPrefix("step 2: expected finite numbers, found loss"), "\(line)")
         #expect(line.hasSuffix("the step was not taken"))
+    }
+
+    @Test func aLossThatIsNotANumberMayBePassedOver() throws {
+        let fixture = try TrainingFixture()
+        defer { fixture.remove() }
+        let configuration = fixture.configuration(steps: 3) {
+            $0.optimizer.learningRate = 1e30
+            $0.optimizer.name = .adamw
+            $0.training.stopOnNan = false
+        }
+        let lines = try fixture.train(configuration)
+        #expect(lines.map(\.step) == [1, 2, 3])
+        #expect(lines[0].loss.isFinite && !lines[1].loss.isFinite)
+        // Only the first step was taken: the parameters hold no NaN of the others.
+        let path = RunFolder(configuration.output.folder).checkpointPath(step: 3)
+        let parameters = try RunCheckpoint(path: path).parameters
+        for name in parameters.names { #expect(try parameters.tensor(name).floats.allSatisfy { !$0.isNaN }, "\(name)") }
+    }
+
+    /// Two passes of one sample each against one pass of both, with the same noise and times.
+    @Test func accumulationEqualsALargerBatch() throws {
+        let fixture = try TrainingFixture()
+        defer { fixture.remove() }
+        let configuration = fixture.configuration(steps: 1) {
+            $0.adapter.moe = nil
+            $0.optimizer.gradientClip = 0
+            // So large an epsilon makes the first step proportional to the gradient.
+            $0.optimizer.name = .adamw
+            $0.optimizer.epsilon = 1
+            $0.optimizer.learningRate = 0.1
+            $0.training.batchSize = 1
+            $0.training.accumulate = 2
+            $0.data.textDrop = 0.5
+        }
+        let trainer = try Trainer(configuration)
+        let metrics = try trainer.advance()
+        let whole = try Trainer(configuration)
+        let encoder = try SampleEncoder(
+            whole.dataset, pipeline: whole.pipeline, options: configuration.encoderOptions)
+        let loader = DiptychLoader(
+            encoder, options: configuration.loaderOptions,
+            order: EpochOrder(count: whole.dataset.records.count, seed: 7), random: Random(seed: 7 ^ 0x5DEE_CE66))
+        let batches = [try loader.next(), try loader.next()]
+        func both(_ part: (DiptychBatch) -> Tensor) -> Tensor { Tensor.concatenated(batches.map(part), axis: 0) }
+        let (clean, noise, time) = (both(\.clean), both(\.noise), both(\.time))
+        let velocity = whole.pipeline.velocity(
+            FlowMatching.interpolate(clean, noise, time: time), condition: both(\.condition), text: both(\.text),
+            pooled: both(\.pooled), time: time, guidance: 1, geometry: encoder.geometry, precision: .float32)
+        let loss = FlowMatching.loss(velocity, clean: clean, noise: noise)
+        loss.backward()
+
+        #expect(abs(metrics.loss - Double(loss.value.scalar)) < 1e-5 * metrics.loss)
+        let norm = clipGradientNorm(whole.adapters.parameters, maximum: .infinity)
+        #expect(try abs(norm - #require(metrics.gradNorm)) < 1e-5 * norm)
+        configuration.makeOptimizer().update(
+            whole.adapters.parameters, learningRate: configuration.learningRateSchedule(0))
+        for (a, b) in zip(trainer.adapters.parameters, whole.adapters.parameters) {
+            let (parts, expected) = (a.parameter.value.floats, b.parameter.value.floats)
+            let scale = expected.map(abs).max() ?? 0
+            let error = zip(parts, expected).map { abs($0 - $1) }.max() ?? .infinity
+            #expect(error <= 1e-4 * scale, "\(a.name): error \(error) of \(scale)")
+        }
+    }
+
+    @Test func anEarlierCheckpointBeginsAnotherFuture() throws {
+        let fixture = try TrainingFixture()
+        defer { fixture.remove() }
+        let folder = RunFolder(fixture.configuration().output.folder)
+        try fixture.train(fixture.configuration(steps: 6) { $0.output.keepCheckpoints = 3 })
+        #expect(folder.checkpointSteps() == [2, 4, 6])
+        let lines = try fixture.train(fixture.configuration(steps: 5), resuming: folder.checkpointPath(step: 2))
+        #expect(folder.checkpointSteps() == [4, 5])
+        #expect(lines.map(\.step) == [1, 2, 3, 4, 5])
+    }
+
+    @Test func anotherRunsFolderIsNotContinued() throws {
+        let fixture = try TrainingFixture()
+        defer { fixture.remove() }
+        try fixture.train(fixture.configuration("one", steps: 2))
+        try fixture.train(fixture.configuration("other", steps: 2))
+        let checkpoint = RunFolder(fixture.configuration("one").output.folder).checkpointPath(step: 2)
+        let error = #expect(throws: FileError.self) {
+            try fixture.train(fixture.configuration("other", steps: 4), resuming: checkpoint)
+        }
+        #expect(error?.found == "a checkpoint of step 2")
+        let moved = try fixture.train(fixture.configuration("new", steps: 4), resuming: checkpoint)
+        #expect(moved.map(\.step) == [3, 4])
+    }
+
+    @Test func aConfigurationOfTheUsersIsNotReplaced() throws {
+        let fixture = try TrainingFixture()
+        defer { fixture.remove() }
+        let configuration = fixture.configuration(steps: 2)
+        let folder = URL(filePath: configuration.output.folder)
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        try Data("# mine".utf8).write(to: folder.appending(path: "config.yaml"))
+        #expect(throws: FileError.self) { try fixture.train(configuration) }
+        #expect(try String(contentsOf: folder.appending(path: "config.yaml"), encoding: .utf8) == "# mine")
+    }
+
+    @Test func twoSessionsDoNotShareAFolder() throws {
+        let fixture = try TrainingFixture()
+        defer { fixture.remove() }
+        let configuration = fixture.configuration(steps: 2)
+        let first = try TrainingSession(configuration)
+        let error = #expect(throws: FileError.self) { _ = try TrainingSession(configuration) }
+        #expect(error?.found == "one in training")
+        withExtendedLifetime(first) {}
     }
 
     @Test func aFolderWithARunIsNotOverwritten() throws {

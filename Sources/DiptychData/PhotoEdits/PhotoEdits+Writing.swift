@@ -63,18 +63,19 @@ extension PhotoEdits {
         let files = FileManager.default
         let panels = ["source", "target"].map { root.appending(path: $0, directoryHint: .isDirectory) }
         for panel in panels where panel.resolvingSymlinksInPath().path == photos.folder.resolvingSymlinksInPath().path {
-            throw FileError(root.path, expected: "another folder than the photographs'", found: panel.path)
+            throw FileError(
+                root.relativePath, expected: "another folder than the photographs'", found: panel.relativePath)
         }
         var isFolder: ObjCBool = false
         if files.fileExists(atPath: root.path, isDirectory: &isFolder) {
             guard isFolder.boolValue else {
-                throw FileError(root.path, expected: "a folder to write to", found: "a file")
+                throw FileError(root.relativePath, expected: "a folder to write to", found: "a file")
             }
             let entries = try listed(root)
             guard overwrites || entries.isEmpty else {
                 let first = entries.sorted()[0]
                 throw FolderInUse(
-                    folder: root.path,
+                    folder: root.relativePath,
                     found: entries.count == 1 ? "'\(first)'" : "'\(first)' and \(entries.count - 1) more")
             }
         }
@@ -88,11 +89,12 @@ extension PhotoEdits {
                     }
                 }
             }
-            for panel in panels { try files.createDirectory(at: panel, withIntermediateDirectories: true) }
+            for panel in panels { try createFolder(panel.relativePath) }
         } catch let error as FileError {
             throw error
         } catch {
-            throw FileError(root.path, expected: "a folder that can be written", found: error.localizedDescription)
+            throw FileError(
+                root.relativePath, expected: "a folder that can be written", found: error.localizedDescription)
         }
     }
 
@@ -100,12 +102,16 @@ extension PhotoEdits {
         do {
             return try FileManager.default.contentsOfDirectory(atPath: folder.path)
         } catch {
-            throw FileError(folder.path, expected: "a readable folder", found: error.localizedDescription)
+            throw FileError(folder.relativePath, expected: "a readable folder", found: error.localizedDescription)
         }
     }
 
-    /// Whether a name is one that ``write(to:overwrites:progress:)`` gives.
+    /// Whether a name is one that ``write(to:overwrites:progress:)`` gives, or what a killed process left of such a file.
     private static func isPanelName(_ name: String) -> Bool {
+        if name.hasPrefix("."), name.hasSuffix(".partial") {
+            let parts = name.dropFirst().split(separator: ".", omittingEmptySubsequences: false)
+            return parts.count == 4 && isPanelName("\(parts[0]).\(parts[1])")
+        }
         let parts = name.split(separator: ".", omittingEmptySubsequences: false)
         return parts.count == 2 && parts[0].count == 6 && parts[0].allSatisfy { ("0"..."9").contains($0) }
             && Format(rawValue: String(parts[1])) != nil

@@ -29,7 +29,7 @@ extension RunCheckpoint {
             try root.setAttribute("seconds", seconds)
             try root.setAttribute("base_parameters", baseParameterCount)
             try root.write([configuration], to: "configuration")
-            try root.write([String(decoding: try JSONEncoder().encode(routing), as: UTF8.self)], to: "routing")
+            try root.write([String(decoding: try Self.routingEncoder.encode(routing), as: UTF8.self)], to: "routing")
             try root.write(Tensor(random.map { Int64($0) }, [random.count]), to: "random")
             let adapter = try root.createGroup("adapter")
             for name in parameters.names { try adapter.write(parameters.tensor(name), to: name) }
@@ -59,15 +59,35 @@ extension RunCheckpoint {
         configuration = try Self.text("configuration", in: root)
         let routing = try Self.text("routing", in: root)
         do {
-            self.routing = try JSONDecoder().decode([RoutingStatistics].self, from: Data(routing.utf8))
+            self.routing = try Self.routingDecoder.decode([RoutingStatistics].self, from: Data(routing.utf8))
         } catch {
             throw FileError(path, key: "routing", expected: "routing statistics in JSON", found: "other text")
         }
         let words: [Int64] = try root.tensor("random", dtype: .int64, shape: [Random.stateCount]).elements()
         random = words.map { UInt32(truncatingIfNeeded: $0) }
+        guard step >= 0, epoch >= 0, (0...max(0, sampleCount)).contains(position) else {
+            throw FileError(
+                path, key: "position", expected: "a place among \(sampleCount) samples",
+                found: "sample \(position) of epoch \(epoch) at step \(step)")
+        }
         parameters = MemoryArchive(path: path, try Self.tensors(in: root.group("adapter")))
         optimizer = try Self.state(in: root.group("optimizer"))
         average = try root.exists("average") ? try Self.state(in: root.group("average")) : nil
+    }
+
+    // A run that does not stop at NaN has it in its routing as well.
+    private static var routingEncoder: JSONEncoder {
+        let encoder = JSONEncoder()
+        encoder.nonConformingFloatEncodingStrategy = .convertToString(
+            positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+        return encoder
+    }
+
+    private static var routingDecoder: JSONDecoder {
+        let decoder = JSONDecoder()
+        decoder.nonConformingFloatDecodingStrategy = .convertFromString(
+            positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+        return decoder
     }
 
     private static func write(_ state: OptimizerState, to group: HDF5Group) throws {

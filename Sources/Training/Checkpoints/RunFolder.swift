@@ -1,6 +1,12 @@
 import Foundation
 import TensorIO
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
 /// The folder of a run: its configuration, its metric log and its checkpoints.
 public struct RunFolder: Sendable, Hashable {
     /// The folder, as the user spelled it.
@@ -34,25 +40,71 @@ public struct RunFolder: Sendable, Hashable {
         }.sorted()
     }
 
-    /// Creates the folders, and removes what a killed process left half-written there. Throws ``FileError`` when they cannot be.
-    public func create() throws {
+    /// Whether `checkpoint` is a file of this run.
+    func holds(_ checkpoint: String) -> Bool {
+        func resolved(_ path: String) -> String { URL(filePath: path).resolvingSymlinksInPath().path }
+        return resolved((checkpoint as NSString).deletingLastPathComponent) == resolved(checkpoints)
+    }
+
+    /// Throws ``FileError`` when beginning a run here would destroy something: a run with checkpoints, or a
+    /// `config.yaml` that no run has written.
+    func requireNoRun() throws {
+        if let step = checkpointSteps().last {
+            throw FileError(
+                path, expected: "a folder without a run (or --resume to continue it)",
+                found: "a checkpoint of step \(step)")
+        }
+        let files = FileManager.default
+        if files.fileExists(atPath: configurationPath), !files.fileExists(atPath: checkpoints) {
+            throw FileError(
+                path, expected: "a folder for the run alone, since its config.yaml is written there",
+                found: "a config.yaml of another origin")
+        }
+    }
+
+    /// Creates the folders. Throws ``FileError`` when they cannot be.
+    public func create() throws { try createFolder(checkpoints) }
+
+    /// Keeps other processes from training into the folder until it is let go.
+    final class Lock {
+        private let descriptor: CInt
+        fileprivate init(_ descriptor: CInt) { self.descriptor = descriptor }
+        deinit { close(descriptor) }
+    }
+
+    /// Takes the folder for this process; a process that ends in any way gives it back. Throws ``FileError`` when another
+    /// one trains there.
+    func lock() throws -> Lock {
+        let descriptor = open(checkpoints, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        let lock = Lock(descriptor)
+        // File systems that know no locks are trusted.
+        if flock(descriptor, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK {
+            throw FileError(path, expected: "a run that no other process trains", found: "one in training")
+        }
+        return lock
+    }
+
+    /// Removes what a killed process left half-written. Throws ``FileError`` when that cannot be.
+    func sweep() throws {
         do {
-            try FileManager.default.createDirectory(atPath: checkpoints, withIntermediateDirectories: true)
             for name in try FileManager.default.contentsOfDirectory(atPath: checkpoints)
             where name.hasPrefix(".step-") && name.hasSuffix(".partial") {
                 try FileManager.default.removeItem(atPath: "\(checkpoints)/\(name)")
             }
         } catch {
-            throw FileError(checkpoints, expected: "a folder that can be created", found: Self.reason(error))
+            throw FileError(checkpoints, expected: "a folder that can be written", found: Self.reason(error))
         }
     }
 
     /// Deletes all but the latest `count` checkpoints; 0 keeps all.
     public func prune(keeping count: Int) {
         guard count > 0 else { return }
-        for step in checkpointSteps().dropLast(count) {
-            try? FileManager.default.removeItem(atPath: checkpointPath(step: step))
-        }
+        remove(checkpointSteps().dropLast(count))
+    }
+
+    /// Deletes the checkpoints of these steps.
+    func remove(_ steps: some Sequence<Int>) {
+        for step in steps { try? FileManager.default.removeItem(atPath: checkpointPath(step: step)) }
     }
 
     /// The checkpoint that `path` means: the file itself, or the latest one of a run's folder. Throws ``FileError`` when

@@ -94,10 +94,10 @@ extension RunConfiguration {
             "training.steps", \.training.steps, .integer(1...), "Optimizer steps.",
             peerNames: ["max_train_steps", "max_steps"]),
         .init(
-            "training.batch_size", \.training.batchSize, .integer(1...), "Samples in one pass through the model.",
+            "training.batch_size", \.training.batchSize, .integer(1...65536), "Samples in one pass through the model.",
             peerNames: ["train_batch_size"]),
         .init(
-            "training.accumulate", \.training.accumulate, .integer(1...),
+            "training.accumulate", \.training.accumulate, .integer(1...65536),
             "Passes whose gradients are averaged for one optimizer step.",
             peerNames: ["gradient_accumulation_steps", "gradient_accumulation", "accumulate_grad_batches"]),
         .init(
@@ -109,7 +109,7 @@ extension RunConfiguration {
         .init(
             "training.gradient_checkpointing", \.training.gradientCheckpointing, .boolean,
             "Compute blocks again in the backward pass instead of keeping their activations."),
-        .init("training.threads", \.training.threads, .integer(0...), "Threads; 0 is one for each processor."),
+        .init("training.threads", \.training.threads, .integer(0...4096), "Threads; 0 is one for each processor."),
         .init(
             "training.ema_decay", \.training.emaDecay, ConfigurationValue<Double?>.optional(.decay),
             "Decay of an exponential moving average of the adapter; null keeps none.", peerNames: ["ema_config"]),

@@ -1,4 +1,5 @@
 import Foundation
+import InContextEdit
 import TensorIO
 
 extension RunConfiguration {
@@ -54,6 +55,13 @@ extension RunConfiguration {
             if !faults.contains(where: { $0.key == key }) {
                 faults.append((key, "expected \(expected), found \(found)"))
             }
+        }
+        let side = DiptychGeometry.tokenSide
+        let rows = DiptychGeometry.maximumTokenCount * side / 2 / max(1, data.panelWidth) * side
+        if data.panelHeight > rows {
+            report(
+                "data.panel_height", "at most \(rows) beside data.panel_width \(data.panelWidth)", "\(data.panelHeight)"
+            )
         }
         if let moe = adapter.moe {
             if moe.topK > moe.experts {

@@ -52,7 +52,7 @@ public final class Trainer {
         schedule = configuration.learningRateSchedule
         average = configuration.training.emaDecay.map { ExponentialMovingAverage(decay: $0) }
 
-        let encoder = SampleEncoder(dataset, pipeline: pipeline, options: configuration.encoderOptions)
+        let encoder = try SampleEncoder(dataset, pipeline: pipeline, options: configuration.encoderOptions)
         geometry = encoder.geometry
         let order = EpochOrder(
             count: dataset.records.count, seed: seed, shuffles: configuration.data.shuffle,

@@ -19,6 +19,7 @@ public final class TrainingSession {
     /// The latest checkpoint that this session wrote or began from.
     public private(set) var lastCheckpoint: String?
 
+    private let lock: RunFolder.Lock
     private let log: MetricLog
     private var unlogged: [StepMetrics] = []
 
@@ -28,16 +29,15 @@ public final class TrainingSession {
     /// run that already lies in the folder, or a configuration that is not the checkpoint's.
     public init(_ configuration: RunConfiguration, resuming checkpoint: String? = nil) throws {
         folder = RunFolder(configuration.output.folder)
-        if checkpoint == nil, let step = folder.checkpointSteps().last {
-            throw FileError(
-                configuration.output.folder, expected: "a folder without a run (or --resume to continue it)",
-                found: "a checkpoint of step \(step)")
-        }
+        let continues = if let checkpoint { folder.holds(checkpoint) } else { false }
+        if !continues { try folder.requireNoRun() }
         let state = try checkpoint.map { try RunCheckpoint(path: $0) }
         if let state, let checkpoint { try Self.check(configuration, against: state, at: checkpoint) }
         trainer = try Trainer(configuration, resuming: state)
         lastCheckpoint = checkpoint
         try folder.create()
+        lock = try folder.lock()
+        try folder.sweep()
         try AtomicFile.write(to: folder.configurationPath) { try $0.write(Array(configuration.yaml.utf8)) }
         let path = folder.metricsPath(configuration.output.metrics)
         log = try MetricLog(path, resumingAfter: trainer.step)
@@ -90,11 +90,13 @@ public final class TrainingSession {
         return trainer.step < steps ? .interrupted : .finished
     }
 
-    /// Writes a checkpoint of the present step and removes the oldest ones.
+    /// Writes a checkpoint of the present step and removes the oldest ones, and those of later steps.
     private func save() throws {
         let path = folder.checkpointPath(step: trainer.step)
         try trainer.checkpoint().write(to: path)
         lastCheckpoint = path
+        // Left by a session that went on from here before: of another future, and --resume would prefer them.
+        folder.remove(folder.checkpointSteps().filter { $0 > trainer.step })
         folder.prune(keeping: trainer.configuration.output.keepCheckpoints)
     }
 

@@ -1,0 +1,155 @@
+import DiptychData
+import Foundation
+import InContextEdit
+import TensorCore
+import TensorIO
+import TestSupport
+import Testing
+
+@Suite struct DiptychLoaderTests {
+    /// Three pairs of unequal sizes and the frozen model that encodes them.
+    private struct Setting {
+        let folder: URL
+        let pipeline: FillPipeline
+        let dataset: PairDataset
+
+        init() throws {
+            folder = try Fixtures.scratchFolder()
+            var records: [PairRecord] = []
+            for index in 0..<3 {
+                let names = ["a\(index).png", "b\(index).png"]
+                try SyntheticPhoto.make(width: 40 + index, height: 24, seed: index)
+                    .write(to: folder.appending(path: names[0]).path)
+                try SyntheticPhoto.make(width: 20, height: 16 + index, seed: index + 9)
+                    .write(to: folder.appending(path: names[1]).path)
+                records.append(
+                    PairRecord(
+                        source: names[0], target: names[1], fields: PromptFields(instruction: "make \(index) blue")))
+            }
+            try PairDataset.write(records, to: folder)
+            dataset = try PairDataset(path: folder.path)
+            pipeline = try FillPipeline(path: Fixtures.path("tiny-random-fill"))
+        }
+
+        func encoder(keepsSamples: Bool = true) throws -> SampleEncoder {
+            try SampleEncoder(
+                dataset, pipeline: pipeline,
+                options: .init(
+                    panelWidth: 32, panelHeight: 16, maximumSequenceLength: 8, promptForm: .inContext,
+                    keepsSamples: keepsSamples))
+        }
+
+        func loader(_ encoder: SampleEncoder, batch: Int = 2, textDrop: Float = 0, epoch: Int = 0, position: Int = 0)
+            -> DiptychLoader
+        {
+            DiptychLoader(
+                encoder, options: .init(batchSize: batch, textDrop: textDrop),
+                order: EpochOrder(count: 3, seed: 5, epoch: epoch, position: position), random: Random(seed: 3))
+        }
+
+        func remove() { try? FileManager.default.removeItem(at: folder) }
+    }
+
+    private func rows(_ tensor: Tensor) -> [[Float]] {
+        let values = tensor.floats
+        let width = values.count / tensor.shape[0]
+        return (0..<tensor.shape[0]).map { Array(values[$0 * width..<($0 + 1) * width]) }
+    }
+
+    @Test func aBatchHasTheShapesThatTheTransformerTakes() throws {
+        let setting = try Setting()
+        defer { setting.remove() }
+        let batch = try setting.loader(setting.encoder()).next()
+        // 64 x 16 pixels are 4 x 1 tokens.
+        #expect(batch.clean.shape == [2, 4, 64] && batch.noise.shape == [2, 4, 64])
+        #expect(batch.condition.shape == [2, 4, 320] && batch.time.shape == [2])
+        #expect(batch.text.shape[0] == 2 && batch.text.shape[1] == 8 && batch.pooled.shape[0] == 2)
+        #expect(batch.time.floats.allSatisfy { $0 > 0 && $0 < 1 })
+        #expect(batch.indices.count == 2 && Set(batch.indices).count == 2)
+        // The condition's latents are of the canvas with a blank right panel, so their left halves see the same image.
+        let mask = rows(batch.condition)[0].suffix(320 * 4).enumerated().filter { $0.offset % 320 >= 64 }.map(\.element)
+        #expect(mask.filter { $0 == 1 }.count == mask.count / 2)
+    }
+
+    @Test func keptSamplesEqualFreshOnes() throws {
+        let setting = try Setting()
+        defer { setting.remove() }
+        let (kept, fresh) = (try setting.encoder(), try setting.encoder(keepsSamples: false))
+        for index in [0, 1, 2, 1, 0] {
+            let (a, b) = (try kept.sample(at: index), try fresh.sample(at: index))
+            #expect(a.clean.floats == b.clean.floats && a.condition.floats == b.condition.floats)
+            #expect(a.text.sequence.floats == b.text.sequence.floats && a.text.pooled.floats == b.text.pooled.floats)
+        }
+        #expect(try kept.sample(at: 0).clean.floats != kept.sample(at: 1).clean.floats)
+    }
+
+    @Test func theSameStateGivesTheSameBatches() throws {
+        let setting = try Setting()
+        defer { setting.remove() }
+        let encoder = try setting.encoder()
+        let (first, second) = (setting.loader(encoder, textDrop: 0.5), setting.loader(encoder, textDrop: 0.5))
+        for _ in 0..<4 {
+            let (a, b) = (try first.next(), try second.next())
+            #expect(a.indices == b.indices && a.noise.floats == b.noise.floats && a.time.floats == b.time.floats)
+            #expect(a.text.floats == b.text.floats)
+        }
+        let resumed = DiptychLoader(
+            encoder, options: .init(batchSize: 2, textDrop: 0.5), order: first.order, random: first.random)
+        let (a, b) = (try first.next(), try resumed.next())
+        #expect(a.indices == b.indices && a.noise.floats == b.noise.floats && a.text.floats == b.text.floats)
+    }
+
+    @Test func aBatchMayBeLargerThanTheDataset() throws {
+        let setting = try Setting()
+        defer { setting.remove() }
+        let loader = try setting.loader(setting.encoder(), batch: 7)
+        #expect(try loader.next().indices.count == 7)
+        #expect(loader.order.epoch == 2 && loader.order.position == 1)
+    }
+
+    @Test(arguments: [0, 0.3, 1] as [Float])
+    func theShareOfDroppedTexts(share: Float) throws {
+        let setting = try Setting()
+        defer { setting.remove() }
+        let encoder = try setting.encoder()
+        let loader = setting.loader(encoder, batch: 50, textDrop: share)
+        let empty = encoder.text("")
+        var dropped = 0
+        for _ in 0..<8 {
+            let batch = try loader.next()
+            for (text, pooled) in zip(rows(batch.text), rows(batch.pooled)) {
+                let isDropped = text == empty.sequence.floats
+                // Both encoders' vectors go together.
+                #expect(isDropped == (pooled == empty.pooled.floats))
+                dropped += isDropped ? 1 : 0
+            }
+        }
+        // Four deviations of a binomial of 400 draws.
+        let slack = 4 * (400 * share * (1 - share)).squareRoot()
+        #expect(abs(Float(dropped) - 400 * share) <= slack, "\(dropped) of 400")
+    }
+
+    @Test func promptsThatLackAFieldAreNamedBeforeTheWork() throws {
+        let setting = try Setting()
+        defer { setting.remove() }
+        let error = #expect(throws: DatasetError.self) {
+            try SampleEncoder(
+                setting.dataset, pipeline: setting.pipeline,
+                options: .init(panelWidth: 32, panelHeight: 16, maximumSequenceLength: 8, promptForm: .descriptive))
+        }
+        #expect(error?.faults.count == 3)
+        #expect(
+            error?.lines.last
+                == "\(setting.dataset.listPath): pair 3: expected the key 'subject' for prompts of the form 'descriptive', "
+                + "found none")
+    }
+
+    @Test func aPictureThatHasGoneIsNamed() throws {
+        let setting = try Setting()
+        defer { setting.remove() }
+        let loader = try setting.loader(setting.encoder(), batch: 3)
+        try FileManager.default.removeItem(at: setting.folder.appending(path: "b1.png"))
+        let error = #expect(throws: FileError.self) { try loader.next() }
+        #expect(error?.path.hasSuffix("/b1.png") == true)
+    }
+}
