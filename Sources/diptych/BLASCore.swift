@@ -1,5 +1,6 @@
 import Foundation
 import TensorCore
+import Training
 
 /// Which kernels OpenBLAS should use.
 ///
@@ -40,7 +41,7 @@ package enum BLASCore {
         guard let core = remedy(chosen: chosen, flags: flags(inCPUInfo: text), environment: environment) else { return }
         if CommandLine.arguments.contains("--verbose") {
             let line = "OpenBLAS took this processor for a \(chosen): starting again with OPENBLAS_CORETYPE=\(core)\n"
-            FileHandle.standardError.write(Data(line.utf8))
+            StandardStream.error.write(line)
         }
         setenv("OPENBLAS_CORETYPE", core, 1)
         var arguments: [UnsafeMutablePointer<CChar>?] = CommandLine.arguments.map { strdup($0) }
@@ -48,7 +49,7 @@ package enum BLASCore {
         // It returns only when it fails; then the program goes on with the slow kernels.
         execv("/proc/self/exe", arguments)
         if CommandLine.arguments.contains("--verbose") {
-            FileHandle.standardError.write(Data("could not start again: \(String(cString: strerror(errno)))\n".utf8))
+            StandardStream.error.write("could not start again: \(String(cString: strerror(errno)))\n")
         }
     }
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import TensorIO
+import Training
 
 /// The program: trains, uses and exports in-context editing adapters.
 ///
@@ -23,31 +24,65 @@ struct DiptychCommand: ParsableCommand {
     static var _errorLabel: String { "error" }
 
     static func main() {
+        StandardStream.openClosedOnes()
         BLASCore.restartIfMisjudged()
         do {
-            try checkSubcommand(CommandLine.arguments.dropFirst().first)
-            var command = try parseAsRoot()
+            let words = CommandLine.arguments.dropFirst()
+            let named = try command(named: words)
+            var command: any ParsableCommand
+            do {
+                command = try parseAsRoot()
+            } catch {
+                if exitCode(for: error) == .validationFailure { try checkFlags(words, of: named) }
+                throw error
+            }
             try command.run()
+            guard StandardStream.flushPrinted() else {
+                throw FileError("standard output", expected: "a place for the results", found: "one that takes no more")
+            }
         } catch {
             exit(reporting: error)
         }
     }
 
-    /// Throws when the first word is no subcommand but resembles one, which ArgumentParser leaves without a suggestion.
-    private static func checkSubcommand(_ word: String?) throws {
-        guard let word, !word.hasPrefix("-") else { return }
-        let names = configuration.subcommands.map { $0._commandName } + ["help"]
-        guard !names.contains(word) else { return }
-        let nearest = nearestName(to: word, among: names).map { " Did you mean '\($0)'?" } ?? ""
-        throw ValidationError("Unknown subcommand '\(word)'.\(nearest)")
+    /// The command that the first words name. Throws when one of them is no subcommand, for which ArgumentParser has no
+    /// suggestion.
+    private static func command(named words: some Sequence<String>) throws -> any ParsableCommand.Type {
+        var command: any ParsableCommand.Type = self
+        for (place, word) in words.enumerated() {
+            let subcommands = command.configuration.subcommands
+            if subcommands.isEmpty || word.hasPrefix("-") { break }
+            if place == 0 && word == "help" { continue }
+            guard let next = subcommands.first(where: { $0._commandName == word }) else {
+                let names = subcommands.map { $0._commandName } + (place == 0 ? ["help"] : [])
+                let nearest = nearestName(to: word, among: names).map { " Did you mean '\($0)'?" } ?? ""
+                throw ValidationError("Unknown subcommand '\(word)'.\(nearest)")
+            }
+            command = next
+        }
+        return command
+    }
+
+    /// Throws when a flag is unknown. ArgumentParser would rather complain of the argument that is missing because its
+    /// flag is misspelled.
+    private static func checkFlags(_ words: some Sequence<String>, of command: any ParsableCommand.Type) throws {
+        let help = helpMessage(for: command, includeHidden: true)
+        let known = Set(help.matches(of: /--[a-z][a-z-]*/).map { String($0.output) })
+        for word in words where word != "--" && word.hasPrefix("--") {
+            let flag = String(word.prefix { $0 != "=" })
+            guard !known.contains(flag), let nearest = nearestName(to: flag, among: known.sorted()) else { continue }
+            throw ValidationError("Unknown option '\(flag)'. Did you mean '\(nearest)'?")
+        }
     }
 
     /// Prints what went wrong, or the help that was asked for, and ends the process.
     private static func exit(reporting error: any Error) -> Never {
         let report = ErrorReport(error, command: Self.self)
-        let stream = report.status == 0 ? FileHandle.standardOutput : FileHandle.standardError
-        if !report.text.isEmpty { stream.write(Data((report.text + "\n").utf8)) }
-        Foundation.exit(report.status)
+        // What was printed before must come before it.
+        let isPrinted = StandardStream.flushPrinted()
+        let stream = report.status == 0 ? StandardStream.output : .error
+        let isSaid = report.text.isEmpty || stream.write(report.text + "\n")
+        Foundation.exit(report.status == 0 && !(isPrinted && isSaid) ? 1 : report.status)
     }
 }
 

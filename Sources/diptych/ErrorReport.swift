@@ -31,7 +31,7 @@ package struct ErrorReport {
     /// An error in one line; a configuration's or a dataset's faults in one line each.
     package static func lines(for error: any Error) -> [String] {
         if let error = error as? ConfigurationError { return error.faults.map { oneLine($0.description) } }
-        if let error = error as? DatasetError { return error.description.split(separator: "\n").map(String.init) }
+        if let error = error as? DatasetError { return error.lines.map(oneLine) }
         return [oneLine("\(error)")]
     }
 

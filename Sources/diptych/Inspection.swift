@@ -29,6 +29,11 @@ struct Inspection {
     }
 
     private func head(of path: String) throws -> [UInt8] {
+        // A pipe would keep us waiting.
+        let type = try? FileManager.default.attributesOfItem(atPath: URL(filePath: path).resolvingSymlinksInPath().path)
+        guard type?[.type] as? FileAttributeType == .typeRegular else {
+            throw FileError(path, expected: "a file or a folder", found: "a device or pipe")
+        }
         guard let file = FileHandle(forReadingAtPath: path) else {
             throw FileError(path, expected: "a readable file", found: "one that cannot be opened")
         }
@@ -93,10 +98,10 @@ struct Inspection {
         let plain = file.names.filter { $0.hasSuffix("lora_A.weight") }
         let mixtures = file.names.filter { $0.hasSuffix("lora_route.weight") }
         var parts: [String] = []
-        if let first = plain.first, let info = file.info(first) {
+        if let first = plain.first, let info = file.info(first), info.shape.rank == 2 {
             parts.append("\(plain.count) LoRAs of rank \(info.shape[0])")
         }
-        if let first = mixtures.first, let info = file.info(first) {
+        if let first = mixtures.first, let info = file.info(first), info.shape.rank == 2 {
             parts.append("\(mixtures.count) mixtures of \(info.shape[0]) experts")
         }
         return parts.isEmpty ? [] : ["  " + parts.joined(separator: ", ")]

@@ -13,7 +13,7 @@ struct InspectCommand: ParsableCommand {
     @Argument(help: "A file or a folder.", completion: .file())
     var path: String
 
-    @Option(name: .long, help: "The most tensors to list; 0 for all.")
+    @Option(name: .long, parsing: .unconditional, help: "The most tensors to list; 0 for all.")
     var limit = 40
 
     func validate() throws {

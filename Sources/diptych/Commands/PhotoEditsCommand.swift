@@ -22,22 +22,22 @@ struct PhotoEditsCommand: ParsableCommand {
     @Option(name: .long, help: "A folder of photographs (PNG or JPEG).", completion: .directory)
     var photos: String
 
-    @Option(name: .long, help: "The number of pairs.")
+    @Option(name: .long, parsing: .unconditional, help: "The number of pairs.")
     var count: Int
 
     @Option(name: .long, help: "Where the dataset goes: a new or empty folder.", completion: .directory)
     var out: String
 
-    @Option(name: .long, help: "Side of a panel in pixels, a multiple of 16.")
+    @Option(name: .long, parsing: .unconditional, help: "Side of a panel in pixels, a multiple of 16.")
     var size = 256
 
-    @Option(name: .long, help: "Width of a panel, when it is not square.")
+    @Option(name: .long, parsing: .unconditional, help: "Width of a panel, when it is not square.")
     var width: Int?
 
-    @Option(name: .long, help: "Height of a panel, when it is not square.")
+    @Option(name: .long, parsing: .unconditional, help: "Height of a panel, when it is not square.")
     var height: Int?
 
-    @Option(name: .long, help: "What all that is random depends on.")
+    @Option(name: .long, parsing: .unconditional, help: "What all that is random depends on.")
     var seed: UInt64 = 0
 
     @Option(
@@ -48,7 +48,7 @@ struct PhotoEditsCommand: ParsableCommand {
     @Option(name: .long, help: .init("Kinds of edit to make, by commas; all unless told.", valueName: "kind,kind"))
     var kinds: String?
 
-    @Option(name: .long, help: "Threads; 0 for one a processor.")
+    @Option(name: .long, parsing: .unconditional, help: "Threads; 0 for one a processor.")
     var threads = 0
 
     @Flag(name: .long, help: "Replace a dataset that is in the folder already.")

@@ -46,9 +46,10 @@ struct TrainCommand: ParsableCommand {
         if !session.trainer.routing.isEmpty { print(RoutingTable(session.trainer.routing).text) }
         print("checkpoint: \(session.lastCheckpoint ?? "none")")
         if outcome == .interrupted {
-            print(
-                "stopped at step \(session.trainer.step); continue with: diptych train \(configuration.output.folder) --resume"
-            )
+            let folder = configuration.output.folder
+            let isWord = folder.allSatisfy { $0.isLetter || $0.isNumber || "_./-+".contains($0) }
+            let word = isWord ? folder : "'" + folder.replacing("'", with: #"'\''"#) + "'"
+            print("stopped at step \(session.trainer.step); continue with: diptych train \(word) --resume")
             throw ExitCode(Interruption.exitStatus)
         }
     }

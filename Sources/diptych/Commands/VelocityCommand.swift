@@ -36,15 +36,36 @@ struct VelocityCommand: ParsableCommand {
         let pipeline = try FillPipeline(path: base)
         let adapters = try adapter.map { try AdapterSource.load($0, into: pipeline) }
         let file = try SafetensorsFile(path: inputs)
-        let pooled = Variable(try file.tensor("pooled_projections"))
+        let model = pipeline.transformer.configuration
+        // The first two tensors decide the sizes that the others must agree on; -1 is any size.
+        let latents = try Self.tensor("hidden_states", [-1, -1, model.inChannels], in: file)
+        let (batch, tokens) = (latents.shape[0], latents.shape[1])
+        let text = try Self.tensor("encoder_hidden_states", [batch, -1, model.jointAttentionDim], in: file)
+        let pooled = Variable(
+            try Self.tensor("pooled_projections", [batch, model.pooledProjectionDim], in: file))
         adapters?.pooledText = pooled
-        let text = try file.tensor("encoder_hidden_states")
         let input = FluxInput(
-            latents: Variable(try file.tensor("hidden_states")), text: Variable(text), pooled: pooled,
-            timestep: try file.tensor("timestep"),
-            guidance: pipeline.transformer.configuration.guidanceEmbeds ? try file.tensor("guidance") : nil,
-            imageIDs: try file.tensor("img_ids"), textIDs: Tensor(zeros: [text.shape[1], 3]))
+            latents: Variable(latents), text: Variable(text), pooled: pooled,
+            timestep: try Self.tensor("timestep", [batch], in: file),
+            guidance: model.guidanceEmbeds ? try Self.tensor("guidance", [batch], in: file) : nil,
+            imageIDs: try Self.tensor("img_ids", [tokens, 3], in: file),
+            textIDs: Tensor(zeros: [text.shape[1], 3]))
         let velocity = withoutGradients { pipeline.transformer(input).value }
         try SafetensorsFile.write([("velocity", velocity)], metadata: [:], to: output)
+    }
+
+    /// A `float32` tensor of a shape in which -1 stands for any size above 0.
+    private static func tensor(_ name: String, _ shape: [Int], in file: SafetensorsFile) throws -> Tensor {
+        let tensor = try file.tensor(name)
+        let found = tensor.shape
+        let fits =
+            found.rank == shape.count
+            && shape.indices.allSatisfy { shape[$0] == -1 ? found[$0] > 0 : shape[$0] == found[$0] }
+        guard fits, tensor.dtype == .float32 else {
+            let sizes = shape.map { $0 == -1 ? "any" : String($0) }.joined(separator: ", ")
+            throw FileError(
+                file.path, key: name, expected: "float32 [\(sizes)]", found: "\(tensor.dtype) \(found)")
+        }
+        return tensor
     }
 }
