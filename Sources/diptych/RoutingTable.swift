@@ -10,9 +10,10 @@ struct RoutingTable {
     var text: String {
         guard let first = layers.first else { return "" }
         let width = layers.map(\.layer.count).max() ?? 0
-        let names = first.load.indices.map { "expert \($0)" }
+        let names = first.load.indices.map { "\($0)" }
         var lines = ["routing of the last step: share of the tokens by expert, entropy in nats"]
-        lines.append("  " + pad("", width) + names.map { "  " + pad($0, 9, left: true) }.joined() + "  entropy")
+        // Four experts of FLUX's longest layer name fit into 80 columns.
+        lines.append("  " + pad("expert", width) + names.map { " " + pad($0, 7, left: true) }.joined() + "  entropy")
         for layer in layers { lines.append(row(layer.layer, layer.load, layer.entropy, width)) }
         if layers.count > 1, layers.allSatisfy({ $0.load.count == first.load.count }) {
             let count = Float(layers.count)
@@ -23,7 +24,7 @@ struct RoutingTable {
     }
 
     private func row(_ name: String, _ load: [Float], _ entropy: Float, _ width: Int) -> String {
-        let cells = load.map { "  " + pad(String(format: "%.1f %%", $0 * 100), 9, left: true) }
+        let cells = load.map { " " + pad(String(format: "%.1f %%", $0 * 100), 7, left: true) }
         return "  " + pad(name, width) + cells.joined() + "  " + pad(String(format: "%.3f", entropy), 7, left: true)
     }
 
