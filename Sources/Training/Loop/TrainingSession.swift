@@ -81,8 +81,9 @@ public final class TrainingSession {
                     try save()
                     retryAt = nil
                 } catch {
-                    retryAt = metrics.step + max(10, output.checkpointEvery / 10)
-                    progress.print("error: \(error); training goes on, next try at step \(retryAt!)")
+                    let next = metrics.step + min(output.checkpointEvery, max(10, output.checkpointEvery / 10))
+                    retryAt = next
+                    progress.print("error: \(error); training goes on, next try at step \(min(next, steps))")
                 }
             }
         }
