@@ -1,3 +1,7 @@
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
+
+#include "ElementKernels.h"
+#include "InstructionSet.h"
+#include "RowKernels.h"

@@ -1,4 +1,4 @@
-import Glibc
+import CKernels
 
 extension CPUBackend {
     /// See ``Backend/rotary(_:cosine:sine:inverse:)``.
@@ -13,11 +13,7 @@ extension CPUBackend {
         forEachRow(of: x) { row in
             let place = row / heads % sequence
             let (a, b) = (from + row * depth, to + row * depth)
-            for i in 0..<half {
-                let (u, v) = (cosines[place * half + i], sign * sines[place * half + i])
-                b[2 * i] = a[2 * i] * u - a[2 * i + 1] * v
-                b[2 * i + 1] = a[2 * i + 1] * u + a[2 * i] * v
-            }
+            diptych_rotary(a, cosines + place * half, sines + place * half, sign, b, half)
         }
         return rounded(result, to: x.dtype)
     }
@@ -35,7 +31,7 @@ extension CPUBackend {
                 heads.scores(head, into: p)
                 for row in 0..<heads.rows {
                     let line = p + row * heads.columns
-                    logs[head * heads.rows + row] = softmaxRow(line, line, heads.columns)
+                    logs[head * heads.rows + row] = diptych_softmax(line, line, heads.columns)
                 }
                 multiply(
                     MatrixView(pointer: p, leading: heads.columns, isTransposed: false), heads.values(head),
@@ -68,8 +64,11 @@ extension CPUBackend {
                 heads.scores(head, into: p)
                 for row in 0..<rows {
                     let denominator = logs[head * rows + row]
-                    for i in row * columns..<(row + 1) * columns {
-                        p[i] = denominator == -.infinity ? 0 : exp(p[i] - denominator)
+                    let line = p + row * columns
+                    if denominator == -.infinity {
+                        line.update(repeating: 0, count: columns)
+                    } else {
+                        diptych_exponential_of_difference(line, denominator, line, columns)
                     }
                 }
                 multiply(
@@ -79,11 +78,9 @@ extension CPUBackend {
                 values.isTransposed = true
                 multiply(upstream, values, into: ds, leading: columns, m: rows, k: depth, n: columns)
                 for row in 0..<rows {
-                    var dot = 0.0
-                    for i in 0..<depth {
-                        dot += Double(g[atQ + row * step + i]) * Double(o[atQ + row * step + i])
-                    }
-                    for i in row * columns..<(row + 1) * columns { ds[i] = p[i] * (ds[i] - Float(dot)) }
+                    let dot = diptych_dot(g + atQ + row * step, o + atQ + row * step, depth)
+                    let line = ds + row * columns
+                    diptych_softmax_gradient(p + row * columns, line, Float(dot), line, columns)
                 }
                 multiply(
                     MatrixView(pointer: ds, leading: columns, isTransposed: false), heads.keys(head), into: toQ + atQ,

@@ -1,3 +1,5 @@
+import CKernels
+
 extension CPUBackend {
     /// See ``Backend/copy(_:as:)``.
     public func copy(_ x: Tensor, as dtype: DType) -> Tensor {
@@ -52,18 +54,19 @@ extension CPUBackend {
     }
 
     private func moveElements<Bits: BitwiseCopyable>(_ source: Tensor, _ target: Tensor, _: Bits.Type) {
-        if source.count == 0 { return }
+        let count = source.count
+        if count == 0 { return }
         let from = (source.storage.base + source.offset * MemoryLayout<Bits>.size).assumingMemoryBound(to: Bits.self)
         let to = (target.storage.base + target.offset * MemoryLayout<Bits>.size).assumingMemoryBound(to: Bits.self)
-        let loop = StridedLoop(source.shape, [source.strides, target.strides])
-        let length = loop.rowLength
-        let (a, b) = (loop.step(0), loop.step(1))
-        if loop.rowCount == 1 && a == 1 && b == 1 {
-            parallelFor(length, grain: 1 << 18) { part in
+        if source.isContiguous && target.isContiguous {
+            parallelFor(count, grain: 1 << 18) { part in
                 (to + part.lowerBound).update(from: from + part.lowerBound, count: part.count)
             }
             return
         }
+        let loop = StridedLoop(source.shape, [source.strides, target.strides])
+        let length = loop.rowLength
+        let (a, b) = (loop.step(0), loop.step(1))
         parallelFor(loop.rowCount, grain: max(1, (1 << 16) / length)) { rows in
             loop.forEachRow(in: rows) { _, offsets in
                 let (x, y) = (from + offsets[0], to + offsets[1])
@@ -77,7 +80,23 @@ extension CPUBackend {
     }
 
     private func converted(_ x: Tensor, to dtype: DType) -> Tensor {
-        switch x.dtype {
+        if let half = HalfFormat(x.dtype), dtype == .float32 {
+            let result = Tensor(uninitialized: x.shape)
+            let (from, to) = (x.halves, floats(result))
+            parallelFor(x.count, grain: 1 << 16) { part in
+                half.widen(from + part.lowerBound, to + part.lowerBound, part.count)
+            }
+            return result
+        }
+        if let half = HalfFormat(dtype), x.dtype == .float32 {
+            let result = Tensor(uninitialized: x.shape, dtype: dtype)
+            let (from, to) = (floats(x), result.halves)
+            parallelFor(x.count, grain: 1 << 16) { part in
+                half.narrow(from + part.lowerBound, to + part.lowerBound, part.count)
+            }
+            return result
+        }
+        return switch x.dtype {
         case .float32: convert(x, to: dtype) { (v: Float) in v }
         case .bfloat16: convert(x, to: dtype) { (v: BFloat16) in v.float }
         case .float16: convert(x, to: dtype) { (v: Float16) in Float(v) }

@@ -1,186 +1,184 @@
+import CKernels
 import Glibc
 
 extension CPUBackend {
     /// See ``Backend/unary(_:_:)``.
     public func unary(_ operation: UnaryOperation, _ x: Tensor) -> Tensor {
-        switch operation {
-        case .negate: map(x) { -$0 }
-        case .exponential: map(x) { exp($0) }
-        case .logarithm: map(x) { log($0) }
-        case .squareRoot: map(x) { $0.squareRoot() }
-        case .reciprocal: map(x) { 1 / $0 }
-        case .sine: map(x) { sin($0) }
-        case .cosine: map(x) { cos($0) }
-        case .sigmoid: map(x) { sigmoid($0) }
-        case .tanh: map(x) { Self.tanh($0) }
-        case .square: map(x) { $0 * $0 }
-        case .absolute: map(x) { abs($0) }
-        case .relu: map(x) { max($0, 0) }
-        case .silu: map(x) { $0 * sigmoid($0) }
-        case .gelu: map(x) { $0 * normalCumulative($0) }
-        case .geluTanh: map(x) { 0.5 * $0 * (1 + Self.tanh(geluInner($0))) }
-        case .quickGelu: map(x) { $0 * sigmoid(1.702 * $0) }
+        guard let kernel = operation.kernel else {
+            let function = operation == .sine ? { sinf($0) } : { cosf($0) }
+            return map(x, grain: operation.grain) { x, y, count in
+                for i in 0..<count { y[i] = function(x[i]) }
+            }
         }
+        return map(x, grain: operation.grain) { x, y, count in diptych_unary(kernel, x, y, count) }
     }
 
     /// See ``Backend/unaryGradient(_:_:gradient:)``.
     public func unaryGradient(_ operation: UnaryOperation, _ x: Tensor, gradient: Tensor) -> Tensor {
-        switch operation {
-        case .negate: zip(x, gradient) { -$1 }
-        case .exponential: zip(x, gradient) { exp($0) * $1 }
-        case .logarithm: zip(x, gradient) { $1 / $0 }
-        case .squareRoot: zip(x, gradient) { $1 / (2 * $0.squareRoot()) }
-        case .reciprocal: zip(x, gradient) { -$1 / ($0 * $0) }
-        case .sine: zip(x, gradient) { cos($0) * $1 }
-        case .cosine: zip(x, gradient) { -sin($0) * $1 }
-        case .sigmoid:
-            zip(x, gradient) {
-                let s = sigmoid($0)
-                return s * (1 - s) * $1
+        // Dense, so that both have unit steps along every row.
+        let (x, dy) = (dense(x), dense(gradient))
+        guard let kernel = operation.kernel else {
+            let slope = operation == .sine ? { cosf($0) } : { -sinf($0) }
+            return zip(x, dy, grain: operation.grain) { x, _, dy, _, dx, count in
+                for i in 0..<count { dx[i] = slope(x[i]) * dy[i] }
             }
-        case .tanh:
-            zip(x, gradient) {
-                let t = Self.tanh($0)
-                return (1 - t * t) * $1
-            }
-        case .square: zip(x, gradient) { 2 * $0 * $1 }
-        case .absolute: zip(x, gradient) { $0 > 0 ? $1 : $0 < 0 ? -$1 : 0 }
-        case .relu: zip(x, gradient) { $0 > 0 ? $1 : 0 }
-        case .silu:
-            zip(x, gradient) {
-                let s = sigmoid($0)
-                return s * (1 + $0 * (1 - s)) * $1
-            }
-        case .gelu: zip(x, gradient) { (normalCumulative($0) + $0 * 0.398_942_28 * exp(-0.5 * $0 * $0)) * $1 }
-        case .geluTanh:
-            zip(x, gradient) {
-                let t = Self.tanh(geluInner($0))
-                let inner = 0.797_884_56 * (1 + 3 * 0.044715 * $0 * $0)
-                return (0.5 * (1 + t) + 0.5 * $0 * (1 - t * t) * inner) * $1
-            }
-        case .quickGelu:
-            zip(x, gradient) {
-                let s = sigmoid(1.702 * $0)
-                return s * (1 + 1.702 * $0 * (1 - s)) * $1
-            }
+        }
+        return zip(x, dy, grain: operation.grain) { x, _, dy, _, dx, count in
+            diptych_unary_gradient(kernel, x, dy, dx, count)
         }
     }
 
     /// See ``Backend/binary(_:_:_:)``.
     public func binary(_ operation: BinaryOperation, _ a: Tensor, _ b: Tensor) -> Tensor {
-        switch operation {
-        case .add: zip(a, b) { $0 + $1 }
-        case .subtract: zip(a, b) { $0 - $1 }
-        case .multiply: zip(a, b) { $0 * $1 }
-        case .divide: zip(a, b) { $0 / $1 }
-        case .maximum: zip(a, b) { $0 > $1 || $0.isNaN ? $0 : $1 }
-        case .minimum: zip(a, b) { $0 < $1 || $0.isNaN ? $0 : $1 }
-        }
+        let kernel = operation.kernel
+        return zip(a, b, grain: 1 << 16) { x, p, y, q, z, count in diptych_binary(kernel, x, p, y, q, z, count) }
     }
 
     /// See ``Backend/affine(_:scale:shift:)``.
-    public func affine(_ x: Tensor, scale: Float, shift: Float) -> Tensor { map(x) { $0 * scale + shift } }
-
-    /// See ``Backend/compare(_:_:_:)``.
-    public func compare(_ relation: Relation, _ a: Tensor, _ b: Tensor) -> Tensor {
-        switch relation {
-        case .equal: zip(a, b, into: Bool.self) { $0 == $1 }
-        case .less: zip(a, b, into: Bool.self) { $0 < $1 }
-        case .lessOrEqual: zip(a, b, into: Bool.self) { $0 <= $1 }
-        }
-    }
-
-    /// See ``Backend/select(_:_:_:)``.
-    public func select(_ mask: Tensor, _ a: Tensor, _ b: Tensor) -> Tensor {
-        let result = copy(b, as: b.dtype)
-        // Named, so that the copies live as long as their pointers are used.
-        let (dense, source) = (mask.contiguous(), a.contiguous())
-        let chosen = dense.pointer(to: Bool.self)
-        let size = a.dtype.byteCount
-        let from = source.storage.base + source.offset * size
-        let to = result.storage.base
-        for i in 0..<result.count where chosen[i] {
-            (to + i * size).copyMemory(from: from + i * size, byteCount: size)
-        }
-        return result
+    public func affine(_ x: Tensor, scale: Float, shift: Float) -> Tensor {
+        map(x, grain: 1 << 16) { x, y, count in diptych_affine(x, scale, shift, y, count) }
     }
 
     /// See ``Backend/accumulate(_:scale:into:targetScale:)``.
     public func accumulate(_ source: Tensor, scale sourceScale: Float, into target: Tensor, targetScale: Float) {
         guard target.dtype == .float32, target.isContiguous else {
-            let sum = zip(target, source) { $0 * targetScale + $1 * sourceScale }
+            let sum = copy(target, as: .float32)
+            accumulate(source, scale: sourceScale, into: sum, targetScale: targetScale)
             assign(sum, to: target)
             return
         }
         let (x, y) = (float32(source), floats(target))
         let from = floats(x)
         parallelFor(target.count, grain: 1 << 16) { part in
-            for i in part { y[i] = y[i] * targetScale + from[i] * sourceScale }
+            let start = part.lowerBound
+            diptych_accumulate(from + start, sourceScale, y + start, targetScale, part.count)
         }
     }
 
-    @inline(__always)
-    private func map(_ x: Tensor, _ function: (Float) -> Float) -> Tensor {
-        let source = float32(x)
-        let result = Tensor(uninitialized: x.shape)
-        let (from, to) = (floats(source), floats(result))
-        parallelFor(x.count, grain: 1 << 14) { part in
-            for i in part { to[i] = function(from[i]) }
-        }
-        return rounded(result, to: x.dtype)
-    }
+    private func dense(_ x: Tensor) -> Tensor { x.isContiguous ? x : copy(x, as: x.dtype) }
 
-    @inline(__always)
-    private func zip(_ a: Tensor, _ b: Tensor, _ function: (Float, Float) -> Float) -> Tensor {
-        rounded(zip(a, b, into: Float.self, function), to: a.dtype)
-    }
+    /// A kernel on a run of elements, blind to where the run lies in the tensor.
+    private typealias Run = (UnsafePointer<Float>, UnsafeMutablePointer<Float>, Int) -> Void
+    /// A kernel on two runs, each with a step, and a dense result.
+    private typealias PairedRun = (
+        UnsafePointer<Float>, Int, UnsafePointer<Float>, Int, UnsafeMutablePointer<Float>, Int
+    ) -> Void
 
-    /// Two views of one shape, element by element; `float32` views are read as they lie, broadcast or not.
-    @inline(__always)
-    private func zip<Target: TensorElement>(
-        _ a: Tensor, _ b: Tensor, into: Target.Type, _ function: (Float, Float) -> Target
-    ) -> Tensor {
-        let a = a.dtype == .float32 ? a : copy(a, as: .float32)
-        let b = b.dtype == .float32 ? b : copy(b, as: .float32)
-        let result = Tensor(uninitialized: a.shape, dtype: Target.dtype)
-        if result.count == 0 { return result }
-        let (x, y) = (a.stridedPointer(to: Float.self), b.stridedPointer(to: Float.self))
-        let to = result.pointer(to: Target.self)
-        let loop = StridedLoop(a.shape, [a.strides, b.strides, result.strides])
-        let length = loop.rowLength
-        let (p, q) = (loop.step(0), loop.step(1))
-        if loop.rowCount == 1 && p == 1 && q == 1 {
-            parallelFor(length, grain: 1 << 15) { part in
-                for i in part { to[i] = function(x[i], y[i]) }
+    /// `x` through a kernel; 16-bit elements are widened and narrowed block by block, in the cache.
+    private func map(_ x: Tensor, grain: Int, _ kernel: Run) -> Tensor {
+        guard let half = HalfFormat(x.dtype) else {
+            let source = float32(x)
+            let result = Tensor(uninitialized: x.shape)
+            let (from, to) = (floats(source), floats(result))
+            parallelFor(x.count, grain: grain) { part in
+                kernel(from + part.lowerBound, to + part.lowerBound, part.count)
             }
-            return result
+            return rounded(result, to: x.dtype)
         }
-        parallelFor(loop.rowCount, grain: max(1, (1 << 14) / length)) { rows in
-            loop.forEachRow(in: rows) { _, offsets in
-                let (u, v, w) = (x + offsets[0], y + offsets[1], to + offsets[2])
-                if p == 1 && q == 1 {
-                    for i in 0..<length { w[i] = function(u[i], v[i]) }
-                } else if p == 1 && q == 0 {
-                    let right = v[0]
-                    for i in 0..<length { w[i] = function(u[i], right) }
-                } else {
-                    for i in 0..<length { w[i] = function(u[i &* p], v[i &* q]) }
+        let source = dense(x)
+        let result = Tensor(uninitialized: x.shape, dtype: x.dtype)
+        let (from, to) = (source.halves, result.halves)
+        parallelFor(x.count, grain: grain) { part in
+            withUnsafeTemporaryAllocation(of: Float.self, capacity: HalfFormat.block) { buffer in
+                let block = buffer.baseAddress!
+                for start in stride(from: part.lowerBound, to: part.upperBound, by: HalfFormat.block) {
+                    let count = min(HalfFormat.block, part.upperBound - start)
+                    half.widen(from + start, block, count)
+                    kernel(block, block, count)
+                    half.narrow(block, to + start, count)
                 }
             }
         }
         return result
     }
 
-    @inline(__always)
-    private static func tanh(_ x: Float) -> Float { Glibc.tanh(x) }
+    /// Two views of one shape through a kernel, row by row as they lie, broadcast or not.
+    private func zip(_ a: Tensor, _ b: Tensor, grain: Int, _ kernel: PairedRun) -> Tensor {
+        if let half = HalfFormat(a.dtype), a.dtype == b.dtype {
+            let result = Tensor(uninitialized: a.shape, dtype: a.dtype)
+            let (x, y, to) = (a.halves, b.halves, result.halves)
+            forEachRun(a, b, grain: grain) { i, p, j, q, k, count in
+                half.withWidened(x + i, p, y + j, q, to + k, count, kernel)
+            }
+            return result
+        }
+        let u = a.dtype == .float32 ? a : copy(a, as: .float32)
+        let v = b.dtype == .float32 ? b : copy(b, as: .float32)
+        let result = Tensor(uninitialized: a.shape)
+        let (x, y, to) = (u.stridedPointer(to: Float.self), v.stridedPointer(to: Float.self), floats(result))
+        forEachRun(u, v, grain: grain) { i, p, j, q, k, count in kernel(x + i, p, y + j, q, to + k, count) }
+        return rounded(result, to: a.dtype)
+    }
+
+    /// Calls `body` with the offset and the step of runs of elements in `a` and in `b`, the offset in a dense result,
+    /// and the length.
+    private func forEachRun(
+        _ a: Tensor, _ b: Tensor, grain: Int, _ body: (Int, Int, Int, Int, Int, Int) -> Void
+    ) {
+        let count = a.count
+        if count == 0 { return }
+        if a.isContiguous && b.isContiguous {
+            parallelFor(count, grain: grain) { part in
+                body(part.lowerBound, 1, part.lowerBound, 1, part.lowerBound, part.count)
+            }
+            return
+        }
+        let loop = StridedLoop(a.shape, [a.strides, b.strides, a.shape.contiguousStrides])
+        let length = loop.rowLength
+        let (p, q) = (loop.step(0), loop.step(1))
+        if loop.rowCount == 1 {
+            parallelFor(length, grain: grain) { part in
+                body(part.lowerBound * p, p, part.lowerBound * q, q, part.lowerBound, part.count)
+            }
+            return
+        }
+        parallelFor(loop.rowCount, grain: max(1, grain / length)) { rows in
+            loop.forEachRow(in: rows) { _, offsets in body(offsets[0], p, offsets[1], q, offsets[2], length) }
+        }
+    }
 }
 
-@inline(__always)
-func sigmoid(_ x: Float) -> Float { 1 / (1 + exp(-x)) }
+extension UnaryOperation {
+    /// The kernel's number; nil where the C library's function is used.
+    fileprivate var kernel: diptych_unary_function? {
+        switch self {
+        case .negate: DIPTYCH_NEGATE
+        case .exponential: DIPTYCH_EXPONENTIAL
+        case .logarithm: DIPTYCH_LOGARITHM
+        case .squareRoot: DIPTYCH_SQUARE_ROOT
+        case .reciprocal: DIPTYCH_RECIPROCAL
+        case .sine, .cosine: nil
+        case .sigmoid: DIPTYCH_SIGMOID
+        case .tanh: DIPTYCH_TANH
+        case .square: DIPTYCH_SQUARE
+        case .absolute: DIPTYCH_ABSOLUTE
+        case .relu: DIPTYCH_RELU
+        case .silu: DIPTYCH_SILU
+        case .gelu: DIPTYCH_GELU
+        case .geluTanh: DIPTYCH_GELU_TANH
+        case .quickGelu: DIPTYCH_QUICK_GELU
+        }
+    }
 
-/// `erfc` keeps the relative precision of the left tail, which `1 + erf` loses.
-@inline(__always)
-private func normalCumulative(_ x: Float) -> Float { 0.5 * erfc(-0.707_106_78 * x) }
+    /// As many elements as are worth another thread: it takes some ten microseconds to wake.
+    fileprivate var grain: Int {
+        switch self {
+        case .negate, .squareRoot, .reciprocal, .square, .absolute, .relu: 1 << 16
+        case .sine, .cosine: 1 << 13
+        default: 1 << 15
+        }
+    }
+}
 
-@inline(__always)
-private func geluInner(_ x: Float) -> Float { 0.797_884_56 * (x + 0.044715 * x * x * x) }
+extension BinaryOperation {
+    fileprivate var kernel: diptych_binary_function {
+        switch self {
+        case .add: DIPTYCH_ADD
+        case .subtract: DIPTYCH_SUBTRACT
+        case .multiply: DIPTYCH_MULTIPLY
+        case .divide: DIPTYCH_DIVIDE
+        case .maximum: DIPTYCH_MAXIMUM
+        case .minimum: DIPTYCH_MINIMUM
+        }
+    }
+}

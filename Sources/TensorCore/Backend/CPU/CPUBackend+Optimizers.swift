@@ -1,3 +1,5 @@
+import CKernels
+
 extension CPUBackend {
     /// See ``Backend/adamWStep(_:gradient:first:second:options:)``.
     public func adamWStep(
@@ -8,14 +10,13 @@ extension CPUBackend {
         }
         let gradient = float32(gradient)
         let (p, g, m, v) = (floats(parameter), floats(gradient), floats(first), floats(second))
-        let decay = 1 - o.learningRate * o.weightDecay
-        let step = o.learningRate / o.biasCorrection1
-        let root = o.biasCorrection2.squareRoot()
-        parallelFor(parameter.count, grain: 1 << 14) { part in
-            for i in part {
-                m[i] = o.beta1 * m[i] + (1 - o.beta1) * g[i]
-                v[i] = o.beta2 * v[i] + (1 - o.beta2) * g[i] * g[i]
-                p[i] = p[i] * decay - step * m[i] / (v[i].squareRoot() / root + o.epsilon)
+        var options = diptych_adamw_options(
+            beta1: o.beta1, beta2: o.beta2, epsilon: o.epsilon, decay: 1 - o.learningRate * o.weightDecay,
+            step: o.learningRate / o.biasCorrection1, root: o.biasCorrection2.squareRoot())
+        withUnsafePointer(to: &options) { scalars in
+            parallelFor(parameter.count, grain: 1 << 15) { part in
+                let i = part.lowerBound
+                diptych_adamw(scalars, p + i, g + i, m + i, v + i, part.count)
             }
         }
     }

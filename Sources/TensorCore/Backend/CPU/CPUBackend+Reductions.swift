@@ -1,22 +1,38 @@
+import CKernels
+
 extension CPUBackend {
     /// See ``Backend/reduce(_:_:axes:)``. Sums run in double precision.
     public func reduce(_ reduction: Reduction, _ x: Tensor, axes: [Int]) -> Tensor {
-        // The reduced axes go last, so that each result is one row.
-        let kept = (0..<x.rank).filter { !axes.contains($0) }
-        let rows = kept.reduce(1) { $0 * x.shape[$1] }
-        let length = axes.reduce(1) { $0 * x.shape[$1] }
-        let source = float32(x.permuted(kept + axes))
         var shape = x.shape
         for axis in axes { shape[axis] = 1 }
         let result = Tensor(uninitialized: shape)
+        if result.count == 0 { return rounded(result, to: x.dtype) }
+        let length = axes.reduce(1) { $0 * x.shape[$1] }
+        // Neighbouring axes are reduced where they lie, as [outer, length, inner]; otherwise they go last.
+        let sorted = axes.sorted()
+        let areNeighbours = !sorted.isEmpty && sorted.last! - sorted[0] == sorted.count - 1 && x.isContiguous
+        let kept = (0..<x.rank).filter { !axes.contains($0) }
+        let source = float32(areNeighbours ? x : x.permuted(kept + axes))
+        let inner = areNeighbours ? x.shape.dimensions[(sorted.last! + 1)...].reduce(1, *) : 1
+        let outer = result.count / inner
         let (from, to) = (floats(source), floats(result))
-        parallelFor(rows, grain: max(1, (1 << 14) / max(length, 1))) { part in
-            for row in part {
-                let values = UnsafeBufferPointer(start: from + row * length, count: length)
-                switch reduction {
-                case .sum: to[row] = Float(sum(values))
-                case .mean: to[row] = Float(sum(values) / Double(length))
-                case .maximum: to[row] = values.reduce(-.infinity) { $1 > $0 || $1.isNaN ? $1 : $0 }
+        if inner == 1 {
+            parallelFor(outer, grain: max(1, (1 << 16) / max(length, 1))) { part in
+                for row in part { to[row] = reduction.ofRow(from + row * length, length) }
+            }
+        } else {
+            // Columns are independent of each other, so they may be shared out like rows.
+            let blocks = (inner + 255) / 256
+            parallelFor(outer * blocks, grain: max(1, (1 << 16) / max(length * min(inner, 256), 1))) { part in
+                for piece in part {
+                    let (row, start) = (piece / blocks, piece % blocks * 256)
+                    let count = min(256, inner - start)
+                    let (block, sums) = (from + row * length * inner + start, to + row * inner + start)
+                    switch reduction {
+                    case .sum: diptych_sum_rows(block, length, inner, count, 1, sums)
+                    case .mean: diptych_sum_rows(block, length, inner, count, Double(length), sums)
+                    case .maximum: diptych_maximum_rows(block, length, inner, count, sums)
+                    }
                 }
             }
         }
@@ -57,19 +73,12 @@ extension CPUBackend {
 }
 
 /// Four accumulators, so that the additions overlap; double precision, so that their order hardly matters.
-@inline(__always)
-func sum(_ values: UnsafeBufferPointer<Float>) -> Double {
-    var lanes = SIMD4<Double>.zero
-    let whole = values.count & ~3
-    var i = 0
-    while i < whole {
-        lanes += SIMD4(Double(values[i]), Double(values[i + 1]), Double(values[i + 2]), Double(values[i + 3]))
-        i += 4
+extension Reduction {
+    fileprivate func ofRow(_ x: UnsafePointer<Float>, _ count: Int) -> Float {
+        switch self {
+        case .sum: Float(diptych_sum(x, count))
+        case .mean: Float(diptych_sum(x, count) / Double(count))
+        case .maximum: diptych_maximum(x, count)
+        }
     }
-    var total = lanes.sum()
-    while i < values.count {
-        total += Double(values[i])
-        i += 1
-    }
-    return total
 }

@@ -1,0 +1,82 @@
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+// Kernels on runs of contiguous elements. Each exists once for every instruction set; the call goes to the one in force.
+// An element's result does not depend on its place in the run, so work may be cut anywhere. Results may overwrite
+// operands that begin at the same address.
+
+/// Functions of one element.
+enum diptych_unary_function {
+    DIPTYCH_NEGATE,
+    DIPTYCH_EXPONENTIAL,
+    DIPTYCH_LOGARITHM,
+    DIPTYCH_SQUARE_ROOT,
+    DIPTYCH_RECIPROCAL,
+    DIPTYCH_SIGMOID,
+    DIPTYCH_TANH,
+    DIPTYCH_SQUARE,
+    DIPTYCH_ABSOLUTE,
+    DIPTYCH_RELU,
+    DIPTYCH_SILU,
+    DIPTYCH_GELU,
+    DIPTYCH_GELU_TANH,
+    DIPTYCH_QUICK_GELU,
+};
+
+/// Functions of two elements; NaN wins maximum and minimum.
+enum diptych_binary_function {
+    DIPTYCH_ADD,
+    DIPTYCH_SUBTRACT,
+    DIPTYCH_MULTIPLY,
+    DIPTYCH_DIVIDE,
+    DIPTYCH_MAXIMUM,
+    DIPTYCH_MINIMUM,
+};
+
+/// y[i] = f(x[i]).
+void diptych_unary(enum diptych_unary_function function, const float *x, float *y, ptrdiff_t count);
+
+/// dx[i] = f'(x[i]) dy[i].
+void diptych_unary_gradient(
+    enum diptych_unary_function function, const float *x, const float *dy, float *dx, ptrdiff_t count);
+
+/// y[i] = f(a[i step_a], b[i step_b]).
+void diptych_binary(
+    enum diptych_binary_function function, const float *a, ptrdiff_t step_a, const float *b, ptrdiff_t step_b, float *y,
+    ptrdiff_t count);
+
+/// y[i] = x[i] scale + shift, two roundings.
+void diptych_affine(const float *x, float scale, float shift, float *y, ptrdiff_t count);
+
+/// y[i] = y[i] scale_y + x[i] scale_x, three roundings.
+void diptych_accumulate(const float *x, float scale_x, float *y, float scale_y, ptrdiff_t count);
+
+/// To the nearest bfloat16, ties to even; a NaN stays a quiet NaN.
+void diptych_float32_to_bfloat16(const float *x, uint16_t *y, ptrdiff_t count);
+
+/// Exactly.
+void diptych_bfloat16_to_float32(const uint16_t *x, float *y, ptrdiff_t count);
+
+/// To the nearest IEEE half-precision number, ties to even.
+void diptych_float32_to_float16(const float *x, uint16_t *y, ptrdiff_t count);
+
+/// Exactly.
+void diptych_float16_to_float32(const uint16_t *x, float *y, ptrdiff_t count);
+
+/// The scalars of an AdamW step.
+struct diptych_adamw_options {
+    float beta1, beta2;
+    float epsilon;
+    /// 1 - learning rate * weight decay.
+    float decay;
+    /// Learning rate / (1 - beta1^step).
+    float step;
+    /// sqrt(1 - beta2^step).
+    float root;
+};
+
+/// m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g^2, p = p decay - step m / (sqrt(v) / root + epsilon), in
+/// one pass, bit for bit the same for every instruction set.
+void diptych_adamw(
+    const struct diptych_adamw_options *options, float *p, const float *g, float *m, float *v, ptrdiff_t count);

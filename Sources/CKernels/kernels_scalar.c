@@ -1,0 +1,13 @@
+// The kernels for what every processor of the architecture has.
+#include "kernel_table.h"
+#include "vectors.h"
+
+#define KERNEL(name) name##_scalar
+#define TABLE diptych_kernels_scalar
+#if defined(__aarch64__)
+#define FUSED 1
+#else
+#define FUSED 0
+#endif
+
+#include "kernels.inc"
