@@ -24,15 +24,19 @@ extension CPUBackend {
             // Columns are independent of each other, so they may be shared out like rows.
             let blocks = (inner + 255) / 256
             parallelFor(outer * blocks, grain: max(1, (1 << 16) / max(length * min(inner, 256), 1))) { part in
-                for piece in part {
-                    let (row, start) = (piece / blocks, piece % blocks * 256)
-                    let count = min(256, inner - start)
-                    let (block, sums) = (from + row * length * inner + start, to + row * inner + start)
+                var piece = part.lowerBound
+                while piece < part.upperBound {
+                    // As many neighbouring blocks as this part has of one row.
+                    let (row, block) = (piece / blocks, piece % blocks)
+                    let end = min(blocks, block + part.upperBound - piece)
+                    let (start, count) = (block * 256, min(end * 256, inner) - block * 256)
+                    let (columns, sums) = (from + row * length * inner + start, to + row * inner + start)
                     switch reduction {
-                    case .sum: diptych_sum_rows(block, length, inner, count, 1, sums)
-                    case .mean: diptych_sum_rows(block, length, inner, count, Double(length), sums)
-                    case .maximum: diptych_maximum_rows(block, length, inner, count, sums)
+                    case .sum: diptych_sum_rows(columns, length, inner, count, 1, sums)
+                    case .mean: diptych_sum_rows(columns, length, inner, count, Double(length), sums)
+                    case .maximum: diptych_maximum_rows(columns, length, inner, count, sums)
                     }
+                    piece += end - block
                 }
             }
         }
