@@ -55,6 +55,13 @@ public final class DiptychLoader {
         self.random = random
     }
 
+    /// Goes back, or on, to another place of the sequence.
+    public func move(to order: EpochOrder, _ random: Random) {
+        precondition(order.count == self.order.count, "an order of another dataset")
+        self.order = order
+        self.random = random
+    }
+
     /// The next batch. Throws when a picture of it cannot be read.
     public func next() throws -> DiptychBatch {
         let indices = (0..<options.batchSize).map { _ in order.next() }

@@ -214,6 +214,30 @@ import Training
         withExtendedLifetime(first) {}
     }
 
+    @Test func aFailingStepLosesNoneBeforeIt() throws {
+        let fixture = try TrainingFixture()
+        defer { fixture.remove() }
+        let picture = fixture.folder.appending(path: "pairs/source3.png")
+        let whole = try Data(contentsOf: picture)
+        func settings(_ run: String) -> RunConfiguration {
+            fixture.configuration(run, steps: 4) {
+                $0.training.batchSize = 1
+                $0.training.accumulate = 1
+                $0.data.shuffle = false
+                $0.data.cacheLatents = false
+                $0.output.checkpointEvery = 0
+            }
+        }
+        let expected = try fixture.train(settings("whole"))
+        try Data("no picture".utf8).write(to: picture)
+        #expect(throws: FileError.self) { try fixture.train(settings("parts")) }
+        let folder = RunFolder(settings("parts").output.folder)
+        #expect(folder.checkpointSteps() == [3])
+        try whole.write(to: picture)
+        let parts = try fixture.train(settings("parts"), resuming: folder.checkpointPath(step: 3))
+        #expect(parts.map(\.loss) == expected.map(\.loss))
+    }
+
     @Test func aFolderWithARunIsNotOverwritten() throws {
         let fixture = try TrainingFixture()
         defer { fixture.remove() }

@@ -45,9 +45,16 @@ public final class Trainer {
         let transformer = pipeline.transformer
         transformer.usesGradientCheckpointing = configuration.training.gradientCheckpointing
         let seed = UInt64(configuration.training.seed)
-        adapters = try AdapterSet(
-            injecting: configuration.adapterConfiguration, into: transformer,
-            pooledWidth: transformer.configuration.pooledProjectionDim, seed: seed)
+        do {
+            adapters = try AdapterSet(
+                injecting: configuration.adapterConfiguration, into: transformer,
+                pooledWidth: transformer.configuration.pooledProjectionDim, seed: seed)
+        } catch AdapterError.unmatched(let list, let pattern, let layers, let nearest) {
+            throw FileError(
+                "configuration", key: list == "moeTargets" ? "adapter.moe.targets" : "adapter.lora.targets",
+                expected: "patterns that match a linear layer of the base",
+                found: "'\(pattern)', which matches none of \(layers)", nearest: nearest)
+        }
         optimizer = configuration.makeOptimizer()
         schedule = configuration.learningRateSchedule
         average = configuration.training.emaDecay.map { ExponentialMovingAverage(decay: $0) }
@@ -107,6 +114,17 @@ public final class Trainer {
     /// configuration says to stop; the parameters are untouched then. Throws ``FileError`` when a picture cannot be
     /// read.
     public func advance() throws -> StepMetrics {
+        // A step that fails was never begun: the checkpoint after it must draw the same batch again.
+        let (order, random) = (loader.order, loader.random)
+        do {
+            return try takeStep()
+        } catch {
+            loader.move(to: order, random)
+            throw error
+        }
+    }
+
+    private func takeStep() throws -> StepMetrics {
         let begin = ContinuousClock.now
         let training = configuration.training
         let parameters = adapters.parameters

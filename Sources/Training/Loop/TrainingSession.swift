@@ -21,6 +21,7 @@ public final class TrainingSession {
 
     private let lock: RunFolder.Lock
     private let log: MetricLog
+    private let firstStep: Int
     private var unlogged: [StepMetrics] = []
 
     /// Begins the run of a configuration, or continues it from the checkpoint file `checkpoint`.
@@ -34,6 +35,7 @@ public final class TrainingSession {
         let state = try checkpoint.map { try RunCheckpoint(path: $0) }
         if let state, let checkpoint { try Self.check(configuration, against: state, at: checkpoint) }
         trainer = try Trainer(configuration, resuming: state)
+        firstStep = trainer.step
         lastCheckpoint = checkpoint
         try folder.create()
         lock = try folder.lock()
@@ -64,14 +66,21 @@ public final class TrainingSession {
     /// Trains until the last step or until the user interrupts; either way a checkpoint is written.
     ///
     /// A checkpoint that cannot be written on the way (a full disk) is reported and tried again later, while the earlier
-    /// one stays; at the end it is an error.
+    /// one stays; at the end it is an error. When a step fails (a picture that cannot be read, a loss that is not a
+    /// number), the steps before it are saved, then the failure is thrown.
     public func run(progress: ProgressBar) throws -> Outcome {
         let output = trainer.configuration.output
         let steps = trainer.configuration.training.steps
         defer { progress.finish() }
         var retryAt: Int?
         while trainer.step < steps {
-            let metrics = try trainer.advance()
+            let metrics: StepMetrics
+            do {
+                metrics = try trainer.advance()
+            } catch {
+                saveBefore(error, progress)
+                throw error
+            }
             try record(metrics, progress)
             progress.update(step: metrics.step, loss: metrics.loss, loadBalance: metrics.loadBalance)
             if Interruption.isRequested || metrics.step == steps { break }
@@ -89,6 +98,17 @@ public final class TrainingSession {
         }
         try save()
         return trainer.step < steps ? .interrupted : .finished
+    }
+
+    /// Keeps the steps that a failing one would otherwise take with it.
+    private func saveBefore(_ failure: any Error, _ progress: ProgressBar) {
+        guard trainer.step > firstStep, lastCheckpoint != folder.checkpointPath(step: trainer.step) else { return }
+        do {
+            try save()
+            progress.print("saved the \(trainer.step) steps before the failure: \(lastCheckpoint ?? "")")
+        } catch {
+            progress.print("error: \(error)")
+        }
     }
 
     /// Writes a checkpoint of the present step and removes the oldest ones, and those of later steps.
