@@ -5,3 +5,4 @@
 #include "ElementKernels.h"
 #include "InstructionSet.h"
 #include "RowKernels.h"
+#include "gemm.h"

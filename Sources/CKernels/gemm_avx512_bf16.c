@@ -1,0 +1,12 @@
+// Sixteen pairs of bfloat16 a step: `vdpbf16ps` adds both products of a pair to a float, flushing subnormal numbers.
+#if defined(__x86_64__)
+#include <immintrin.h>
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma"))), apply_to = function)
+#define LANES 16
+#define TILE_ROWS 14
+#define PAIRS
+#define MULTIPLY_PAIRS(sum, left, right) (floats)_mm512_dpbf16_ps((__m512)(sum), (__m512bh)(left), (__m512bh)(right))
+#define NAME gemm_kernels_avx512_bf16
+#include "gemm_template.h"
+#pragma clang attribute pop
+#endif

@@ -1,0 +1,99 @@
+// What the files of the matrix product share among themselves.
+#pragma once
+#include "gemm.h"
+
+/// A unit is what one 32-bit lane multiplies: a float, or a pair of bfloat16 neighbours along k.
+typedef uint32_t gemm_unit;
+
+/// The most units along k that are packed at a time.
+#define GEMM_UNITS 512
+/// The distance between packed rows of `a`, in units: an odd number of cache lines, so that rows do not share sets.
+#define GEMM_STRIDE 528
+/// The most columns that are packed at a time.
+#define GEMM_COLUMNS 128
+/// Products with at most this many rows or columns are not packed.
+#define GEMM_THIN 4
+
+/// One level's kernels for one kind of unit.
+typedef struct {
+    /// The most rows of a register tile; its columns are two vectors of `lanes`.
+    int rows, lanes;
+    /// 2 when a unit is a pair of bfloat16, otherwise 1.
+    int pair;
+    /// Packed units come in multiples of this, zeros behind the last.
+    int unit_step;
+    /// Whether tiles have any number of rows up to `rows`, else `rows` always (the packed rows behind the last exist).
+    int balances;
+
+    /// Packs `rows` rows of `a` from `row`, units of elements `from..<to` along k, into rows of `GEMM_STRIDE` units.
+    void (*pack_a)(
+        const gemm_matrix *a, ptrdiff_t row, ptrdiff_t rows, ptrdiff_t from, ptrdiff_t to, ptrdiff_t units,
+        gemm_unit *packed);
+    /// Packs columns `left..<right` of `b` into panels `[units][2 * lanes]`, zeros behind the last column.
+    void (*pack_b)(
+        const gemm_matrix *b, ptrdiff_t left, ptrdiff_t right, ptrdiff_t from, ptrdiff_t to, ptrdiff_t units,
+        gemm_unit *packed);
+    /// `c = alpha a b + beta c + bias` for `rows` rows and one panel; half a panel when `half` is set.
+    void (*tile)(
+        int rows, int half, ptrdiff_t units, const gemm_unit *a, const gemm_unit *b, float *c, ptrdiff_t c_row,
+        float alpha, float beta, const float *bias);
+    /// `c[r][j - left] = sum over p of a[r][p] b[p][j]` for at most four rows, `b`'s columns contiguous.
+    void (*thin_along_k)(
+        int rows, const float *a, ptrdiff_t a_row, const gemm_matrix *b, ptrdiff_t k, ptrdiff_t left, ptrdiff_t right,
+        float *c, ptrdiff_t c_row);
+    /// The same where `b`'s rows are contiguous.
+    void (*thin_along_n)(
+        int rows, const float *a, ptrdiff_t a_row, const gemm_matrix *b, ptrdiff_t k, ptrdiff_t left, ptrdiff_t right,
+        float *c, ptrdiff_t c_row);
+    /// Called on a thread before its tiles and after them; may be null.
+    void (*begin)(void);
+    void (*end)(void);
+    /// Rounds floats to bfloat16, to nearest, ties to even.
+    void (*round)(const float *from, uint16_t *to, ptrdiff_t count);
+} gemm_kernels;
+
+extern const gemm_kernels gemm_kernels_portable;
+#if defined(__x86_64__)
+extern const gemm_kernels gemm_kernels_avx2, gemm_kernels_avx512, gemm_kernels_avx512_bf16, gemm_kernels_amx;
+#endif
+
+static inline float gemm_from_bits(uint32_t bits) {
+    union {
+        uint32_t bits;
+        float value;
+    } both = {bits};
+    return both.value;
+}
+
+static inline uint32_t gemm_bits(float value) {
+    union {
+        float value;
+        uint32_t bits;
+    } both = {value};
+    return both.bits;
+}
+
+static inline uint16_t gemm_rounded(float value) {
+    uint32_t bits = gemm_bits(value);
+    if ((bits & 0x7fffffff) > 0x7f800000) return (uint16_t)(bits >> 16 | 0x40);
+    return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+/// Half to single precision: the exponent is moved by a product, which also makes subnormal numbers right.
+static inline float gemm_half(uint16_t half) {
+    uint32_t magnitude = (uint32_t)(half & 0x7fff) << 13;
+    float scaled = gemm_from_bits(magnitude) * 0x1p112f;
+    uint32_t bits = gemm_bits(scaled) | (uint32_t)(half & 0x8000) << 16;
+    if (magnitude >= 0x0f800000) bits |= 0x7f800000;
+    return gemm_from_bits(bits);
+}
+
+/// One element of a matrix, whatever its type.
+static inline float gemm_element(const gemm_matrix *x, ptrdiff_t row, ptrdiff_t column) {
+    ptrdiff_t at = row * x->row + column * x->column;
+    switch (x->type) {
+    case gemm_float32: return ((const float *)x->data)[at];
+    case gemm_bfloat16: return gemm_from_bits((uint32_t)((const uint16_t *)x->data)[at] << 16);
+    default: return gemm_half(((const uint16_t *)x->data)[at]);
+    }
+}

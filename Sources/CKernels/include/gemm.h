@@ -1,0 +1,67 @@
+/// Matrix products `c = alpha a b + beta c + bias` of float32, bfloat16 and float16 operands that lie row-major or
+/// transposed, summed in float32.
+///
+/// The caller shares a product among threads by its rows and columns; no sum over `k` is ever shared, so the result
+/// does not depend on how. The plan follows Goto and van de Geijn, "Anatomy of High-Performance Matrix
+/// Multiplication" (2008): blocks of both operands are packed for the cache, then multiplied by register tiles.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+/// The type of a matrix's elements.
+enum gemm_type { gemm_float32 = 0, gemm_bfloat16 = 1, gemm_float16 = 2 };
+
+/// The sets of kernels, from the oracle up. `gemm_portable` uses vectors of four floats (SSE2, NEON).
+enum gemm_level {
+    gemm_scalar = 0,
+    gemm_portable = 1,
+    gemm_avx2 = 2,
+    gemm_avx512 = 3,
+    gemm_avx512_bf16 = 4,
+    gemm_amx = 5
+};
+
+/// A matrix whose rows or columns are contiguous: `row` or `column` is 1. Distances count elements.
+typedef struct {
+    const void *data;
+    int type;
+    ptrdiff_t row, column;
+} gemm_matrix;
+
+/// One product: `a` is m x k, `b` k x n, `c` m x n.
+typedef struct {
+    ptrdiff_t m, n, k;
+    gemm_matrix a, b;
+    /// float32, or bfloat16 with `beta` 0.
+    void *c;
+    int c_type;
+    ptrdiff_t c_row;
+    /// n values added to each row, or null.
+    const float *bias;
+    float alpha, beta;
+} gemm_product;
+
+/// Whether this processor, and the system for AMX, runs the level.
+int gemm_supports(int level);
+
+/// How a product is best shared: `row_block` rows of `a` are packed at a time into `packed_size` bytes (aligned to 64),
+/// none when 0; within a block, parts begin at multiples of `row_step` rows and of `column_step` columns.
+typedef struct {
+    ptrdiff_t row_block, row_step, column_step;
+    size_t packed_size;
+} gemm_plan;
+
+/// The plan for a product.
+gemm_plan gemm_plan_for(int level, const gemm_product *product);
+
+/// Packs rows `from..<to` of the block of rows that begins at `block`; different rows may be packed at once.
+void gemm_pack_rows(
+    int level, const gemm_product *product, ptrdiff_t block, ptrdiff_t from, ptrdiff_t to, void *packed);
+
+/// Computes rows `from..<to` (all packed) and columns `left..<right` of `c`.
+void gemm_compute(
+    int level, const gemm_product *product, ptrdiff_t block, const void *packed, ptrdiff_t from, ptrdiff_t to,
+    ptrdiff_t left, ptrdiff_t right);
+
+/// A buffer of this thread's, aligned to 64 bytes, kept until the thread ends; its contents last until the next call.
+void *gemm_thread_buffer(size_t size);
