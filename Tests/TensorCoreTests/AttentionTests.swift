@@ -53,7 +53,7 @@ import Testing
         .init(q: [0, 3, 2, 4], k: [0, 3, 2, 4]), .init(q: [1, 127, 1, 17], k: [1, 129, 1, 17]),
     ]
 
-    @Test(arguments: [CPUBackend.Engine.plain, .blas]) func definition(engine: CPUBackend.Engine) {
+    @Test(arguments: CPUBackend.Engine.allCases) func definition(engine: CPUBackend.Engine) {
         for item in cases {
             let q = Tensor.sample(item.q, seed: 1) * 2
             let (k, v) = (Tensor.sample(item.k, seed: 2) * 2, Tensor.sample(item.k, seed: 3))

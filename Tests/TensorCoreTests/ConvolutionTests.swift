@@ -51,7 +51,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [CPUBackend.Engine.plain, .blas]) func definition(engine: CPUBackend.Engine) {
+    @Test(arguments: CPUBackend.Engine.allCases) func definition(engine: CPUBackend.Engine) {
         for item in cases {
             let (x, w) = (Tensor.sample(item.x, seed: 1), Tensor.sample(item.w, seed: 2))
             let bias = Tensor.sample([item.w[0]], seed: 3)

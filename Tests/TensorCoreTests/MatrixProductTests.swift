@@ -5,6 +5,7 @@ import Testing
 @Suite struct MatrixProductTests {
     private let plain = CPUBackend(engine: .plain)
     private let blas = CPUBackend(engine: .blas)
+    private let kernels = CPUBackend(engine: .kernels)
 
     /// The sum over `k` in double precision, from indices alone.
     private func expected(_ a: Tensor, _ b: Tensor, bias: Tensor? = nil) -> Reference {
@@ -33,17 +34,21 @@ import Testing
                 for layout in Layout.allCases {
                     for layoutB in Layout.allCases {
                         let (u, v) = (a.laidOut(layout), b.laidOut(layoutB))
-                        let results = Device.withBackend(blas) {
-                            [
-                                u.matrixProduct(v), u.transposed().matrixProduct(v, transposingSelf: true),
-                                u.matrixProduct(v.transposed(), transposingOther: true),
-                                u.transposed().copied().matrixProduct(
-                                    v.transposed().copied(), transposingSelf: true, transposingOther: true),
-                            ]
+                        let results = [blas, kernels].flatMap { engine in
+                            Device.withBackend(engine) {
+                                [
+                                    u.matrixProduct(v), u.transposed().matrixProduct(v, transposingSelf: true),
+                                    u.matrixProduct(v.transposed(), transposingOther: true),
+                                    u.transposed().copied().matrixProduct(
+                                        v.transposed().copied(), transposingSelf: true, transposingOther: true),
+                                ]
+                            }
                         }
                         for result in results { worst = max(worst, result.error(from: oracle)) }
-                        let withBias = Device.withBackend(blas) { u.matrixProduct(v, bias: bias.laidOut(layout)) }
-                        worst = max(worst, withBias.error(from: shifted))
+                        for engine in [blas, kernels] {
+                            let withBias = Device.withBackend(engine) { u.matrixProduct(v, bias: bias.laidOut(layout)) }
+                            worst = max(worst, withBias.error(from: shifted))
+                        }
                     }
                 }
             }
@@ -52,7 +57,7 @@ import Testing
         #expect(worst > 0 && worst <= 1e-5, "\(worst)")
     }
 
-    @Test(arguments: [CPUBackend.Engine.plain, .blas]) func theOracleMultiplies(engine: CPUBackend.Engine) {
+    @Test(arguments: CPUBackend.Engine.allCases) func theOracleMultiplies(engine: CPUBackend.Engine) {
         for (m, k, n) in [(1, 1, 1), (2, 3, 4), (5, 7, 1), (1, 7, 5), (17, 9, 13)] {
             let (a, b) = (Tensor.sample([m, k], seed: 1), Tensor.sample([k, n], seed: 2))
             let bias = Tensor.sample([n], seed: 3)
@@ -63,7 +68,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [CPUBackend.Engine.plain, .blas]) func batchesBroadcast(engine: CPUBackend.Engine) {
+    @Test(arguments: CPUBackend.Engine.allCases) func batchesBroadcast(engine: CPUBackend.Engine) {
         let cases: [(Shape, Shape)] = [
             ([2, 3, 4, 5], [2, 3, 5, 6]), ([2, 3, 4, 5], [5, 6]), ([4, 5], [2, 5, 6]), ([2, 1, 4, 5], [3, 5, 6]),
             ([1, 4, 5], [7, 5, 1]), ([3, 1, 5], [1, 5, 6]), ([2, 3, 1, 5], [3, 5, 6]),
@@ -97,7 +102,7 @@ import Testing
         #expect(found.error(from: expected(q, k.transposed()).values) <= 2e-6)
     }
 
-    @Test(arguments: [CPUBackend.Engine.plain, .blas]) func extentsOfNothing(engine: CPUBackend.Engine) {
+    @Test(arguments: CPUBackend.Engine.allCases) func extentsOfNothing(engine: CPUBackend.Engine) {
         Device.withBackend(CPUBackend(engine: engine)) {
             #expect(Tensor(zeros: [0, 3]).matrixProduct(Tensor(zeros: [3, 2])).shape == [0, 2])
             #expect(Tensor(zeros: [2, 3]).matrixProduct(Tensor(zeros: [3, 0])).shape == [2, 0])

@@ -9,7 +9,7 @@ struct TensorOperation: Sendable, CustomTestStringConvertible {
         /// Not at all, bit for bit.
         case none
         /// By rounding: the product of one pair of matrices is shared by blocks, and OpenBLAS may sum a block of
-        /// another extent in another order. The plain engine does not depend on the threads even here.
+        /// another extent in another order. The other engines do not depend on the threads even here.
         case rounding
     }
 

@@ -1,6 +1,7 @@
+import CKernels
 import COpenBLAS
 
-/// A matrix as BLAS sees it: row-major with a leading dimension, read as it lies or transposed.
+/// A `float32` matrix as BLAS sees it: row-major with a leading dimension, read as it lies or transposed.
 struct MatrixView {
     var pointer: UnsafePointer<Float>
     var leading: Int
@@ -10,119 +11,176 @@ struct MatrixView {
     func advanced(row: Int, column: Int) -> UnsafePointer<Float> {
         pointer + (isTransposed ? column * leading + row : row * leading + column)
     }
+
+    fileprivate var operand: gemm_matrix {
+        gemm_matrix(
+            data: pointer, type: Int32(gemm_float32.rawValue), row: isTransposed ? 1 : leading,
+            column: isTransposed ? leading : 1)
+    }
 }
 
 extension CPUBackend {
-    /// See ``Backend/matrixProduct(_:_:bias:dtype:)``.
+    /// See ``Backend/matrixProduct(_:_:bias:dtype:)``. With ``Engine/kernels``, every operand is read as it lies and in
+    /// its own type; two `bfloat16` matrices are multiplied as such where the processor can, all others in `float32`.
     public func matrixProduct(_ a: Tensor, _ b: Tensor, bias: Tensor?, dtype: DType) -> Tensor {
         let (m, k, n) = (a.shape[-2], a.shape[-1], b.shape[-1])
-        let leadA = Array(a.shape.dimensions.dropLast(2))
-        let leadB = Array(b.shape.dimensions.dropLast(2))
-        let lead = Shape.broadcast(Shape(leadA), Shape(leadB))!.dimensions
-        let (x, y) = (multipliable(a), multipliable(b))
-        let result = Tensor(uninitialized: Shape(lead + [m, n]))
-        if result.count == 0 { return rounded(result, to: dtype) }
-        let to = floats(result)
+        let lead = Shape.broadcast(
+            Shape(Array(a.shape.dimensions.dropLast(2))), Shape(Array(b.shape.dimensions.dropLast(2))))!.dimensions
+        let (x, y) = (readable(a), readable(b))
+        let writesType = engine == .kernels && dtype == .bfloat16
+        let result = Tensor(uninitialized: Shape(lead + [m, n]), dtype: writesType ? .bfloat16 : .float32)
+        if result.count == 0 { return writesType ? result : rounded(result, to: dtype) }
         let shift = bias.map(float32)
-        if let shift {
-            let row = floats(shift)
-            for i in 0..<(result.count / n) { (to + i * n).update(from: row, count: n) }
-        }
         let stepsX = x.expanded(to: Shape(lead + [m, k])).strides
         let stepsY = y.expanded(to: Shape(lead + [k, n])).strides
-        let loop = StridedLoop(Shape(lead), [Array(stepsX.prefix(lead.count)), Array(stepsY.prefix(lead.count))])
-        let (baseX, baseY) = (x.stridedPointer(to: Float.self), y.stridedPointer(to: Float.self))
-        let (viewX, viewY) = (view(x), view(y))
-        let beta: Float = shift == nil ? 0 : 1
+        let loop = StridedLoop(
+            Shape(lead), [Array(stepsX.prefix(lead.count)), Array(stepsY.prefix(lead.count))])
         // `rowLength` batches lie one stride apart; every batch is one product.
-        parallelFor(loop.rowCount * loop.rowLength, grain: batchGrain(m, k, n)) { part in
+        let batches = loop.rowCount * loop.rowLength
+        let product = BatchProduct(x, y, result, bias: shift, m: m, n: n, k: k)
+        func multiply(_ part: Range<Int>) {
             for batch in part {
                 let (row, column) = (batch / loop.rowLength, batch % loop.rowLength)
                 loop.forEachRow(in: row..<row + 1) { _, offsets in
-                    var (u, v) = (viewX, viewY)
-                    u.pointer = UnsafePointer(baseX + offsets[0] + column * loop.step(0))
-                    v.pointer = UnsafePointer(baseY + offsets[1] + column * loop.step(1))
-                    multiply(u, v, into: to + batch * m * n, leading: n, m: m, k: k, n: n, beta: beta)
+                    multiplyBatch(
+                        product, batch, offsets[0] + column * loop.step(0), offsets[1] + column * loop.step(1))
                 }
             }
         }
-        return rounded(result, to: dtype)
+        // Many or small products are shared as wholes, few large ones each among all threads.
+        let work = max(m * k * n, 1)
+        if batches >= Threads.count || work < 1 << 20 {
+            parallelFor(batches, grain: max(1, (1 << 19) / work), multiply)
+        } else {
+            multiply(0..<batches)
+        }
+        return writesType ? result : rounded(result, to: dtype)
     }
 
-    /// `c = alpha a b + beta c`, shared among threads by blocks of the longer side of `c`.
+    /// What the products of a batch have in common.
+    private struct BatchProduct {
+        let x: Tensor, y: Tensor, result: Tensor, bias: Tensor?
+        let m: Int, n: Int, k: Int
+
+        init(_ x: Tensor, _ y: Tensor, _ result: Tensor, bias: Tensor?, m: Int, n: Int, k: Int) {
+            (self.x, self.y, self.result, self.bias, self.m, self.n, self.k) = (x, y, result, bias, m, n, k)
+        }
+    }
+
+    private func multiplyBatch(_ p: BatchProduct, _ batch: Int, _ offsetX: Int, _ offsetY: Int) {
+        let target = p.result.storage.base + batch * p.m * p.n * p.result.dtype.byteCount
+        if engine == .kernels {
+            PackedProduct(
+                gemm_product(
+                    m: p.m, n: p.n, k: p.k, a: operand(p.x, offsetX), b: operand(p.y, offsetY), c: target,
+                    c_type: Self.type(p.result.dtype), c_row: p.n, bias: p.bias.map { UnsafePointer(floats($0)) },
+                    alpha: 1, beta: 0), matrixKernels
+            ).run()
+            return
+        }
+        let to = target.assumingMemoryBound(to: Float.self)
+        if let bias = p.bias {
+            for i in 0..<p.m { (to + i * p.n).update(from: floats(bias), count: p.n) }
+        }
+        multiply(
+            view(p.x, offsetX), view(p.y, offsetY), into: to, leading: p.n, m: p.m, k: p.k, n: p.n,
+            beta: p.bias == nil ? 0 : 1)
+    }
+
+    /// `c = alpha a b + beta c`, shared among threads.
     func multiply(
         _ a: MatrixView, _ b: MatrixView, into c: UnsafeMutablePointer<Float>, leading: Int, m: Int, k: Int, n: Int,
         alpha: Float = 1, beta: Float = 0
     ) {
-        let work = max(m * k * n, 1)
-        let block = 16
-        if m >= n {
-            let blocks = (m + block - 1) / block
-            parallelFor(blocks, grain: max(1, blocks * (1 << 20) / work)) { part in
-                let (from, to) = (part.lowerBound * block, min(part.upperBound * block, m))
-                var rows = a
-                rows.pointer = a.advanced(row: from, column: 0)
-                multiplySerially(
-                    rows, b, into: c + from * leading, leading: leading, m: to - from, k: k, n: n, alpha: alpha,
-                    beta: beta)
-            }
-        } else {
-            let blocks = (n + block - 1) / block
-            parallelFor(blocks, grain: max(1, blocks * (1 << 20) / work)) { part in
-                let (from, to) = (part.lowerBound * block, min(part.upperBound * block, n))
-                var columns = b
-                columns.pointer = b.advanced(row: 0, column: from)
-                multiplySerially(
-                    a, columns, into: c + from, leading: leading, m: m, k: k, n: to - from, alpha: alpha, beta: beta)
-            }
-        }
-    }
-
-    private func multiplySerially(
-        _ a: MatrixView, _ b: MatrixView, into c: UnsafeMutablePointer<Float>, leading: Int, m: Int, k: Int, n: Int,
-        alpha: Float, beta: Float
-    ) {
         switch engine {
+        case .kernels:
+            PackedProduct(
+                gemm_product(
+                    m: m, n: n, k: k, a: a.operand, b: b.operand, c: c, c_type: Int32(gemm_float32.rawValue),
+                    c_row: leading, bias: nil, alpha: alpha, beta: beta), matrixKernels
+            ).run()
         case .blas:
-            cblas_sgemm(
-                CblasRowMajor, a.isTransposed ? CblasTrans : CblasNoTrans, b.isTransposed ? CblasTrans : CblasNoTrans,
-                Int32(m), Int32(n), Int32(k), alpha, a.pointer, Int32(max(a.leading, 1)), b.pointer,
-                Int32(max(b.leading, 1)), beta, c, Int32(leading))
+            // Blocks of the longer side of `c`.
+            let block = 16
+            let blocks = (max(m, n) + block - 1) / block
+            parallelFor(blocks, grain: max(1, blocks * (1 << 20) / max(m * k * n, 1))) { part in
+                let (from, to) = (part.lowerBound * block, min(part.upperBound * block, max(m, n)))
+                if m >= n {
+                    multiplyByBLAS(
+                        a.advanced(row: from, column: 0), a, b.pointer, b, c + from * leading, leading, m: to - from,
+                        k: k, n: n, alpha: alpha, beta: beta)
+                } else {
+                    multiplyByBLAS(
+                        a.pointer, a, b.advanced(row: 0, column: from), b, c + from, leading, m: m, k: k, n: to - from,
+                        alpha: alpha, beta: beta)
+                }
+            }
         case .plain:
-            for i in 0..<m {
-                for j in 0..<n {
-                    var sum = 0.0
-                    for l in 0..<k {
-                        sum += Double(a.advanced(row: i, column: l)[0]) * Double(b.advanced(row: l, column: j)[0])
+            parallelFor(m, grain: max(1, (1 << 18) / max(k * n, 1))) { rows in
+                for i in rows {
+                    for j in 0..<n {
+                        var sum = 0.0
+                        for l in 0..<k {
+                            sum += Double(a.advanced(row: i, column: l)[0]) * Double(b.advanced(row: l, column: j)[0])
+                        }
+                        let old = beta == 0 ? 0 : beta * c[i * leading + j]
+                        c[i * leading + j] = alpha * Float(sum) + old
                     }
-                    let old = beta == 0 ? 0 : beta * c[i * leading + j]
-                    c[i * leading + j] = alpha * Float(sum) + old
                 }
             }
         }
     }
 
-    /// `x` itself when each of its matrices lies row-major or transposed, a contiguous copy otherwise; `float32`.
-    private func multipliable(_ x: Tensor) -> Tensor {
+    private func multiplyByBLAS(
+        _ a: UnsafePointer<Float>, _ layoutA: MatrixView, _ b: UnsafePointer<Float>, _ layoutB: MatrixView,
+        _ c: UnsafeMutablePointer<Float>, _ leading: Int, m: Int, k: Int, n: Int, alpha: Float, beta: Float
+    ) {
+        cblas_sgemm(
+            CblasRowMajor, layoutA.isTransposed ? CblasTrans : CblasNoTrans,
+            layoutB.isTransposed ? CblasTrans : CblasNoTrans, Int32(m), Int32(n), Int32(k), alpha, a,
+            Int32(max(layoutA.leading, 1)), b, Int32(max(layoutB.leading, 1)), beta, c, Int32(leading))
+    }
+
+    /// `x` itself when the engine can read each of its matrices as it lies, otherwise a contiguous copy; in `float32`
+    /// for engines that know no other type.
+    private func readable(_ x: Tensor) -> Tensor {
+        let (row, column) = (x.strides[x.rank - 2], x.strides[x.rank - 1])
+        if engine == .kernels && x.dtype.isFloatingPoint {
+            return column == 1 || row == 1 || x.shape[-1] == 1 || x.shape[-2] == 1 ? x : copy(x, as: x.dtype)
+        }
         if x.dtype != .float32 {
             // A transposed view is widened as it lies, then viewed transposed again.
-            let isTransposed = x.strides[x.rank - 2] == 1 && x.shape[-1] != 1
+            let isTransposed = row == 1 && x.shape[-1] != 1
             return isTransposed ? copy(x.transposed(), as: .float32).transposed() : copy(x, as: .float32)
         }
-        let (row, column) = (x.strides[x.rank - 2], x.strides[x.rank - 1])
         if column == 1 && (row >= x.shape[-1] || x.shape[-2] == 1) { return x }
         if row == 1 && (column >= x.shape[-2] || x.shape[-1] == 1) { return x }
         return copy(x, as: .float32)
     }
 
-    private func view(_ x: Tensor) -> MatrixView {
+    /// The matrix that begins `offset` elements behind the first of `x`. The stride of an axis of one element says
+    /// nothing and is taken for 1.
+    private func operand(_ x: Tensor, _ offset: Int) -> gemm_matrix {
+        gemm_matrix(
+            data: x.storage.base + (x.offset + offset) * x.dtype.byteCount, type: Self.type(x.dtype),
+            row: x.shape[-2] == 1 && x.strides[x.rank - 1] != 1 ? 1 : x.strides[x.rank - 2],
+            column: x.shape[-1] == 1 ? 1 : x.strides[x.rank - 1])
+    }
+
+    private static func type(_ dtype: DType) -> Int32 {
+        switch dtype {
+        case .bfloat16: Int32(gemm_bfloat16.rawValue)
+        case .float16: Int32(gemm_float16.rawValue)
+        default: Int32(gemm_float32.rawValue)
+        }
+    }
+
+    private func view(_ x: Tensor, _ offset: Int) -> MatrixView {
         let (row, column) = (x.strides[x.rank - 2], x.strides[x.rank - 1])
-        let pointer = UnsafePointer(x.stridedPointer(to: Float.self))
+        let pointer = UnsafePointer(x.stridedPointer(to: Float.self) + offset)
         if column == 1 && (row >= x.shape[-1] || x.shape[-2] == 1) {
             return MatrixView(pointer: pointer, leading: max(row, x.shape[-1]), isTransposed: false)
         }
         return MatrixView(pointer: pointer, leading: max(column, x.shape[-2]), isTransposed: true)
     }
-
-    private func batchGrain(_ m: Int, _ k: Int, _ n: Int) -> Int { max(1, (1 << 18) / max(m * k * n, 1)) }
 }

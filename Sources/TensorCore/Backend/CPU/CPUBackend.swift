@@ -1,27 +1,38 @@
 import COpenBLAS
 
-/// The processor: `float32` arithmetic, matrix products by OpenBLAS.
+/// The processor: `float32` arithmetic, matrix products by kernels of our own.
 ///
-/// Inputs of other floating-point types are widened to `float32` first and the result is rounded once at the end.
+/// Inputs of other floating-point types are widened to `float32` first and the result is rounded once at the end;
+/// matrix products read them as they lie.
 public struct CPUBackend: Backend {
     /// What multiplies matrices.
-    public enum Engine: String, Sendable {
-        /// OpenBLAS, one call a thread.
+    public enum Engine: String, Sendable, CaseIterable {
+        /// Our own kernels for the processor's instruction set; see ``MatrixKernels``.
+        case kernels
+        /// OpenBLAS, one call a thread, in `float32`; to compare with.
         case blas
-        /// Three nested loops with a double-precision sum: slow, and the oracle of the other.
+        /// Three nested loops with a double-precision sum: slow, and the oracle of the others.
         case plain
     }
 
     /// What multiplies matrices.
     public let engine: Engine
 
-    /// `cpu (blas)` or `cpu (plain)`.
-    public var name: String { "cpu (\(engine.rawValue))" }
+    /// The kernels of the engine of that name.
+    public let matrixKernels: MatrixKernels
 
-    /// Chooses the engine. Threads are ours: OpenBLAS is told to use one a call.
-    public init(engine: Engine = .blas) {
+    /// `cpu (kernels, avx512)`, `cpu (blas)` or `cpu (plain)`.
+    public var name: String {
+        engine == .kernels ? "cpu (kernels, \(matrixKernels))" : "cpu (\(engine.rawValue))"
+    }
+
+    /// Chooses the engine, and its kernels among ``MatrixKernels/available``. Threads are ours: OpenBLAS is told to use
+    /// one a call.
+    public init(engine: Engine = .kernels, matrixKernels: MatrixKernels = .current) {
+        precondition(MatrixKernels.available.contains(matrixKernels), "this processor cannot run \(matrixKernels)")
         self.engine = engine
-        _ = Self.singleThreadedBLAS
+        self.matrixKernels = matrixKernels
+        if engine == .blas { _ = Self.singleThreadedBLAS }
     }
 
     private static let singleThreadedBLAS: Void = openblas_set_num_threads(1)

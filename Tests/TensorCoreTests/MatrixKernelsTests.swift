@@ -1,0 +1,191 @@
+import Glibc
+import TensorCore
+import TestSupport
+import Testing
+
+/// Every set of kernels that the processor runs against the plain engine, which sums in double precision.
+@Suite struct MatrixKernelsTests {
+    private static let extents = [1, 3, 4, 5, 17, 33, 127]
+    private static let types: [DType] = [.float32, .bfloat16, .float16]
+    private let plain = CPUBackend(engine: .plain)
+
+    /// The largest difference that summing `k` products of numbers up to 1 in `float32` may make; every sum here stays
+    /// below 2 sqrt(k), and its roundings below 2^-24 of that each.
+    private func bound(_ k: Int) -> Double { 4e-7 * Double(max(k, 1)).squareRoot() * 4 }
+
+    /// The difference element by element, relative only to `scale`.
+    private func difference(_ a: Tensor, _ b: Tensor) -> Double {
+        precondition(a.shape == b.shape)
+        return zip(a.floats, b.floats).reduce(0) { worst, pair in
+            // A NaN must not vanish in a maximum.
+            let distance = abs(Double(pair.0) - Double(pair.1))
+            return distance <= worst ? worst : distance.isNaN ? .infinity : distance
+        }
+    }
+
+    /// Odd extents, each type with each, every layout, bias and 16-bit results.
+    @Test(arguments: MatrixKernels.available) func oddExtents(kernels: MatrixKernels) {
+        let fast = CPUBackend(engine: .kernels, matrixKernels: kernels)
+        var worst = 0.0
+        var turn = 0
+        for m in Self.extents {
+            for n in Self.extents {
+                for k in [1, 2, 15, 33, 127] {
+                    turn += 1
+                    let (left, right) = (Self.types[turn % 3], Self.types[turn / 3 % 3])
+                    let a = (Tensor.sample([m, k], seed: 1) * 0.9).converted(to: left)
+                    let b = (Tensor.sample([k, n], seed: 2) * 1.1).converted(to: right)
+                    let bias = Tensor.sample([n], seed: 3)
+                    let oracle = Device.withBackend(plain) { a.matrixProduct(b, bias: bias, dtype: .float32) }
+                    for layout in Layout.allCases {
+                        let (u, v) = (a.laidOut(layout), b.laidOut(layout))
+                        let found = Device.withBackend(fast) {
+                            [
+                                u.matrixProduct(v, bias: bias, dtype: .float32),
+                                u.transposed().copied().matrixProduct(
+                                    v, transposingSelf: true, bias: bias, dtype: .float32),
+                                u.matrixProduct(
+                                    v.transposed().copied(), transposingOther: true, bias: bias, dtype: .float32),
+                            ]
+                        }
+                        for result in found {
+                            let error = difference(result, oracle)
+                            worst = max(worst, error / bound(k))
+                            #expect(error <= bound(k), "\(kernels): \(m) \(k) \(n) \(left) \(right) \(layout)")
+                        }
+                        let rounded = Device.withBackend(fast) { u.matrixProduct(v, bias: bias, dtype: .bfloat16) }
+                        #expect(rounded.isIdentical(to: found[0].converted(to: .bfloat16)))
+                    }
+                }
+            }
+        }
+        print("\(kernels): at most \(worst) of the bound")
+        #expect(worst > 0)
+    }
+
+    /// More than one block of k, of rows and of columns; the bound for `bfloat16` operands is that for `float32`,
+    /// because their products are exact and only the sums round.
+    @Test(arguments: MatrixKernels.available) func severalBlocks(kernels: MatrixKernels) {
+        let fast = CPUBackend(engine: .kernels, matrixKernels: kernels)
+        for (m, k, n) in [(17, 2100, 131), (2, 1500, 1030), (1030, 1500, 3), (700, 5000, 33)] {
+            for type in [DType.float32, .bfloat16] {
+                let a = Tensor.sample([m, k], seed: 1).converted(to: type)
+                let b = Tensor.sample([n, k], seed: 2).converted(to: type)
+                let oracle = Device.withBackend(plain) { a.matrixProduct(b, transposingOther: true, dtype: .float32) }
+                let lines = b.transposed().copied()
+                let (turned, straight) = Device.withBackend(fast) {
+                    (
+                        a.matrixProduct(b, transposingOther: true, dtype: .float32),
+                        a.matrixProduct(lines, dtype: .float32)
+                    )
+                }
+                for found in [turned, straight] {
+                    let error = difference(found, oracle)
+                    print("\(kernels), \(m) x \(k) x \(n) \(type): max difference \(error)")
+                    #expect(error <= bound(k))
+                }
+            }
+        }
+    }
+
+    /// Activations in `float32` are never rounded to the type of a `bfloat16` weight.
+    @Test(arguments: MatrixKernels.available) func wideActivationsStayWide(kernels: MatrixKernels) {
+        let x = Tensor.sample([40, 96], seed: 1) * 0.7
+        let weight = Tensor.sample([80, 96], seed: 2).converted(to: .bfloat16)
+        Device.withBackend(CPUBackend(engine: .kernels, matrixKernels: kernels)) {
+            let wide = x.matrixProduct(weight.converted(to: .float32), transposingOther: true)
+            #expect(x.matrixProduct(weight, transposingOther: true).isIdentical(to: wide))
+            let back = wide.matrixProduct(weight.converted(to: .float32))
+            #expect(wide.matrixProduct(weight).isIdentical(to: back))
+        }
+    }
+
+    /// Infinities and NaN stay what they are, and only in their rows and columns.
+    @Test(arguments: MatrixKernels.available) func specialNumbers(kernels: MatrixKernels) {
+        for type in Self.types {
+            var values = [Float](repeating: 1, count: 20 * 40)
+            values[3 * 40 + 39] = .infinity
+            values[7 * 40] = .nan
+            let a = Tensor(values, [20, 40]).converted(to: type)
+            let b = Tensor(full: [40, 19], 0.5, dtype: type)
+            Device.withBackend(CPUBackend(engine: .kernels, matrixKernels: kernels)) {
+                let found = a.matrixProduct(b, dtype: .float32).floats
+                for i in 0..<20 {
+                    for j in 0..<19 {
+                        let value = found[i * 19 + j]
+                        #expect(i == 3 ? value == .infinity : i == 7 ? value.isNaN : value == 20)
+                    }
+                }
+            }
+        }
+    }
+
+    /// Batches whose matrices are strided views, as attention has them.
+    @Test(arguments: MatrixKernels.available) func heads(kernels: MatrixKernels) {
+        for type in Self.types {
+            let q = Tensor.sample([2, 37, 3, 20], seed: 1).converted(to: type).permuted([0, 2, 1, 3])
+            let k = Tensor.sample([1, 41, 3, 20], seed: 2).converted(to: type).permuted([0, 2, 1, 3])
+            let oracle = Device.withBackend(plain) { q.matrixProduct(k, transposingOther: true, dtype: .float32) }
+            let found = Device.withBackend(CPUBackend(engine: .kernels, matrixKernels: kernels)) {
+                q.matrixProduct(k, transposingOther: true, dtype: .float32)
+            }
+            #expect(difference(found, oracle) <= bound(20))
+        }
+    }
+
+    @Test(arguments: MatrixKernels.available) func extentsOfNothing(kernels: MatrixKernels) {
+        Device.withBackend(CPUBackend(engine: .kernels, matrixKernels: kernels)) {
+            let bias = Tensor.sample([20], seed: 1)
+            for type in Self.types {
+                func empty(_ shape: Shape) -> Tensor { Tensor(zeros: shape, dtype: type) }
+                #expect(empty([0, 30]).matrixProduct(empty([30, 20])).shape == [0, 20])
+                #expect(empty([30, 20]).matrixProduct(empty([20, 0])).shape == [30, 0])
+                for rows in [1, 10] {
+                    let sum = empty([rows, 0]).matrixProduct(empty([0, 20]), bias: bias, dtype: .float32)
+                    #expect(sum.isIdentical(to: bias.expanded(to: [rows, 20]).copied()))
+                }
+                #expect(empty([3, 0, 30]).matrixProduct(empty([30, 20])).shape == [3, 0, 20])
+            }
+        }
+    }
+
+    /// In a process of its own, since the number of threads is one for the process.
+    @Test func threadsDoNotMatter() async {
+        await #expect(processExitsWith: .success) {
+            for kernels in MatrixKernels.available {
+                Device.withBackend(CPUBackend(engine: .kernels, matrixKernels: kernels)) {
+                    for (m, k, n) in [
+                        (300, 700, 200), (1, 3000, 3000), (3000, 2000, 2), (5, 1200, 900), (2000, 300, 9),
+                    ] {
+                        for type in [DType.float32, .bfloat16] {
+                            let a = (Tensor.sample([m, k], seed: 1) * 0.9).converted(to: type)
+                            let b = (Tensor.sample([k, n], seed: 2) * 1.1).converted(to: type)
+                            Threads.set(1)
+                            let alone = a.matrixProduct(b, dtype: .float32)
+                            for count in [2, 3, 7] {
+                                Threads.set(count)
+                                let shared = a.matrixProduct(b, dtype: .float32)
+                                #expect(shared.isIdentical(to: alone), "\(kernels), \(m) \(k) \(n), \(count) threads")
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// The variable chooses the kernels of a whole process, and says so when it cannot.
+    @Test func theEnvironmentChooses() async {
+        let plain = await #expect(processExitsWith: .success, observing: [\.standardErrorContent]) {
+            setenv("DIPTYCH_ISA", "scalar", 1)
+            #expect(CPUBackend().name == "cpu (kernels, scalar)")
+        }
+        #expect(!String(decoding: plain?.standardErrorContent ?? [], as: UTF8.self).contains("DIPTYCH_ISA"))
+        let wrong = await #expect(processExitsWith: .success, observing: [\.standardErrorContent]) {
+            setenv("DIPTYCH_ISA", "avx3", 1)
+            #expect(CPUBackend().matrixKernels == MatrixKernels.available.last { $0 != .amx })
+        }
+        #expect(
+            String(decoding: wrong?.standardErrorContent ?? [], as: UTF8.self).contains("expected one of scalar"))
+    }
+}
