@@ -314,7 +314,7 @@ static void thin_along_k(
     }
 }
 
-/// Adds four rows of `b`, each times a number, to each row of `c`; a row beyond k counts as zeros.
+/// Adds the sum of four rows of `b`, each times a number, to each row of `c`.
 INLINE void thin_along_n_of(
     const int rows, int type, const float *a, ptrdiff_t a_row, const gemm_matrix *b, ptrdiff_t k, ptrdiff_t left,
     ptrdiff_t right, float *c, ptrdiff_t c_row) {
@@ -337,17 +337,19 @@ INLINE void thin_along_n_of(
 #pragma clang loop unroll(full)
                 for (int r = 0; r < rows; r++) {
                     loose_floats *to = (loose_floats *)(c + r * c_row + j);
-                    floats sum = *to;
+                    floats sum = x[0] * factor[r][0];
 #pragma clang loop unroll(full)
-                    for (int i = 0; i < 4; i++) sum += x[i] * factor[r][i];
-                    *to = sum;
+                    for (int i = 1; i < 4; i++) sum += x[i] * factor[r][i];
+                    *to += sum;
                 }
             }
         }
         for (; j < width; j++)
-            for (int r = 0; r < rows; r++)
-                for (int i = 0; i < depth; i++)
-                    c[r * c_row + j] += factor[r][i] * gemm_element(b, p + i, left + j);
+            for (int r = 0; r < rows; r++) {
+                float sum = gemm_element(b, p, left + j) * factor[r][0];
+                for (int i = 1; i < depth; i++) sum += gemm_element(b, p + i, left + j) * factor[r][i];
+                c[r * c_row + j] += sum;
+            }
     }
 }
 
