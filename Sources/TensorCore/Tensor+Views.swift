@@ -89,6 +89,7 @@ extension Tensor {
 
     /// Broadcasts to `target`: extents of 1 (or missing leading axes) repeat without copying.
     public func expanded(to target: Shape) -> Tensor {
+        if shape == target { return self }
         precondition(Shape.broadcast(shape, target) == target, "cannot broadcast \(shape) to \(target)")
         let lead = target.rank - rank
         let steps = (0..<target.rank).map { axis -> Int in

@@ -34,7 +34,12 @@ public struct Tensor: Sendable {
 
     /// Allocates without initialising.
     public init(uninitialized shape: Shape, dtype: DType = .float32) {
-        self.init(storage: Storage(byteCount: shape.count * dtype.byteCount), dtype: dtype, shape: shape)
+        // Without the checks of views: the storage has the right size by construction.
+        storage = Storage(byteCount: shape.count * dtype.byteCount)
+        self.dtype = dtype
+        self.shape = shape
+        strides = shape.contiguousStrides
+        offset = 0
     }
 
     /// All zeros (false for `bool`).

@@ -61,6 +61,7 @@ extension Tensor {
 
     private static func aligned(_ a: Tensor, _ b: Tensor, for name: String) -> (Tensor, Tensor) {
         precondition(a.dtype == b.dtype, "\(name) of \(a.dtype) and \(b.dtype): convert one of them")
+        if a.shape == b.shape { return (a, b) }
         guard let shape = Shape.broadcast(a.shape, b.shape) else {
             preconditionFailure("\(name): cannot broadcast \(a.shape) with \(b.shape)")
         }
