@@ -244,6 +244,19 @@ extension DifferentiableOperation {
         .init("RMS norm of no rows", "rmsNorm(weight:epsilon:)", inputs: [[0, 6], [6]]) {
             $0[0].rmsNorm(weight: $0[1], epsilon: 1e-2)
         },
+        .init(
+            "modulated norm", "modulatedNorm(scale:shift:epsilon:)", inputs: [[2, 3, 6], [2, 1, 6], [2, 1, 6]]
+        ) { $0[0].modulatedNorm(scale: $0[1], shift: $0[2], epsilon: 1e-2) },
+        .init(
+            "modulated norm of no tokens", "modulatedNorm(scale:shift:epsilon:)",
+            inputs: [[2, 0, 6], [2, 1, 6], [2, 1, 6]]
+        ) { $0[0].modulatedNorm(scale: $0[1], shift: $0[2], epsilon: 1e-2) },
+        .init("gated sum", "addingGated(_:gate:)", inputs: [[2, 3, 6], [2, 3, 6], [2, 1, 6]]) {
+            $0[0].addingGated($0[1], gate: $0[2])
+        },
+        .init("gated sum of no tokens", "addingGated(_:gate:)", inputs: [[2, 0, 6], [2, 0, 6], [2, 1, 6]]) {
+            $0[0].addingGated($0[1], gate: $0[2])
+        },
         .init("group norm", "groupNorm(groups:weight:bias:epsilon:)", inputs: [[2, 4, 2, 3], [4], [4]]) {
             $0[0].groupNorm(groups: 2, weight: $0[1], bias: $0[2], epsilon: 1e-2)
         },

@@ -184,6 +184,14 @@ extension TensorOperation {
             "layer norm", "layerNorm(weight:bias:epsilon:)", small: [[3, 5], [5], [5]],
             large: [[300, 700], [700], [700]]
         ) { $0[0].layerNorm(weight: $0[1], bias: $0[2], epsilon: 1e-5) },
+        .init(
+            "modulated norm", "modulatedNorm(scale:shift:epsilon:)", small: [[2, 3, 5], [2, 1, 5], [2, 1, 5]],
+            large: [[3, 200, 300], [3, 1, 300], [3, 1, 300]]
+        ) { $0[0].modulatedNorm(scale: $0[1], shift: $0[2], epsilon: 1e-5) },
+        .init(
+            "gated sum", "addingGated(_:gate:)", small: [[2, 3, 5], [2, 3, 5], [2, 1, 5]],
+            large: [[3, 200, 300], [3, 200, 300], [3, 1, 300]]
+        ) { $0[0].addingGated($0[1], gate: $0[2]) },
         .init("gradient of layer norm", small: [[3, 5], [5]], large: [[300, 700], [700]]) {
             Device.backend.layerNormGradient(
                 $0[0], weight: $0[1], epsilon: 1e-5, gradient: $0[0].affine(scale: 2), needsInput: true,

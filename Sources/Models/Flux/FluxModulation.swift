@@ -24,11 +24,8 @@ final class Modulation: Module {
 extension Variable {
     /// `layerNorm(x) (1 + scale) + shift`, the norm without parameters of its own.
     func modulated(scale: Variable, shift: Variable) -> Variable {
-        layerNorm(epsilon: 1e-6) * (scale + 1) + shift
+        modulatedNorm(scale: scale, shift: shift, epsilon: 1e-6)
     }
-
-    /// `x + gate y`.
-    func addingGated(_ y: Variable, gate: Variable) -> Variable { self + gate * y }
 }
 
 /// Linear, GELU (tanh), linear; four times as wide inside.

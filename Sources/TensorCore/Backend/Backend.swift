@@ -83,6 +83,19 @@ public protocol Backend: Sendable {
         needsParameters: Bool
     ) -> NormGradients
 
+    // MARK: Modulation of all tokens of a sample by one vector
+
+    /// `layerNorm(x) (1 + scale) + shift` for `x` `[B, S, D]` and vectors `[B, 1, D]` of its type.
+    func modulatedNorm(_ x: Tensor, scale: Tensor, shift: Tensor, epsilon: Float) -> Tensor
+    /// The gradients of ``modulatedNorm(_:scale:shift:epsilon:)`` that are asked for.
+    func modulatedNormGradient(
+        _ x: Tensor, scale: Tensor, epsilon: Float, gradient: Tensor, needsInput: Bool, needsModulation: Bool
+    ) -> (input: Tensor?, scale: Tensor?, shift: Tensor?)
+    /// `x + gate y` for `x` and `y` `[B, S, D]` and a gate `[B, 1, D]`, all of one type.
+    func gatedSum(_ x: Tensor, _ y: Tensor, gate: Tensor) -> Tensor
+    /// The gradient of a gate, of shape `shape`: the sum over the tokens of `gradient y`.
+    func gateGradient(_ y: Tensor, gradient: Tensor, shape: Shape) -> Tensor
+
     // MARK: Attention
 
     /// Rotates interleaved pairs of the last axis of `x` `[B, S, H, D]` by angles given as `cosine` and `sine`

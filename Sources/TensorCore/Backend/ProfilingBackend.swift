@@ -152,6 +152,32 @@ public struct ProfilingBackend: Backend {
         }
     }
 
+    /// Measured ``Backend/modulatedNorm(_:scale:shift:epsilon:)``.
+    public func modulatedNorm(_ x: Tensor, scale: Tensor, shift: Tensor, epsilon: Float) -> Tensor {
+        profile.measure("modulated norm") { base.modulatedNorm(x, scale: scale, shift: shift, epsilon: epsilon) }
+    }
+
+    /// Measured ``Backend/modulatedNormGradient(_:scale:epsilon:gradient:needsInput:needsModulation:)``.
+    public func modulatedNormGradient(
+        _ x: Tensor, scale: Tensor, epsilon: Float, gradient: Tensor, needsInput: Bool, needsModulation: Bool
+    ) -> (input: Tensor?, scale: Tensor?, shift: Tensor?) {
+        profile.measure("modulated norm gradient") {
+            base.modulatedNormGradient(
+                x, scale: scale, epsilon: epsilon, gradient: gradient, needsInput: needsInput,
+                needsModulation: needsModulation)
+        }
+    }
+
+    /// Measured ``Backend/gatedSum(_:_:gate:)``.
+    public func gatedSum(_ x: Tensor, _ y: Tensor, gate: Tensor) -> Tensor {
+        profile.measure("gated sum") { base.gatedSum(x, y, gate: gate) }
+    }
+
+    /// Measured ``Backend/gateGradient(_:gradient:shape:)``.
+    public func gateGradient(_ y: Tensor, gradient: Tensor, shape: Shape) -> Tensor {
+        profile.measure("gate gradient") { base.gateGradient(y, gradient: gradient, shape: shape) }
+    }
+
     /// Measured ``Backend/rotary(_:cosine:sine:inverse:)``.
     public func rotary(_ x: Tensor, cosine: Tensor, sine: Tensor, inverse: Bool) -> Tensor {
         profile.measure("rotary") { base.rotary(x, cosine: cosine, sine: sine, inverse: inverse) }
