@@ -74,7 +74,7 @@ import Testing
         #expect(file.metadata["lora_adapter_metadata"] == nil)
         let mixture = try #require(read.1.mixtures.first)
         #expect(mixture.alpha == 2 && mixture.router.options == original.1.mixtures[0].router.options)
-        #expect(largestDifference(original.0(Sample.input).value, read.0(Sample.input).value) < 1e-5)
+        #expect(largestDifference(original.0(Sample.input).value, read.0(Sample.input).value) < 3e-5)
         #expect(
             notices.count == 1 && notices[0].contains("2 mixtures were trained with gate softmaxBeforeTopK and top-2"))
 
@@ -94,7 +94,7 @@ import Testing
         let model = try TinyModel()
         let same = try AdapterSet(loading: bare, into: model, routing: forced)
         #expect(same.mixtures.allSatisfy { $0.router.options == forced })
-        #expect(largestDifference(original.0(Sample.input).value, model(Sample.input).value) < 1e-5)
+        #expect(largestDifference(original.0(Sample.input).value, model(Sample.input).value) < 3e-5)
     }
 
     @Test func peftLayout() throws {
