@@ -7,7 +7,7 @@ BUILD = $(SWIFT) build -c $(CONFIGURATION)
 DIPTYCH = .build/$(CONFIGURATION)/diptych
 SOURCES = Package.swift Sources Tests Benchmarks
 
-.PHONY: demo test build lint format bench-peer dependencies clean
+.PHONY: demo test build lint format bench bench-peer dependencies clean
 
 build: dependencies
 	$(BUILD) --product diptych
@@ -26,6 +26,10 @@ format:
 	$(SWIFT) format --in-place --recursive --parallel $(SOURCES)
 
 # Against PyTorch, diffusers and PEFT in a virtual environment of its own, on the same cores, in turns.
+bench: dependencies
+	$(BUILD) --product diptych-bench
+	.build/$(CONFIGURATION)/diptych-bench products
+
 bench-peer: dependencies
 	$(BUILD) --product diptych-bench
 	test -x .venv/bin/python || python3 -m venv .venv

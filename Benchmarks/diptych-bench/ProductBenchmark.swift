@@ -1,0 +1,98 @@
+import ArgumentParser
+import Foundation
+import TensorCore
+
+/// `diptych-bench products`: matrix products of the shapes that transformers and adapters give, by our kernels and by
+/// OpenBLAS in turns.
+struct ProductBenchmark: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "products", abstract: "Rates of matrix products by our kernels and by OpenBLAS, in GFLOP/s.")
+
+    @Option(help: "Counted rounds; every round takes each contender once.")
+    var reps = 7
+
+    @Option(help: "Threads; 0 for one a processor.")
+    var threads = 0
+
+    func validate() throws {
+        guard reps > 0, threads >= 0 else {
+            throw ValidationError("--reps must be positive, --threads must not be negative")
+        }
+    }
+
+    /// What a product is for, and whether it reads its operands transposed.
+    private struct Case {
+        let purpose: String
+        let m: Int, n: Int, k: Int
+        var isLeftTransposed = false
+        var isRightTransposed = false
+    }
+
+    /// x W^T, dy W and dy^T x of a linear layer.
+    private static func layer(_ tokens: Int, _ input: Int, _ output: Int) -> [Case] {
+        [
+            Case(purpose: "x Wt", m: tokens, n: output, k: input, isRightTransposed: true),
+            Case(purpose: "dy W", m: tokens, n: input, k: output),
+            Case(purpose: "dyt x", m: output, n: input, k: tokens, isLeftTransposed: true),
+        ]
+    }
+
+    private static var cases: [Case] {
+        var list = layer(32, 256, 768) + layer(256, 256, 1024) + layer(512, 384, 1536)
+        list += layer(512, 1536, 1536) + layer(512, 3072, 9216)
+        for rank in [4, 16, 64, 128] { list += layer(512, 1536, rank) + layer(512, rank, 1536) }
+        list += [
+            Case(purpose: "q kt", m: 512, n: 512, k: 64, isRightTransposed: true),
+            Case(purpose: "p v", m: 512, n: 64, k: 512),
+            Case(purpose: "one row", m: 1, n: 9216, k: 1536, isRightTransposed: true),
+            Case(purpose: "one row", m: 1, n: 1536, k: 9216),
+        ]
+        return list
+    }
+
+    func run() {
+        Threads.set(threads)
+        let blas = CPUBackend(engine: .blas)
+        let kernels = CPUBackend()
+        print(
+            "\(kernels.name), OpenBLAS as \(CPUBackend.blasCoreName), \(Threads.count) threads, best of \(reps) in turns"
+        )
+        print("GFLOP/s              m     n     k  OpenBLAS f32   f32  f32 x bf16  bf16   f32 / OpenBLAS")
+        for item in Self.cases { measure(item, blas, kernels) }
+    }
+
+    private func measure(_ item: Case, _ blas: CPUBackend, _ kernels: CPUBackend) {
+        var random = Random(seed: 1)
+        let a = random.randn(Shape(item.isLeftTransposed ? [item.k, item.m] : [item.m, item.k]))
+        let b = random.randn(Shape(item.isRightTransposed ? [item.n, item.k] : [item.k, item.n]))
+        let (narrowA, narrowB) = (a.converted(to: .bfloat16), b.converted(to: .bfloat16))
+        let contenders: [(CPUBackend, Tensor, Tensor)] = [
+            (blas, a, b), (kernels, a, b), (kernels, a, narrowB), (kernels, narrowA, narrowB),
+        ]
+        let operations = 2 * Double(item.m) * Double(item.n) * Double(item.k)
+        let calls = Int(5e7 / operations) + 1
+        var best = [Double](repeating: .infinity, count: contenders.count)
+        for round in 0...reps {
+            for (place, contender) in contenders.enumerated() {
+                Device.withBackend(contender.0) {
+                    let begin = ContinuousClock.now
+                    for _ in 0..<calls {
+                        _ = contender.1.matrixProduct(
+                            contender.2, transposingSelf: item.isLeftTransposed,
+                            transposingOther: item.isRightTransposed)
+                    }
+                    // The first round fetches memory and code.
+                    let seconds = begin.duration(to: .now) / .seconds(1) / Double(calls)
+                    if round > 0 { best[place] = min(best[place], seconds) }
+                }
+            }
+        }
+        let rates = best.map { operations / $0 / 1e9 }
+        let name = item.purpose.padding(toLength: 16, withPad: " ", startingAt: 0)
+        print(
+            name
+                + String(
+                    format: "%6d%6d%6d%14.1f%6.1f%12.1f%6.1f%17.2f", item.m, item.n, item.k, rates[0], rates[1],
+                    rates[2], rates[3], rates[1] / rates[0]))
+    }
+}
