@@ -132,7 +132,8 @@ gemm_plan gemm_plan_for(int level, const gemm_product *p) {
     if (level == gemm_scalar || is_thin(p)) return plan;
     depth d = depth_of(kernels, p->k);
     const ptrdiff_t row_size = d.blocks * GEMM_STRIDE * (ptrdiff_t)sizeof(gemm_unit);
-    ptrdiff_t most = (8 << 20) / row_size;
+    // Every block of rows packs all of `b` again, from memory when it is large: few blocks, as far as caches reach.
+    ptrdiff_t most = (24 << 20) / row_size;
     if (most < 240) most = 240;
     plan.row_block = multiple(quotient(p->m, quotient(p->m, most)), kernels->rows);
     plan.packed_size = (size_t)(plan.row_block * row_size);

@@ -10,7 +10,7 @@ typedef uint32_t gemm_unit;
 /// The distance between packed rows of `a`, in units: an odd number of cache lines, so that rows do not share sets.
 #define GEMM_STRIDE 528
 /// The most columns that are packed at a time.
-#define GEMM_COLUMNS 128
+#define GEMM_COLUMNS 256
 /// Products with at most this many rows or columns are not packed.
 #define GEMM_THIN 4
 
