@@ -13,6 +13,7 @@ edit="$diptych edit --base $base --instruction bluer --steps 1 --panel-width 64 
 attempt() {
     printf '\n%s\n' "$1"
     shift
+    rm -rf "$work/run"
     "$@" >"$work/out" 2>"$work/err"
     status=$?
     grep -E '^error' "$work/err" | sed "s#$work#WORK#g; s/^/  /" | cut -c1-400
@@ -48,6 +49,7 @@ attempt "7. an empty dataset" train --set data.path="$work/empty"
 
 # A limit on the size of files stands for a full disk; the first checkpoint does not fit.
 printf '\n%s\n' "8. a full disk while checkpointing"
+rm -rf "$work/run"
 (
     ulimit -f 200
     trap '' XFSZ
