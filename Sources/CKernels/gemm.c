@@ -45,9 +45,8 @@ int gemm_supports(int level) {
     return level >= gemm_scalar && level <= best_level;
 }
 
-static const gemm_kernels *kernels_of(int level, const gemm_product *p) {
+const gemm_kernels *gemm_kernels_of(int level, int pairs) {
 #if defined(__x86_64__)
-    const int pairs = p->a.type == gemm_bfloat16 && p->b.type == gemm_bfloat16;
     switch (level) {
     case gemm_amx:
         if (pairs) return &gemm_kernels_amx;
@@ -60,8 +59,12 @@ static const gemm_kernels *kernels_of(int level, const gemm_product *p) {
     }
 #endif
     (void)level;
-    (void)p;
+    (void)pairs;
     return &gemm_kernels_portable;
+}
+
+static const gemm_kernels *kernels_of(int level, const gemm_product *p) {
+    return gemm_kernels_of(level, p->a.type == gemm_bfloat16 && p->b.type == gemm_bfloat16);
 }
 
 static ptrdiff_t least(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }

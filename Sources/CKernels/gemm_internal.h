@@ -57,6 +57,9 @@ extern const gemm_kernels gemm_kernels_portable;
 extern const gemm_kernels gemm_kernels_avx2, gemm_kernels_avx512, gemm_kernels_avx512_bf16, gemm_kernels_amx;
 #endif
 
+/// The kernels of a level; `pairs` when both operands are bfloat16, which not every level multiplies as such.
+const gemm_kernels *gemm_kernels_of(int level, int pairs);
+
 static inline float gemm_from_bits(uint32_t bits) {
     union {
         uint32_t bits;

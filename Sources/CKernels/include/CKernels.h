@@ -5,4 +5,5 @@
 #include "ElementKernels.h"
 #include "InstructionSet.h"
 #include "RowKernels.h"
+#include "conv.h"
 #include "gemm.h"

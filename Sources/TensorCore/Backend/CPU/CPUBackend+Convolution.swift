@@ -1,75 +1,41 @@
+import CKernels
+
 extension CPUBackend {
-    /// See ``Backend/convolution(_:weight:bias:options:)``. Windows are unrolled into columns, some output rows at a
-    /// time, and multiplied.
+    /// See ``Backend/convolution(_:weight:bias:options:)``. Patches of a band of rows are packed for the matrix kernels as
+    /// they are needed; `bfloat16` images and weights are multiplied as such where the processor can.
     public func convolution(_ x: Tensor, weight: Tensor, bias: Tensor?, options: ConvolutionOptions) -> Tensor {
-        let (source, kernel) = (float32(x), float32(weight))
-        let window = Window(input: x.shape, weight: weight.shape, options: options)
-        let result = Tensor(uninitialized: window.outputShape)
-        let (from, w, to) = (floats(source), floats(kernel), floats(result))
-        let shift = bias.map(float32)
-        for image in 0..<x.shape[0] where result.count > 0 {
-            let base = to + image * window.outputs * window.plane
-            if let shift {
-                let values = floats(shift)
-                for channel in 0..<window.outputs {
-                    (base + channel * window.plane).update(repeating: values[channel], count: window.plane)
-                }
-            }
-            window.forEachBand { rows, columns in
-                window.unroll(from + image * window.inputPlanes, rows, into: columns)
-                multiply(
-                    MatrixView(pointer: w, leading: window.depth, isTransposed: false),
-                    MatrixView(pointer: columns, leading: rows.count * window.width, isTransposed: false),
-                    into: base + rows.lowerBound * window.width, leading: window.plane, m: window.outputs,
-                    k: window.depth, n: rows.count * window.width, beta: shift == nil ? 0 : 1)
-            }
+        guard engine == .kernels else {
+            return unrolledConvolution(x, weight: weight, bias: bias, options: options)
         }
-        return rounded(result, to: x.dtype)
+        let extents = options.outputExtents(input: x.shape, weight: weight.shape)
+        return PatchProduct(
+            self, x, weight: weight, stride: options.stride, top: options.paddingLow, left: options.paddingLow
+        ).run(height: extents.height, width: extents.width, bias: bias, as: x.dtype)
     }
 
-    /// See ``Backend/convolutionInputGradient(_:weight:inputShape:options:)``.
+    /// See ``Backend/convolutionInputGradient(_:weight:inputShape:options:)``. The windows of the gradient, spread by the
+    /// stride, meet the weight turned around: a convolution again.
     public func convolutionInputGradient(
         _ gradient: Tensor, weight: Tensor, inputShape: Shape, options: ConvolutionOptions
     ) -> Tensor {
-        let (dy, kernel) = (float32(gradient), float32(weight))
-        let window = Window(input: inputShape, weight: weight.shape, options: options)
-        let result = Tensor(zeros: inputShape)
-        let (g, w, to) = (floats(dy), floats(kernel), floats(result))
-        for image in 0..<inputShape[0] where gradient.count > 0 {
-            window.forEachBand { rows, columns in
-                multiply(
-                    MatrixView(pointer: w, leading: window.depth, isTransposed: true),
-                    MatrixView(
-                        pointer: g + image * window.outputs * window.plane + rows.lowerBound * window.width,
-                        leading: window.plane, isTransposed: false), into: columns,
-                    leading: rows.count * window.width, m: window.depth, k: window.outputs,
-                    n: rows.count * window.width)
-                window.roll(columns, rows, addingTo: to + image * window.inputPlanes)
-            }
+        guard engine == .kernels else {
+            return unrolledInputGradient(gradient, weight: weight, inputShape: inputShape, options: options)
         }
-        return rounded(result, to: gradient.dtype)
+        let turned = reversed(weight.transposed(0, 1))
+        return PatchProduct(
+            self, gradient, weight: turned, stride: 1, top: weight.shape[2] - 1 - options.paddingLow,
+            left: weight.shape[3] - 1 - options.paddingLow, spread: options.stride
+        ).run(height: inputShape[2], width: inputShape[3], bias: nil, as: gradient.dtype)
     }
 
     /// See ``Backend/convolutionWeightGradient(_:gradient:weightShape:options:)``.
     public func convolutionWeightGradient(
         _ x: Tensor, gradient: Tensor, weightShape: Shape, options: ConvolutionOptions
     ) -> Tensor {
-        let (source, dy) = (float32(x), float32(gradient))
-        let window = Window(input: x.shape, weight: weightShape, options: options)
-        let result = Tensor(zeros: weightShape)
-        let (from, g, to) = (floats(source), floats(dy), floats(result))
-        for image in 0..<x.shape[0] where gradient.count > 0 {
-            window.forEachBand { rows, columns in
-                window.unroll(from + image * window.inputPlanes, rows, into: columns)
-                multiply(
-                    MatrixView(
-                        pointer: g + image * window.outputs * window.plane + rows.lowerBound * window.width,
-                        leading: window.plane, isTransposed: false),
-                    MatrixView(pointer: columns, leading: rows.count * window.width, isTransposed: true), into: to,
-                    leading: window.depth, m: window.outputs, k: rows.count * window.width, n: window.depth, beta: 1)
-            }
+        guard engine == .kernels else {
+            return unrolledWeightGradient(x, gradient: gradient, weightShape: weightShape, options: options)
         }
-        return result
+        return WeightGradient(self, x, gradient, weightShape: weightShape, options: options).run()
     }
 
     /// See ``Backend/upsampleNearest(_:factor:)``.
@@ -89,82 +55,18 @@ extension CPUBackend {
     }
 }
 
-/// The geometry of a convolution and its two copies: image to columns and back.
-private struct Window {
-    let options: ConvolutionOptions
-    let images: Int, channels: Int, inputHeight: Int, inputWidth: Int
-    let outputs: Int, kernelHeight: Int, kernelWidth: Int
-    let height: Int, width: Int
-
-    init(input: Shape, weight: Shape, options: ConvolutionOptions) {
-        self.options = options
-        (images, channels, inputHeight, inputWidth) = (input[0], input[1], input[2], input[3])
-        (outputs, kernelHeight, kernelWidth) = (weight[0], weight[2], weight[3])
-        height = options.outputExtent(input: inputHeight, kernel: kernelHeight)
-        width = options.outputExtent(input: inputWidth, kernel: kernelWidth)
-    }
-
-    var outputShape: Shape { Shape([images, outputs, height, width]) }
-    /// Pixels of one output channel.
-    var plane: Int { height * width }
-    /// Elements of one input image.
-    var inputPlanes: Int { channels * inputHeight * inputWidth }
-    /// Rows of the column matrix.
-    var depth: Int { channels * kernelHeight * kernelWidth }
-
-    /// Calls `body` with bands of output rows, small enough that their columns fit in 16 MiB, and room for them.
-    func forEachBand(_ body: (Range<Int>, UnsafeMutablePointer<Float>) -> Void) {
-        let most = max(1, min(height, (1 << 22) / max(depth * width, 1)))
-        let columns = Tensor(uninitialized: [depth * most * width])
-        let pointer = columns.pointer(to: Float.self)
-        var row = 0
-        while row < height {
-            let end = min(row + most, height)
-            body(row..<end, pointer)
-            row = end
-        }
-    }
-
-    /// `columns[c, i, j; y, x] = image[c, y * stride + i - padding, x * stride + j - padding]`.
-    func unroll(_ image: UnsafePointer<Float>, _ rows: Range<Int>, into columns: UnsafeMutablePointer<Float>) {
-        parallelFor(depth, grain: max(1, (1 << 14) / max(rows.count * width, 1))) { part in
-            for line in part {
-                var to = columns + line * rows.count * width
-                forEachTap(line, rows) { y, x, isInside in
-                    to[0] = isInside ? image[y * inputWidth + x] : 0
-                    to += 1
-                }
+extension CPUBackend {
+    /// A contiguous copy with the last two axes turned around.
+    private func reversed(_ weight: Tensor) -> Tensor {
+        let result = Tensor(uninitialized: weight.shape, dtype: weight.dtype)
+        for i in 0..<weight.shape[2] {
+            for j in 0..<weight.shape[3] {
+                let (y, x) = (weight.shape[2] - 1 - i, weight.shape[3] - 1 - j)
+                assign(
+                    weight.sliced(axis: 2, i..<i + 1).sliced(axis: 3, j..<j + 1),
+                    to: result.sliced(axis: 2, y..<y + 1).sliced(axis: 3, x..<x + 1))
             }
         }
-    }
-
-    /// Adds each column entry back to the pixel that it came from.
-    func roll(_ columns: UnsafePointer<Float>, _ rows: Range<Int>, addingTo image: UnsafeMutablePointer<Float>) {
-        let taps = kernelHeight * kernelWidth
-        parallelFor(channels, grain: max(1, (1 << 14) / max(taps * rows.count * width, 1))) { part in
-            for line in part.lowerBound * taps..<part.upperBound * taps {
-                var from = columns + line * rows.count * width
-                forEachTap(line, rows) { y, x, isInside in
-                    if isInside { image[y * inputWidth + x] += from[0] }
-                    from += 1
-                }
-            }
-        }
-    }
-
-    /// Visits, for one line of the column matrix, the input pixel under each output pixel of `rows`; `y` counts rows
-    /// of all channels.
-    @inline(__always)
-    private func forEachTap(_ line: Int, _ rows: Range<Int>, _ body: (Int, Int, Bool) -> Void) {
-        let channel = line / (kernelHeight * kernelWidth)
-        let (i, j) = (line / kernelWidth % kernelHeight, line % kernelWidth)
-        for row in rows {
-            let y = row * options.stride + i - options.paddingLow
-            let isRowInside = y >= 0 && y < inputHeight
-            for column in 0..<width {
-                let x = column * options.stride + j - options.paddingLow
-                body(channel * inputHeight + y, x, isRowInside && x >= 0 && x < inputWidth)
-            }
-        }
+        return result
     }
 }

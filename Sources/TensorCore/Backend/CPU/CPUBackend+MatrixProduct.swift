@@ -167,7 +167,7 @@ extension CPUBackend {
             column: x.shape[-1] == 1 ? 1 : x.strides[x.rank - 1])
     }
 
-    private static func type(_ dtype: DType) -> Int32 {
+    static func type(_ dtype: DType) -> Int32 {
         switch dtype {
         case .bfloat16: Int32(gemm_bfloat16.rawValue)
         case .float16: Int32(gemm_float16.rawValue)

@@ -1,0 +1,93 @@
+import CKernels
+
+/// A convolution for the kernels of `conv.h`, shared among threads by bands of rows and by output channels. No sum is
+/// ever shared, so the result does not depend on the number of threads.
+struct PatchProduct {
+    private let backend: CPUBackend
+    private let image: Tensor, weight: Tensor
+    private let stride: Int, top: Int, left: Int, spread: Int
+
+    /// `x` `[N, C, H, W]`, whose pixels lie `spread` apart with zeros between them, by `weight` `[O, C, kh, kw]`; the
+    /// first window begins `top` rows above the image and `left` columns left of it.
+    init(_ backend: CPUBackend, _ x: Tensor, weight: Tensor, stride: Int, top: Int, left: Int, spread: Int = 1) {
+        self.backend = backend
+        image = x.dtype.isFloatingPoint && (x.strides[3] == 1 || x.shape[3] == 1) ? x : backend.copy(x, as: x.dtype)
+        self.weight = weight.isContiguous ? weight : backend.copy(weight, as: weight.dtype)
+        (self.stride, self.top, self.left, self.spread) = (stride, top, left, spread)
+    }
+
+    /// The first `height` rows and `width` columns of windows: `[N, O, height, width]`.
+    func run(height: Int, width: Int, bias: Tensor?, as dtype: DType) -> Tensor {
+        let outputs = weight.shape[0]
+        let result = Tensor(
+            uninitialized: [image.shape[0], outputs, height, width], dtype: dtype == .bfloat16 ? dtype : .float32)
+        if result.count == 0 { return result.dtype == dtype ? result : backend.rounded(result, to: dtype) }
+        let shift = bias.map(backend.float32)
+        let level = backend.matrixKernels.level
+        var product = self.product(shift, result)
+        let plan = conv_plan_for(level, &product, Threads.count)
+        let packed = Tensor(uninitialized: [plan.packed_size], dtype: .uint8)
+        let groups = (outputs + plan.output_step - 1) / plan.output_step
+        withUnsafePointer(to: product) { p in
+            parallelFor(groups, grain: max(1, (1 << 18) / max(plan.output_step * weight.count / outputs, 1))) { part in
+                conv_pack_weight(
+                    level, p, part.lowerBound * plan.output_step, min(part.upperBound * plan.output_step, outputs),
+                    packed.storage.base)
+            }
+        }
+        for number in 0..<image.shape[0] {
+            let start = (image.offset + number * image.strides[0]) * image.dtype.byteCount
+            product.image = UnsafeRawPointer(image.storage.base + start)
+            product.result = result.storage.base + number * outputs * height * width * result.dtype.byteCount
+            withUnsafePointer(to: product) { compute($0, plan, packed.storage.base, level) }
+        }
+        return result.dtype == dtype ? result : backend.rounded(result, to: dtype)
+    }
+
+    private func product(_ bias: Tensor?, _ result: Tensor) -> conv_product {
+        let depth = weight.count / max(weight.shape[0], 1)
+        return conv_product(
+            image: nil, type: CPUBackend.type(image.dtype), channels: image.shape[1], height: image.shape[2],
+            width: image.shape[3], channel_step: image.strides[1], row_step: image.strides[2], repeat: 1,
+            spread: spread, mean: nil, factor: nil, shift: nil, silu: 0,
+            weight: gemm_matrix(
+                data: weight.storage.base + weight.offset * weight.dtype.byteCount, type: CPUBackend.type(weight.dtype),
+                row: depth, column: 1), outputs: weight.shape[0], kernel_height: weight.shape[2],
+            kernel_width: weight.shape[3], stride: stride, top: top, left: left, result: nil,
+            result_type: CPUBackend.type(result.dtype), out_height: result.shape[2], out_width: result.shape[3],
+            result_step: result.shape[2] * result.shape[3], bias: bias.map { UnsafePointer(backend.floats($0)) },
+            residual: nil)
+    }
+
+    private func compute(
+        _ p: UnsafePointer<conv_product>, _ plan: conv_plan, _ packed: UnsafeRawPointer, _ level: Int32
+    ) {
+        let (height, outputs) = (p.pointee.out_height, p.pointee.outputs)
+        let bands = (height + plan.band_rows - 1) / plan.band_rows
+        let groups = (outputs + plan.output_step - 1) / plan.output_step
+        // Few bands are shared by output channels too; each part stages its band again.
+        let work = height * p.pointee.out_width * outputs * max(weight.count / max(outputs, 1), 1)
+        let threads = min(Threads.count, max(1, work >> 19))
+        let splits = bands >= threads ? 1 : min(groups, (threads + bands - 1) / bands)
+        let grain = max(1, bands * splits / threads)
+        parallelFor(bands * splits, grain: grain) { part in
+            let space = Tensor(uninitialized: [plan.space_size], dtype: .uint8)
+            for task in part {
+                let (band, split) = (task / splits, task % splits)
+                let (from, to) = (split * groups / splits, (split + 1) * groups / splits)
+                conv_compute(
+                    level, p, packed, band * plan.band_rows, min((band + 1) * plan.band_rows, height),
+                    from * plan.output_step, min(to * plan.output_step, outputs), space.storage.base)
+            }
+        }
+    }
+}
+
+extension ConvolutionOptions {
+    /// Height and width of the result.
+    func outputExtents(input: Shape, weight: Shape) -> (height: Int, width: Int) {
+        (
+            outputExtent(input: input[2], kernel: weight[2]), outputExtent(input: input[3], kernel: weight[3])
+        )
+    }
+}
