@@ -25,7 +25,7 @@ struct StepBenchmark: ParsableCommand {
     @Flag(help: "Gradient checkpointing.")
     var ckpt = false
 
-    @Flag(help: "Also print where the time goes, by primitive.")
+    @Flag(help: "Also print where the time goes, by primitive, and the memory, by phase.")
     var profile = false
 
     @Option(help: "Counted runs.")
@@ -56,25 +56,25 @@ struct StepBenchmark: ParsableCommand {
 
         func step() {
             if lora == "none" {
-                withoutGradients { _ = model(batch.input) }
+                Profile.phase("forward") { withoutGradients { _ = model(batch.input) } }
                 return
             }
-            let loss = model(batch.input).meanSquaredError(batch.target)
-            loss.backward()
-            optimizer.update(trained, learningRate: 1e-4)
+            let loss = Profile.phase("forward") { model(batch.input).meanSquaredError(batch.target) }
+            Profile.phase("backward") { loss.backward() }
+            Profile.phase("optimizer") { optimizer.update(trained, learningRate: 1e-4) }
         }
         step()
         MemoryAccount.resetPeak()
         var seconds: [Double] = []
         let measured = Profile()
-        let backend: any Backend = profile ? ProfilingBackend(Device.backend, measured) : Device.backend
-        Device.withBackend(backend) {
+        func run() {
             for _ in 0..<reps {
                 let begin = ContinuousClock.now
                 step()
                 seconds.append(begin.duration(to: .now) / .seconds(1))
             }
         }
+        if profile { measured.record(run) } else { run() }
         if profile { print(measured.table(total: seconds.reduce(0, +))) }
         seconds.sort()
         let median = seconds[seconds.count / 2]
@@ -87,6 +87,7 @@ struct StepBenchmark: ParsableCommand {
             ("ms_max", figure(seconds[seconds.count - 1] * 1e3)), ("gflop", figure(operations / 1e9)),
             ("gflops", figure(operations / median / 1e9)), ("tensors_peak_mb", "\(MemoryAccount.peakBytes >> 20)"),
             ("peak_rss_mb", "\(usage.ru_maxrss / 1024)"),
+            ("minor_faults", "\(usage.ru_minflt)"),
             ("train_params_m", figure(Double(trained.reduce(0) { $0 + $1.parameter.value.count }) / 1e6)),
         ]
         print("{" + figures.map { "\"\($0.0)\": \($0.1)" }.joined(separator: ", ") + "}")

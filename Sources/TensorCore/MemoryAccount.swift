@@ -1,6 +1,7 @@
 import Synchronization
 
-/// Counts the bytes and the blocks that tensors own at this moment, and their high-water mark.
+/// Counts the bytes and the blocks that tensors own at this moment, and their high-water mark; bounds what is kept for
+/// the tensors to come.
 public enum MemoryAccount {
     private static let bytes = Atomic<Int>(0)
     private static let blocks = Atomic<Int>(0)
@@ -17,6 +18,31 @@ public enum MemoryAccount {
 
     /// Begins a new phase: the high-water mark falls to what is owned now.
     public static func resetPeak() { highWater.store(currentBytes, ordering: .relaxed) }
+
+    /// Bytes of blocks that were given back and wait for tensors of their size; in the process's memory, in no tensor.
+    public static var keptBytes: Int { BlockPool.keptBytes }
+
+    /// The most bytes that may wait. Whatever it is, together with what is in use they never exceed a quarter more than
+    /// the most that was ever in use, and 16 MiB.
+    public static var keptLimit: Int {
+        get { BlockPool.limit }
+        set {
+            precondition(newValue >= 0, "keeping \(newValue) bytes")
+            BlockPool.limit = newValue
+        }
+    }
+
+    /// Gives all waiting blocks back to the system: between phases that ask for other sizes.
+    public static func trim() { BlockPool.trim() }
+
+    /// The peak of `body` alone; ``peakBytes`` goes on as if it had not been asked for.
+    public static func measuringPeak<Result>(_ body: () throws -> Result) rethrows -> (result: Result, peak: Int) {
+        let before = peakBytes
+        resetPeak()
+        defer { _ = highWater.max(before, ordering: .relaxed) }
+        let result = try body()
+        return (result, peakBytes)
+    }
 
     static func add(_ byteCount: Int) {
         let now = bytes.wrappingAdd(byteCount, ordering: .relaxed).newValue

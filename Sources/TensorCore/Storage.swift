@@ -12,13 +12,20 @@ public final class Storage: @unchecked Sendable {
     public let isMutable: Bool
     private let owner: AnyObject?
 
-    /// Allocates uninitialised bytes.
-    public init(byteCount: Int) {
+    /// Allocates uninitialised bytes, or zeros: bytes fresh from the system are not cleared again.
+    public init(byteCount: Int, isZero: Bool = false) {
         self.byteCount = byteCount
-        base = UnsafeMutableRawPointer.allocate(byteCount: max(byteCount, 1), alignment: 64)
+        let block = BlockPool.take(byteCount)
+        base = block.base
         owner = nil
         isMutable = true
         MemoryAccount.add(byteCount)
+        if isZero && !block.isZero {
+            let start = block.base
+            parallelFor(byteCount, grain: 1 << 20) { part in
+                (start + part.lowerBound).initializeMemory(as: UInt8.self, repeating: 0, count: part.count)
+            }
+        }
     }
 
     /// Views bytes that `owner` keeps alive and that nobody writes.
@@ -31,7 +38,7 @@ public final class Storage: @unchecked Sendable {
 
     deinit {
         if owner == nil {
-            base.deallocate()
+            BlockPool.give(base, byteCount)
             MemoryAccount.remove(byteCount)
         }
     }

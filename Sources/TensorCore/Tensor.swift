@@ -34,8 +34,12 @@ public struct Tensor: Sendable {
 
     /// Allocates without initialising.
     public init(uninitialized shape: Shape, dtype: DType = .float32) {
-        // Without the checks of views: the storage has the right size by construction.
-        storage = Storage(byteCount: shape.count * dtype.byteCount)
+        self.init(fresh: Storage(byteCount: shape.count * dtype.byteCount), shape, dtype)
+    }
+
+    /// Without the checks of views: the storage has the right size by construction.
+    private init(fresh storage: Storage, _ shape: Shape, _ dtype: DType) {
+        self.storage = storage
         self.dtype = dtype
         self.shape = shape
         strides = shape.contiguousStrides
@@ -44,8 +48,7 @@ public struct Tensor: Sendable {
 
     /// All zeros (false for `bool`).
     public init(zeros shape: Shape, dtype: DType = .float32) {
-        self.init(uninitialized: shape, dtype: dtype)
-        storage.base.initializeMemory(as: UInt8.self, repeating: 0, count: storage.byteCount)
+        self.init(fresh: Storage(byteCount: shape.count * dtype.byteCount, isZero: true), shape, dtype)
     }
 
     /// Every element equal to `value`, rounded to `dtype`.

@@ -22,4 +22,27 @@ import Testing
         profile.reset()
         #expect(profile.sorted.isEmpty)
     }
+
+    @Test func phasesAreMeasuredInTheirOrder() async {
+        // In a process of its own: the peak of memory is the whole process's.
+        await #expect(processExitsWith: .success) {
+            let profile = Profile()
+            let kept = profile.record {
+                (0..<2).map { _ in
+                    let kept = Profile.phase("forward") { Tensor(full: [1 << 18], 1) + 1 }
+                    Profile.phase("backward") { _ = kept + kept }
+                    return kept
+                }
+            }
+            #expect(profile.phases.map(\.name) == ["forward", "backward"])
+            #expect(profile.phases.allSatisfy { $0.phase.calls == 2 && $0.phase.seconds > 0 })
+            // Two results of 1 MiB live at the end, and one that the last phase drops.
+            #expect(profile.phases[1].phase.peakBytes >= 3 << 20 && profile.phases[1].phase.peakBytes < 4 << 20)
+            #expect(profile.table(total: 1).contains("backward") && kept.count == 2)
+            #expect(profile.sorted.contains { $0.name == "add" })
+            #expect(Profile.phase("alone") { 7 } == 7 && profile.phases.count == 2)
+            profile.reset()
+            #expect(profile.phases.isEmpty)
+        }
+    }
 }

@@ -133,7 +133,9 @@ public final class Trainer {
         var runs: [MicroBatch] = []
         for _ in 0..<training.accumulate { runs.append(try accumulateGradients(share: 1 / Float(training.accumulate))) }
         let clip = configuration.optimizer.gradientClip
-        let norm = clipGradientNorm(parameters, maximum: clip > 0 ? clip : .infinity)
+        let norm = Profile.phase("optimizer") {
+            clipGradientNorm(parameters, maximum: clip > 0 ? clip : .infinity)
+        }
         let rate = schedule(step)
         let report = RoutingStatistics.average(runs.map(\.routing))
         let hasMixtures = !report.isEmpty
@@ -147,8 +149,10 @@ public final class Trainer {
         let isFinite = metrics.loss.isFinite && norm.isFinite
         if training.stopOnNan && !isFinite { throw TrainingError.notFinite(metrics) }
         if isFinite {
-            optimizer.update(parameters, learningRate: rate)
-            average?.update(parameters)
+            Profile.phase("optimizer") {
+                optimizer.update(parameters, learningRate: rate)
+                average?.update(parameters)
+            }
         }
         metrics.d = (optimizer as? Prodigy)?.d
         step += 1
@@ -171,10 +175,13 @@ public final class Trainer {
         let batch = try loader.next()
         let noisy = FlowMatching.interpolate(batch.clean, batch.noise, time: batch.time)
         adapters.pooledText = adapters.needsPooledText ? Variable(batch.pooled) : nil
-        let (velocity, side) = SideOutputs.collecting {
-            pipeline.velocity(
-                noisy, condition: batch.condition, text: batch.text, pooled: batch.pooled, time: batch.time,
-                guidance: Float(configuration.training.guidance), geometry: geometry, precision: configuration.dtype)
+        let (velocity, side) = Profile.phase("forward") {
+            SideOutputs.collecting {
+                pipeline.velocity(
+                    noisy, condition: batch.condition, text: batch.text, pooled: batch.pooled, time: batch.time,
+                    guidance: Float(configuration.training.guidance), geometry: geometry,
+                    precision: configuration.dtype)
+            }
         }
         let report = adapters.routingReport(side)
         let error = FlowMatching.loss(velocity, clean: batch.clean, noise: batch.noise)
@@ -182,7 +189,7 @@ public final class Trainer {
         if let moe = configuration.adapter.moe {
             loss = loss + report.loadBalance * Float(moe.loadBalanceWeight) + report.routerZ * Float(moe.routerZWeight)
         }
-        (loss * share).backward()
+        Profile.phase("backward") { (loss * share).backward() }
         return MicroBatch(
             loss: Double(loss.value.scalar), meanSquaredError: Double(error.value.scalar),
             loadBalance: Double(report.loadBalance.value.scalar), routerZ: Double(report.routerZ.value.scalar),

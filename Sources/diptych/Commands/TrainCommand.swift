@@ -29,7 +29,7 @@ struct TrainCommand: ParsableCommand {
     @Flag(name: .long, help: "Continue from the run's latest checkpoint, or from the one that is named.")
     var resume = false
 
-    @Flag(name: .long, help: "At the end, print where the time went by operation.")
+    @Flag(name: .long, help: "At the end, print where the time went by operation, and the memory by phase.")
     var profile = false
 
     func run() throws {
@@ -40,8 +40,9 @@ struct TrainCommand: ParsableCommand {
         let bar = ProgressBar(total: configuration.training.steps, done: session.trainer.step)
         let measured = Profile()
         let begin = ContinuousClock.now
-        let backend: any Backend = profile ? ProfilingBackend(Device.backend, measured) : Device.backend
-        let outcome = try Device.withBackend(backend) { try session.run(progress: bar) }
+        let outcome =
+            profile
+            ? try measured.record { try session.run(progress: bar) } : try session.run(progress: bar)
         if profile { print(measured.table(total: begin.duration(to: .now) / .seconds(1))) }
         if !session.trainer.routing.isEmpty { print(RoutingTable(session.trainer.routing).text) }
         print("checkpoint: \(session.lastCheckpoint ?? "none")")

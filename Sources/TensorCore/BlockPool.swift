@@ -1,0 +1,166 @@
+import Glibc
+import Synchronization
+
+/// Where storages get their bytes: blocks that were given back are lent again.
+///
+/// A training step asks for the same sizes over and over; fresh pages each time would cost more than many of its
+/// kernels, since the system clears every page before it hands it over. Blocks come in size classes, eight to each
+/// power of two, so that at most an eighth of a request is wasted. What is kept is bounded twice: together with what is
+/// in use it stays within a quarter more than the most that was ever in use, and by itself within
+/// ``MemoryAccount/keptLimit``. The longest unused leave first, and those that nobody asked for in a long while.
+///
+/// Huge pages were tried for the large blocks and gained nothing.
+enum BlockPool {
+    /// A block that waits for its next user; its bytes are nobody's.
+    private struct Kept: @unchecked Sendable {
+        var base: UnsafeMutableRawPointer
+        var size: SizeClass
+        /// The number of the request before which it came back.
+        var time: Int
+    }
+
+    private struct State: Sendable {
+        /// One stack a class, oldest at the bottom: the newest block is the likeliest to be in the cache.
+        var stacks: [[Kept]] = Array(repeating: [], count: SizeClass.count)
+        var usedBytes = 0
+        var keptBytes = 0
+        var mostUsedBytes = 0
+        var requests = 0
+        var limit = Int.max
+
+        /// The most bytes that may be in use and kept together.
+        var allowed: Int { mostUsedBytes + mostUsedBytes / 4 + slack }
+    }
+
+    private static let state = Mutex(State())
+    /// What may be kept beside a peak however small.
+    private static let slack = 16 << 20
+    /// A block that so many requests passed by leaves: several training steps of a large model.
+    private static let patience = 1 << 16
+
+    /// Bytes that wait for their next user.
+    static var keptBytes: Int { state.withLock { $0.keptBytes } }
+
+    /// The most bytes that may wait.
+    static var limit: Int {
+        get { state.withLock { $0.limit } }
+        set {
+            release(
+                state.withLock {
+                    $0.limit = newValue
+                    return leaving(&$0)
+                })
+        }
+    }
+
+    /// A block of at least `byteCount` bytes, aligned to 64 bytes, or to pages from ``SizeClass/mappedFrom`` on, and
+    /// whether all of its bytes are known to be zero.
+    static func take(_ byteCount: Int) -> (base: UnsafeMutableRawPointer, isZero: Bool) {
+        let size = SizeClass(holding: byteCount)
+        let (kept, orphans) = state.withLock { state in
+            state.requests += 1
+            state.usedBytes += size.byteCount
+            state.mostUsedBytes = max(state.mostUsedBytes, state.usedBytes)
+            let kept = state.stacks[size.index].popLast()
+            if kept != nil { state.keptBytes -= size.byteCount }
+            // A fresh block comes on top of what is kept, which must make room for it then.
+            return (kept, leaving(&state))
+        }
+        release(orphans)
+        if let kept { return (kept.base, false) }
+        return (size.allocate(), size.isMapped)
+    }
+
+    /// Takes a block back that ``take(_:)`` lent for as many bytes.
+    static func give(_ base: UnsafeMutableRawPointer, _ byteCount: Int) {
+        let block = Kept(base: base, size: SizeClass(holding: byteCount), time: 0)
+        release(
+            state.withLock { state in
+                var block = block
+                block.time = state.requests
+                state.usedBytes -= block.size.byteCount
+                state.keptBytes += block.size.byteCount
+                state.stacks[block.size.index].append(block)
+                return leaving(&state)
+            })
+    }
+
+    /// Gives everything that waits back to the system.
+    static func trim() {
+        release(
+            state.withLock { state in
+                let limit = state.limit
+                defer { state.limit = limit }
+                state.limit = 0
+                return leaving(&state)
+            })
+    }
+
+    /// Takes the blocks out that have to leave.
+    private static func leaving(_ state: inout State) -> [Kept] {
+        let room = min(state.limit, state.allowed - state.usedBytes)
+        let isTimeToLook = state.requests % 1024 == 0
+        if state.keptBytes <= max(room, 0) && !isTimeToLook { return [] }
+        var result: [Kept] = []
+        while state.keptBytes > 0 {
+            var oldest = (time: Int.max, index: -1)
+            for (index, stack) in state.stacks.enumerated() {
+                if let bottom = stack.first, bottom.time < oldest.time { oldest = (bottom.time, index) }
+            }
+            let isTooMuch = state.keptBytes > max(room, 0)
+            guard isTooMuch || oldest.time < state.requests - patience else { break }
+            let block = state.stacks[oldest.index].removeFirst()
+            result.append(block)
+            state.keptBytes -= block.size.byteCount
+        }
+        return result
+    }
+
+    private static func release(_ orphans: [Kept]) {
+        for block in orphans { block.size.deallocate(block.base) }
+    }
+}
+
+/// The sizes of blocks: 64, 72, 80 … 128, 144 … bytes, eight to each power of two.
+package struct SizeClass: Equatable, Sendable {
+    /// From so many bytes on a block is a mapping of its own, which the system takes back at once.
+    package static let mappedFrom = 1 << 16
+    /// As many as there are up to 2^47 bytes.
+    package static let count = 8 * 42
+
+    package let index: Int
+
+    package init(index: Int) { self.index = index }
+
+    /// The smallest that holds so many bytes.
+    package init(holding byteCount: Int) {
+        if byteCount <= 64 {
+            index = 0
+            return
+        }
+        // Written as (8 + eighths) << shift, rounded up.
+        let shift = Int.bitWidth - 1 - (byteCount - 1).leadingZeroBitCount - 3
+        let eighths = (byteCount - 1) >> shift - 8 + 1
+        index = (shift - 3) * 8 + eighths
+        precondition(index < Self.count, "a tensor of \(byteCount) bytes")
+    }
+
+    /// The length of its blocks.
+    package var byteCount: Int { (8 + index % 8) << (index / 8 + 3) }
+
+    /// Whether its blocks are mappings of their own, which begin as zeros.
+    var isMapped: Bool { byteCount >= Self.mappedFrom }
+
+    func allocate() -> UnsafeMutableRawPointer {
+        guard isMapped else { return .allocate(byteCount: byteCount, alignment: 64) }
+        let start = mmap(nil, byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+        guard let start, start != MAP_FAILED else {
+            fatalError("no memory for a tensor of \(byteCount) bytes: \(String(cString: strerror(errno)))")
+        }
+        return start
+    }
+
+    func deallocate(_ base: UnsafeMutableRawPointer) {
+        if isMapped { munmap(base, byteCount) } else { base.deallocate() }
+    }
+}

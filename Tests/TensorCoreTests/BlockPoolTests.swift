@@ -1,0 +1,138 @@
+import Dispatch
+import Foundation
+import Synchronization
+import TensorCore
+import TestSupport
+import Testing
+
+/// The blocks that storages are made of. What counts bytes runs in a process of its own: the pool is one for the whole
+/// process, where other tests run too.
+@Suite struct BlockPoolTests {
+    @Test func classesHoldWhatTheyAreAskedForAndWasteAnEighthAtMost() {
+        var sizes = Array(0...5000)
+        for shift in 12..<46 { sizes += [-1, 0, 1, 77].map { 1 << shift + $0 << (shift - 10) } }
+        for size in sizes {
+            let found = SizeClass(holding: size)
+            #expect(found.byteCount >= size)
+            #expect(found.byteCount <= max(64, size + size / 8))
+            // No smaller one would do.
+            if found.index > 0 { #expect(SizeClass(index: found.index - 1).byteCount < size) }
+            #expect(SizeClass(holding: found.byteCount) == found)
+        }
+        for index in 1..<SizeClass.count {
+            #expect(SizeClass(index: index).byteCount > SizeClass(index: index - 1).byteCount)
+            #expect(SizeClass(index: index).byteCount % 8 == 0)
+        }
+    }
+
+    @Test func blocksAreAlignedToTheirKind() {
+        for count in [0, 1, 63, 64, 65, 4096, 4097, SizeClass.mappedFrom - 1, SizeClass.mappedFrom, 3_000_001] {
+            let (a, b) = (Storage(byteCount: count), Storage(byteCount: count))
+            let alignment = SizeClass(holding: count).byteCount >= SizeClass.mappedFrom ? 4096 : 64
+            #expect(Int(bitPattern: a.base) % alignment == 0 && Int(bitPattern: b.base) % alignment == 0)
+            #expect(a.base != b.base)
+        }
+    }
+
+    @Test func whatComesBackIsLentAgain() async {
+        await #expect(processExitsWith: .success) {
+            for count in [40, 5000, 1 << 20] {
+                let first = UInt(bitPattern: Storage(byteCount: count).base)
+                let kept = MemoryAccount.keptBytes
+                #expect(kept >= count)
+                let storage = Storage(byteCount: count - count / 100)
+                #expect(UInt(bitPattern: storage.base) == first)
+                #expect(MemoryAccount.keptBytes < kept)
+            }
+        }
+    }
+
+    @Test func zerosAreZerosInUsedBlocksToo() async {
+        await #expect(processExitsWith: .success) {
+            for count in [10, 10_000, 3_000_000] {
+                for _ in 0..<3 {
+                    #expect(Tensor(zeros: [count]).floats.allSatisfy { $0 == 0 })
+                    _ = Tensor(full: [count], .nan)
+                }
+            }
+        }
+    }
+
+    @Test func trimmingGivesEverythingBack() async {
+        await #expect(processExitsWith: .success) {
+            do { _ = (0..<20).map { Tensor(full: [1000 << $0 / 2], 1) } }
+            #expect(MemoryAccount.keptBytes > 1_000_000)
+            MemoryAccount.trim()
+            #expect(MemoryAccount.keptBytes == 0)
+            do { _ = Tensor(full: [1000], 1) }
+            #expect(MemoryAccount.keptBytes >= 4000)
+            MemoryAccount.keptLimit = 0
+            #expect(MemoryAccount.keptBytes == 0)
+            do { _ = Tensor(full: [1000], 1) }
+            #expect(MemoryAccount.keptBytes == 0)
+        }
+    }
+
+    @Test func whatIsKeptStaysWithinTheMostThatWasUsed() async {
+        await #expect(processExitsWith: .success) {
+            MemoryAccount.trim()
+            let before = MemoryAccount.currentBytes
+            var peak = 0
+            // Every size is another class: without a bound all of them would stay.
+            for size in stride(from: 4 << 20, to: 64 << 20, by: 4 << 20) {
+                let tensor = Tensor(zeros: [size], dtype: .uint8)
+                peak = max(peak, MemoryAccount.currentBytes)
+                #expect(tensor.count == size)
+                #expect(MemoryAccount.currentBytes + MemoryAccount.keptBytes <= (peak + peak / 8) * 5 / 4 + 16 << 20)
+            }
+            #expect(MemoryAccount.currentBytes == before)
+            // Beside a large tensor there is less room for them.
+            let large = Tensor(zeros: [100 << 20], dtype: .uint8)
+            #expect(MemoryAccount.keptBytes <= large.count / 4 + 16 << 20)
+        }
+    }
+
+    @Test func blocksThatNobodyAsksForLeave() async {
+        await #expect(processExitsWith: .success) {
+            MemoryAccount.trim()
+            do { _ = Tensor(zeros: [1 << 20]) }
+            #expect(MemoryAccount.keptBytes >= 4 << 20)
+            for _ in 0..<70_000 { _ = Storage(byteCount: 8) }
+            #expect(MemoryAccount.keptBytes < 1 << 20)
+        }
+    }
+
+    @Test func aPhaseHasAPeakOfItsOwn() async {
+        await #expect(processExitsWith: .success) {
+            do { _ = Tensor(zeros: [1 << 20]) }
+            let peak = MemoryAccount.peakBytes
+            let (held, small) = MemoryAccount.measuringPeak { Tensor(zeros: [1000]) }
+            #expect(small >= 4000 && small < 1 << 20)
+            #expect(MemoryAccount.peakBytes == peak)
+            let (_, large) = MemoryAccount.measuringPeak { _ = Tensor(zeros: [2 << 20]) }
+            #expect(large >= 8 << 20 && MemoryAccount.peakBytes == large)
+            #expect(held.count == 1000)
+        }
+    }
+
+    /// Each thread writes its mark into blocks of changing sizes and finds it again.
+    @Test func threadsNeverShareABlock() {
+        let faults = Atomic<Int>(0)
+        DispatchQueue.concurrentPerform(iterations: 8) { thread in
+            var random = Random(seed: UInt64(thread))
+            var held: [(storage: Storage, mark: UInt8)] = []
+            for round in 0..<2000 {
+                let storage = Storage(byteCount: Int(random.uniform() * Float(1 << (round % 18))))
+                let mark = UInt8(truncatingIfNeeded: thread &* 31 &+ round)
+                storage.base.initializeMemory(as: UInt8.self, repeating: mark, count: storage.byteCount)
+                held.append((storage, mark))
+                if held.count < 16 { continue }
+                let (old, oldMark) = held.remove(at: round % 16)
+                for place in 0..<old.byteCount where old.base.load(fromByteOffset: place, as: UInt8.self) != oldMark {
+                    faults.wrappingAdd(1, ordering: .relaxed)
+                }
+            }
+        }
+        #expect(faults.load(ordering: .relaxed) == 0)
+    }
+}
