@@ -35,7 +35,8 @@ public final class LayerNorm: Module {
 
 /// `x / sqrt(mean(x^2) + eps) * weight` over the last axis (Zhang and Sennrich 2019).
 public final class RMSNorm: Module {
-    private let weight: Parameter
+    /// The scale, `[dimensions]`; attention takes it along where it normalises as it reads.
+    public let weight: Parameter
     /// Added to the mean square.
     public let epsilon: Float
 

@@ -151,23 +151,36 @@ extension TensorOperation {
             "batch of matrix products", "matrixProduct(_:transposingSelf:transposingOther:bias:dtype:)",
             small: [[2, 3, 5], [2, 5, 4]], large: [[6, 65, 129], [6, 129, 66]]
         ) { $0[0].matrixProduct($0[1]) },
+        // Pairs of bfloat16 multiply rounded weights.
         .init(
             "attention", "attention(_:_:_:options:)", small: [[1, 3, 2, 4], [1, 5, 2, 4], [1, 5, 2, 4]],
-            large: [[2, 130, 3, 32], [2, 140, 3, 32], [2, 140, 3, 32]]
+            large: [[2, 130, 3, 32], [2, 140, 3, 32], [2, 140, 3, 32]], roundsOnce: false
         ) { Tensor.attention($0[0], $0[1], $0[2], options: .init(scale: 0.5)).output },
         .init(
             "attention of one head", "attention(_:_:_:options:)", small: [[1, 3, 1, 4], [1, 5, 1, 4], [1, 5, 1, 4]],
-            large: [[1, 530, 1, 64], [1, 540, 1, 64], [1, 540, 1, 64]], threads: .rounding
+            large: [[1, 530, 1, 64], [1, 540, 1, 64], [1, 540, 1, 64]], threads: .rounding, roundsOnce: false
         ) { Tensor.attention($0[0], $0[1], $0[2], options: .init(scale: 0.5)).output },
         .init(
-            "gradient of attention", "attention(_:_:_:options:)", small: [[1, 3, 2, 4], [1, 5, 2, 4], [1, 5, 2, 4]],
-            large: [[2, 130, 3, 32], [2, 140, 3, 32], [2, 140, 3, 32]], roundsOnce: false
+            "attention of two streams", "attention(_:options:)", small: [[1, 3, 2, 4], [1, 5, 2, 4], [4]],
+            large: [[2, 130, 3, 32], [2, 140, 3, 32], [32]], roundsOnce: false
+        ) { inputs in
+            let streams = inputs[..<2].map {
+                AttentionStream(query: $0, key: $0, value: $0, queryNorm: inputs[2], keyNorm: inputs[2])
+            }
+            let result = Tensor.attention(streams, options: .init(scale: 0.5))
+            return .concatenated(result.outputs, axis: 1)
+        },
+        .init(
+            "gradient of attention", "attention(_:options:)",
+            small: [[1, 3, 2, 4], [1, 5, 2, 4], [1, 5, 2, 4], [4]],
+            large: [[2, 130, 3, 32], [2, 140, 3, 32], [2, 140, 3, 32], [32]], roundsOnce: false
         ) {
             let options = AttentionOptions(scale: 0.5)
-            let result = Tensor.attention($0[0], $0[1], $0[2], options: options)
+            let stream = AttentionStream(query: $0[0], key: $0[1], value: $0[2], queryNorm: $0[3], keyNorm: $0[3])
             let gradients = Device.backend.attentionGradient(
-                $0[0], $0[1], $0[2], options: options, result: result, gradient: $0[0])
-            return .concatenated([gradients.q, gradients.k, gradients.v], axis: 1)
+                [stream], options: options, result: Tensor.attention([stream], options: options), gradients: [$0[0]],
+                needs: [.queries, .keysAndValues, .norms])[0]
+            return .concatenated([gradients.query!, gradients.key!, gradients.value!], axis: 1)
         },
         .init("rotary", "rotary(cosine:sine:inverse:)", small: [[2, 3, 2, 4]], large: [[2, 300, 3, 64]]) {
             let angles = Tensor.sample([$0[0].shape[1], $0[0].shape[3] / 2], seed: 9)

@@ -5,5 +5,6 @@
 #include "ElementKernels.h"
 #include "InstructionSet.h"
 #include "RowKernels.h"
+#include "attention.h"
 #include "conv.h"
 #include "gemm.h"

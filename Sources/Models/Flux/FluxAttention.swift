@@ -20,8 +20,8 @@ private struct HeadProjections {
         toQuery = Linear(loader.scoped(names[0]), width, width)
         toKey = Linear(loader.scoped(names[1]), width, width)
         toValue = Linear(loader.scoped(names[2]), width, width)
-        normQuery = RMSNorm(loader.scoped(names[3]), depth, epsilon: 1e-6)
-        normKey = RMSNorm(loader.scoped(names[4]), depth, epsilon: 1e-6)
+        normQuery = RMSNorm(loader.scoped(names[3]), depth, epsilon: normEpsilon)
+        normKey = RMSNorm(loader.scoped(names[4]), depth, epsilon: normEpsilon)
         self.names = names
     }
 
@@ -29,13 +29,13 @@ private struct HeadProjections {
         Array(zip(names, [toQuery, toKey, toValue, normQuery, normKey] as [any Module])).map { ($0, $1) }
     }
 
-    /// `x` `[B, S, D]`: queries, keys and values, each `[B, S, heads, depth]`.
-    func callAsFunction(_ x: Variable) -> (q: Variable, k: Variable, v: Variable) {
+    /// `x` `[B, S, D]`: queries, keys and values, each `[B, S, heads, depth]`, and the norms that the attention applies.
+    func callAsFunction(_ x: Variable) -> AttentionStream<Variable> {
         let shape = [x.shape[0], x.shape[1], heads, depth]
-        return (
-            normQuery(toQuery(x).reshaped(to: shape)), normKey(toKey(x).reshaped(to: shape)),
-            toValue(x).reshaped(to: shape)
-        )
+        return AttentionStream(
+            query: toQuery(x).reshaped(to: shape), key: toKey(x).reshaped(to: shape),
+            value: toValue(x).reshaped(to: shape), queryNorm: normQuery.weight.variable,
+            keyNorm: normKey.weight.variable)
     }
 }
 
@@ -62,12 +62,8 @@ final class JointAttention: Module {
 
     /// `image` `[B, S, D]`, `text` `[B, T, D]`, angles for `T + S` tokens; the same shapes come back.
     func callAsFunction(image x: Variable, text y: Variable, rotary: RotaryTable) -> (image: Variable, text: Variable) {
-        let (a, b) = (text(y), image(x))
-        let joined = fullAttention(
-            .concatenated([a.q, b.q], axis: 1), .concatenated([a.k, b.k], axis: 1),
-            .concatenated([a.v, b.v], axis: 1), rotary: rotary)
-        let parts = joined.split(extents: [y.shape[1], x.shape[1]], axis: 1)
-        return (imageOutput(parts[1]), textOutput(parts[0]))
+        let attended = fullAttention([text(y), image(x)], rotary: rotary)
+        return (imageOutput(attended[1]), textOutput(attended[0]))
     }
 }
 
@@ -83,16 +79,21 @@ final class SingleAttention: Module {
 
     /// `x` `[B, S, D]`; the same shape comes back.
     func callAsFunction(_ x: Variable, rotary: RotaryTable) -> Variable {
-        let (q, k, v) = projections(x)
-        return fullAttention(q, k, v, rotary: rotary)
+        fullAttention([projections(x)], rotary: rotary)[0]
     }
 }
 
-/// Turns queries and keys by their places and attends: `[B, S, H, D]` each, giving `[B, S, H D]`.
-private func fullAttention(_ q: Variable, _ k: Variable, _ v: Variable, rotary table: RotaryTable) -> Variable {
-    let depth = q.shape[3]
-    let output = Variable.attention(
-        q.rotary(cosine: table.cosine, sine: table.sine), k.rotary(cosine: table.cosine, sine: table.sine), v,
-        options: AttentionOptions(scale: 1 / Float(depth).squareRoot()))
-    return output.reshaped(to: [q.shape[0], q.shape[1], q.shape[2] * depth])
+/// What the norms of queries and keys add to the mean squares.
+private let normEpsilon: Float = 1e-6
+
+/// Normalises queries and keys, turns them by their places and attends over all streams together: `[B, S, H, D]` each,
+/// giving `[B, S, H D]` each.
+private func fullAttention(_ streams: [AttentionStream<Variable>], rotary table: RotaryTable) -> [Variable] {
+    let depth = streams[0].query.shape[3]
+    let options = AttentionOptions(
+        scale: 1 / Float(depth).squareRoot(), rotary: RotaryAngles(cosine: table.cosine, sine: table.sine),
+        normEpsilon: normEpsilon)
+    return Variable.attention(streams, options: options).map {
+        $0.reshaped(to: [$0.shape[0], $0.shape[1], $0.shape[2] * depth])
+    }
 }

@@ -101,12 +101,14 @@ public protocol Backend: Sendable {
     /// Rotates interleaved pairs of the last axis of `x` `[B, S, H, D]` by angles given as `cosine` and `sine`
     /// `[S, D/2]`; `inverse` rotates back.
     func rotary(_ x: Tensor, cosine: Tensor, sine: Tensor, inverse: Bool) -> Tensor
-    /// `softmax(scale q k^T + bias) v` per head: `q` `[B, S, H, D]`, `k` and `v` `[B, T, H, D]`, result `[B, S, H, D]`.
-    func attention(_ q: Tensor, _ k: Tensor, _ v: Tensor, options: AttentionOptions) -> AttentionResult
-    /// The gradients of `q`, `k` and `v`.
+    /// `softmax(scale q k^T + bias) v` per head over the joint sequence of all streams, with the norms and rotation of
+    /// queries and keys that streams and options name: one output for each stream.
+    func attention(_ streams: [AttentionStream<Tensor>], options: AttentionOptions) -> AttentionResult
+    /// The gradients of each stream that `needs` asks for, from those of its outputs; nil for an output without one.
     func attentionGradient(
-        _ q: Tensor, _ k: Tensor, _ v: Tensor, options: AttentionOptions, result: AttentionResult, gradient: Tensor
-    ) -> (q: Tensor, k: Tensor, v: Tensor)
+        _ streams: [AttentionStream<Tensor>], options: AttentionOptions, result: AttentionResult, gradients: [Tensor?],
+        needs: AttentionNeeds
+    ) -> [AttentionGradients]
 
     // MARK: Images
 
@@ -184,31 +186,6 @@ public struct NormGradients: Sendable {
     public var weight: Tensor?
     /// With respect to the shift, `float32`.
     public var bias: Tensor?
-}
-
-/// What an attention is computed with besides queries, keys and values.
-public struct AttentionOptions: Sendable {
-    /// The factor on the dot products; often `1 / sqrt(D)`.
-    public var scale: Float
-    /// Whether a query sees only keys up to its own place.
-    public var isCausal: Bool
-    /// Added to the scaled products before softmax, broadcastable to `[B, H, S, T]`; a constant, without gradient.
-    public var bias: Tensor?
-
-    /// Collects the options.
-    public init(scale: Float, isCausal: Bool = false, bias: Tensor? = nil) {
-        self.scale = scale
-        self.isCausal = isCausal
-        self.bias = bias
-    }
-}
-
-/// What an attention gives, and what its gradient needs besides the inputs.
-public struct AttentionResult: Sendable {
-    /// `[B, S, H, D]`.
-    public var output: Tensor
-    /// The logarithm of each row's softmax denominator, `[B, H, S]`, `float32`.
-    public var logSumExp: Tensor
 }
 
 /// The geometry of a convolution, the same along both axes save for the padding's far side.

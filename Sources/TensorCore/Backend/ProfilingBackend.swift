@@ -183,19 +183,20 @@ public struct ProfilingBackend: Backend {
         profile.measure("rotary") { base.rotary(x, cosine: cosine, sine: sine, inverse: inverse) }
     }
 
-    /// Measured ``Backend/attention(_:_:_:options:)``.
-    public func attention(_ q: Tensor, _ k: Tensor, _ v: Tensor, options: AttentionOptions) -> AttentionResult {
-        profile.measure("attention", operations: 4 * Self.products(q, k)) {
-            base.attention(q, k, v, options: options)
+    /// Measured ``Backend/attention(_:options:)``.
+    public func attention(_ streams: [AttentionStream<Tensor>], options: AttentionOptions) -> AttentionResult {
+        profile.measure("attention", operations: 4 * Self.products(streams)) {
+            base.attention(streams, options: options)
         }
     }
 
-    /// Measured ``Backend/attentionGradient(_:_:_:options:result:gradient:)``.
+    /// Measured ``Backend/attentionGradient(_:options:result:gradients:needs:)``.
     public func attentionGradient(
-        _ q: Tensor, _ k: Tensor, _ v: Tensor, options: AttentionOptions, result: AttentionResult, gradient: Tensor
-    ) -> (q: Tensor, k: Tensor, v: Tensor) {
-        profile.measure("attention gradient", operations: 10 * Self.products(q, k)) {
-            base.attentionGradient(q, k, v, options: options, result: result, gradient: gradient)
+        _ streams: [AttentionStream<Tensor>], options: AttentionOptions, result: AttentionResult, gradients: [Tensor?],
+        needs: AttentionNeeds
+    ) -> [AttentionGradients] {
+        profile.measure("attention gradient", operations: 10 * Self.products(streams)) {
+            base.attentionGradient(streams, options: options, result: result, gradients: gradients, needs: needs)
         }
     }
 
@@ -252,5 +253,8 @@ public struct ProfilingBackend: Backend {
     }
 
     /// Multiplications of queries with keys.
-    private static func products(_ q: Tensor, _ k: Tensor) -> Double { Double(q.count) * Double(k.shape[1]) }
+    private static func products(_ streams: [AttentionStream<Tensor>]) -> Double {
+        let queries = streams.reduce(0) { $0 + $1.query.count }
+        return Double(queries) * Double(streams.reduce(0) { $0 + $1.key.shape[1] })
+    }
 }

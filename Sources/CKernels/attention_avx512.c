@@ -1,0 +1,11 @@
+// Vectors of sixteen floats with fused multiply-add.
+#if defined(__x86_64__)
+#include <immintrin.h>
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"))), apply_to = function)
+#define LANES 16
+#define TILE_ROWS 14
+#define HARDWARE_MAXIMUM(a, b) (floats)_mm512_max_ps((__m512)(a), (__m512)(b))
+#define NAME attention_kernels_avx512
+#include "attention_template.h"
+#pragma clang attribute pop
+#endif

@@ -1,0 +1,23 @@
+// The kernels of attention for vectors of LANES floats and register tiles of at most TILE_ROWS rows (an even number).
+// Included once a level, with LANES, TILE_ROWS, NAME, HARDWARE_MAXIMUM where there is one and, where a unit is a pair
+// of bfloat16, PAIRS defined.
+#include "attention_internal.h"
+#include <math.h>
+#include <string.h>
+
+#include "attention_vectors.h"
+
+#include "attention_tiles.h"
+
+#include "attention_rows.h"
+
+#include "attention_forward.h"
+
+#include "attention_backward.h"
+
+const attention_kernels NAME = {
+    .forward_memory = forward_memory,
+    .backward_memory = backward_memory,
+    .forward = forward,
+    .backward = backward,
+};
