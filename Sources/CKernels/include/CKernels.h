@@ -7,4 +7,5 @@
 #include "RowKernels.h"
 #include "attention.h"
 #include "conv.h"
+#include "ThreadPool.h"
 #include "gemm.h"

@@ -1,4 +1,4 @@
-import Dispatch
+import CKernels
 import Glibc
 import Synchronization
 
@@ -21,30 +21,32 @@ public enum Threads {
     private static let processorCount = Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))
 }
 
-/// Set while this thread runs a part of a parallel loop: loops inside it run serially, so that pools never nest.
-private enum Nesting {
-    @TaskLocal static var isInside = false
-}
-
-/// Lets pointers into a `@Sendable` closure; every part of a parallel loop must write its own elements only.
-private struct Escaping<Value>: @unchecked Sendable {
-    let value: Value
-}
-
-/// Calls `body` with consecutive ranges that cover `0..<count`, on several threads when there are at least two ranges
-/// of `grain` elements. The ranges must be independent of each other.
+/// Calls `body` with consecutive ranges that cover `0..<count`, on several threads of the one pool (`ThreadPool.h`) when
+/// there are at least two ranges of `grain` elements. The ranges must be independent of each other; a loop inside a
+/// range runs on its range's thread.
 package func parallelFor(_ count: Int, grain: Int, _ body: (Range<Int>) -> Void) {
-    let parts = min(Threads.count, count / max(grain, 1))
-    if parts < 2 || Nesting.isInside {
+    let threads = Threads.count
+    let parts = min(threads, count / max(grain, 1))
+    if parts < 2 || diptych_is_inside_parallel() != 0 {
         if count > 0 { body(0..<count) }
         return
     }
     withoutActuallyEscaping(body) { escaping in
-        let shared = Escaping(value: escaping)
-        DispatchQueue.concurrentPerform(iterations: parts) { part in
-            Nesting.$isInside.withValue(true) {
-                shared.value(part * count / parts..<(part + 1) * count / parts)
-            }
+        var loop = Loop(body: escaping, count: count, parts: parts)
+        withUnsafeMutablePointer(to: &loop) { loop in
+            diptych_parallel(
+                parts, Int32(threads),
+                { context, part in
+                    let loop = context!.assumingMemoryBound(to: Loop.self)
+                    let (count, parts) = (loop.pointee.count, loop.pointee.parts)
+                    loop.pointee.body(part * count / parts..<(part + 1) * count / parts)
+                }, loop)
         }
     }
+}
+
+/// What the parts of a loop read.
+private struct Loop {
+    let body: (Range<Int>) -> Void
+    let count: Int, parts: Int
 }
