@@ -26,12 +26,11 @@ public final class LoRA: LinearAdapter {
         self.context = context
     }
 
-    /// Adds the product, scaled by the set's strength too; at strength 0 `output` itself is returned.
-    public func adapt(_ output: Variable, input: Variable) -> Variable {
-        if context.strength == 0 { return output }
+    /// The input's way down, scaled by `alpha / rank` and the set's strength where it is narrow; nothing at strength 0.
+    public func sideProduct(of input: Variable) -> (narrow: Variable, up: Variable)? {
+        if context.strength == 0 { return nil }
         let narrow = input.linear(weight: a.variable.converted(to: input.dtype))
-        // Scaled where the product is narrow.
-        let scaled = narrow * (alpha / Float(rank) * context.strength)
-        return output + scaled.linear(weight: b.variable.converted(to: input.dtype), dtype: output.dtype)
+        let scale = alpha / Float(rank) * context.strength
+        return (scale == 1 ? narrow : narrow * scale, b.variable.converted(to: input.dtype))
     }
 }

@@ -38,9 +38,10 @@ public final class LoRAMoE: LinearAdapter {
         self.context = context
     }
 
-    /// Adds the experts' sum, scaled by the set's strength too; at strength 0 `output` itself is returned.
-    public func adapt(_ output: Variable, input: Variable) -> Variable {
-        if context.strength == 0 { return output }
+    /// The input's ways down, each expert's scaled by its routing weight, `alpha / rank` and the set's strength; nothing
+    /// at strength 0.
+    public func sideProduct(of input: Variable) -> (narrow: Variable, up: Variable)? {
+        if context.strength == 0 { return nil }
         let routing = router(input, pooledText: context.pooledText)
         if SideOutputs.isCollecting { SideOutputs.emit(layer, routing.sideOutputs) }
 
@@ -49,6 +50,6 @@ public final class LoRAMoE: LinearAdapter {
         let weights = (routing.weights * (alpha / Float(rank) * context.strength)).converted(to: input.dtype)
             .unsqueezed(-1)
         let weighted = (narrow.reshaped(to: byExpert) * weights).reshaped(to: narrow.shape.dimensions)
-        return output + weighted.linear(weight: b.variable.converted(to: input.dtype), dtype: output.dtype)
+        return (weighted, b.variable.converted(to: input.dtype))
     }
 }

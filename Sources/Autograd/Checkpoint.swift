@@ -21,7 +21,7 @@ public func checkpoint(_ inputs: [Variable], _ body: @escaping ([Variable]) -> [
         let outputs = results + side.flatMap(\.values)
         precondition(outputs.count == upstream.count, "a checkpointed body gave another number of results")
         Tape.backward(from: zip(outputs, upstream).compactMap { output, gradient in gradient.map { (output, $0) } })
-        return again.map(\.gradient)
+        return again.map { $0.gradient.map(Gradient.init) }
     }
     let outputs = values.enumerated().map { Variable($0.element, producer: node, outputIndex: $0.offset) }
     if collects {

@@ -19,14 +19,14 @@ final class Node {
     private let outputs: [(shape: Shape, dtype: DType)]
     private let acceptsAnyType: Bool
     /// Gradients of the outputs as they arrive.
-    private var upstream: [Tensor?]
-    private var adjoint: (([Tensor?]) -> [Tensor?])?
+    private var upstream: [Gradient?]
+    private var adjoint: (([Tensor?]) -> [Gradient?])?
 
     /// Gradients reach `adjoint` in the type of their output unless `acceptsAnyType`: a parameter's gradient is
     /// `float32` whatever the type it was used in.
     init(
         inputs: [Variable], outputs: [Tensor], acceptsAnyType: Bool = false,
-        adjoint: @escaping ([Tensor?]) -> [Tensor?]
+        adjoint: @escaping ([Tensor?]) -> [Gradient?]
     ) {
         sequence = Tape.nextSequence()
         destinations = inputs.map { $0.requiresGradient ? $0.destination : nil }
@@ -49,19 +49,19 @@ final class Node {
         return destinations.compactMap { if case .result(let node, _)? = $0 { node } else { nil } }
     }
 
-    func receive(_ gradient: Tensor, at index: Int) {
-        let output = outputs[index]
-        checkGradient(gradient, output.shape)
-        let gradient = acceptsAnyType ? gradient : gradient.converted(to: output.dtype)
-        upstream[index] = upstream[index].map { sumOfGradients($0, gradient) } ?? gradient
+    func receive(_ gradient: Gradient, at index: Int) {
+        checkGradient(gradient.shape, outputs[index].shape)
+        let gradient = acceptsAnyType ? gradient : gradient.converted(to: outputs[index].dtype)
+        upstream[index] = upstream[index]?.adding(gradient) ?? gradient
     }
 
     /// Runs the adjoint once and lets go of all that it saved.
-    func run() -> [(Destination, Tensor)] {
+    func run() -> [(Destination, Gradient)] {
         guard let adjoint else { preconditionFailure("backward() through a tape that was already used up") }
         self.adjoint = nil
-        let gradients = upstream.contains { $0 != nil } ? adjoint(upstream) : []
+        let arrived = upstream.map { $0?.value() }
         upstream = upstream.map { _ in nil }
+        let gradients = arrived.contains { $0 != nil } ? adjoint(arrived) : []
         defer { destinations = [] }
         return zip(destinations, gradients).compactMap { destination, gradient in
             guard let destination, let gradient else { return nil }
@@ -70,13 +70,8 @@ final class Node {
     }
 }
 
-/// The sum of two gradients of one value; in `float32` when one of them is of another type.
-func sumOfGradients(_ a: Tensor, _ b: Tensor) -> Tensor {
-    a.dtype == b.dtype ? a + b : a.converted(to: .float32) + b.converted(to: .float32)
-}
-
-func checkGradient(_ gradient: Tensor, _ shape: Shape) {
-    precondition(gradient.shape == shape, "gradient \(gradient.shape) for a variable of shape \(shape)")
+func checkGradient(_ gradient: Shape, _ shape: Shape) {
+    precondition(gradient == shape, "gradient \(gradient) for a variable of shape \(shape)")
 }
 
 /// The order of recorded operations.
@@ -89,7 +84,7 @@ enum Tape {
     /// Runs the adjoints of everything behind `roots`, latest operation first.
     static func backward(from roots: [(Variable, Tensor)]) {
         var pending = PriorityQueue()
-        func send(_ gradient: Tensor, to destination: Node.Destination) {
+        func send(_ gradient: Gradient, to destination: Node.Destination) {
             switch destination {
             case .leaf(let variable):
                 variable.accumulateGradient(gradient)
@@ -98,7 +93,7 @@ enum Tape {
                 pending.insert(node)
             }
         }
-        for (variable, seed) in roots where variable.requiresGradient { send(seed, to: variable.destination) }
+        for (variable, seed) in roots where variable.requiresGradient { send(Gradient(seed), to: variable.destination) }
         while let node = pending.popLatest() {
             for (destination, gradient) in node.run() { send(gradient, to: destination) }
         }
@@ -153,6 +148,15 @@ extension Variable {
     static func recording(
         _ value: Tensor, _ inputs: [Variable], acceptsAnyType: Bool = false, _ adjoint: @escaping (Tensor) -> [Tensor?]
     ) -> Variable {
+        recording(
+            value, inputs, acceptsAnyType: acceptsAnyType, products: { adjoint($0).map { $0.map(Gradient.init) } })
+    }
+
+    /// The same for an adjoint some of whose gradients are products that are left for the sum to compute.
+    static func recording(
+        _ value: Tensor, _ inputs: [Variable], acceptsAnyType: Bool = false,
+        products adjoint: @escaping (Tensor) -> [Gradient?]
+    ) -> Variable {
         guard Tape.isRecording, inputs.contains(where: \.requiresGradient) else { return Variable(value) }
         let node = Node(inputs: inputs, outputs: [value], acceptsAnyType: acceptsAnyType) { adjoint($0[0]!) }
         return Variable(value, producer: node, outputIndex: 0)
@@ -163,7 +167,7 @@ extension Variable {
         _ values: [Tensor], _ inputs: [Variable], _ adjoint: @escaping ([Tensor?]) -> [Tensor?]
     ) -> [Variable] {
         guard Tape.isRecording, inputs.contains(where: \.requiresGradient) else { return values.map { Variable($0) } }
-        let node = Node(inputs: inputs, outputs: values, adjoint: adjoint)
+        let node = Node(inputs: inputs, outputs: values) { adjoint($0).map { $0.map(Gradient.init) } }
         return values.enumerated().map { Variable($0.element, producer: node, outputIndex: $0.offset) }
     }
 }

@@ -13,7 +13,12 @@ public final class Variable {
     /// The sum of the gradients that reached this leaf since it was last cleared; nil before the first.
     ///
     /// It may be a broadcast view or share its elements with the gradient of another leaf: never write into it.
-    public private(set) var gradient: Tensor?
+    public var gradient: Tensor? {
+        guard let value = pending?.value() else { return nil }
+        pending = Gradient(value)
+        return value
+    }
+    private var pending: Gradient?
     /// What made this variable; nil for leaves.
     let producer: Node?
     /// Which of the producer's outputs this is.
@@ -47,18 +52,18 @@ public final class Variable {
     public func detached() -> Variable { Variable(value) }
 
     /// Forgets the gradient.
-    public func clearGradient() { gradient = nil }
+    public func clearGradient() { pending = nil }
 
     /// Puts a gradient in place of what was accumulated; an optimizer's clipping does this.
     public func setGradient(_ gradient: Tensor?) {
         precondition(gradient == nil || gradient!.shape == shape, "gradient \(gradient!.shape) for \(shape)")
-        self.gradient = gradient
+        pending = gradient.map(Gradient.init)
     }
 
     /// Adds to the gradient of a leaf; the first one is kept as it is, later ones are summed into a fresh tensor.
-    func accumulateGradient(_ addition: Tensor) {
-        checkGradient(addition, shape)
-        gradient = gradient.map { sumOfGradients($0, addition) } ?? addition
+    func accumulateGradient(_ addition: Gradient) {
+        checkGradient(addition.shape, shape)
+        pending = pending?.adding(addition) ?? addition
     }
 
     /// Sends gradients back through everything this variable came from, into the leaves that want them.

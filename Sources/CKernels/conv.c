@@ -5,6 +5,8 @@
 #include "gemm_internal.h"
 #include <string.h>
 
+/// From one packed row of the weight to the next, in units: an odd number of cache lines.
+#define PACKED_ROW (GEMM_UNITS + 16)
 #define INLINE static inline __attribute__((always_inline))
 
 static ptrdiff_t least(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
@@ -68,7 +70,7 @@ conv_plan conv_plan_for(int level, const conv_product *p, ptrdiff_t threads) {
     const ptrdiff_t share = l.direct ? quotient(4096, p->out_width) : most(fits, 4);
     plan.band_rows = most(1, least(share, quotient(p->out_height, parts)));
     const ptrdiff_t rows = multiple(p->outputs, l.kernels->rows);
-    plan.packed_size = (size_t)(l.blocks * rows * GEMM_STRIDE) * sizeof(gemm_unit);
+    plan.packed_size = (size_t)(l.blocks * rows * PACKED_ROW) * sizeof(gemm_unit);
     plan.space_size = stage_size(p, &l, plan.band_rows) + lines_size(&l) + row_space(p) + patches_size(&l)
         + (size_t)(rows * GEMM_COLUMNS) * sizeof(float);
     return plan;
@@ -81,7 +83,7 @@ void conv_pack_weight(int level, const conv_product *p, ptrdiff_t from, ptrdiff_
         const ptrdiff_t start = i * l.elements, end = least(start + l.elements, l.k);
         l.kernels->pack_a(
             &p->weight, from, to - from, start, end, l.elements / l.kernels->pair,
-            (gemm_unit *)packed + (i * rows + from) * GEMM_STRIDE);
+            (gemm_unit *)packed + (i * rows + from) * PACKED_ROW, PACKED_ROW);
     }
 }
 
@@ -336,11 +338,13 @@ void conv_compute(
             for (ptrdiff_t g = 0; g < groups; g++) {
                 const ptrdiff_t upper = kernels->balances ? g * rows / groups : g * kernels->rows;
                 const ptrdiff_t lower = kernels->balances ? (g + 1) * rows / groups : least(upper + kernels->rows, rows);
-                const gemm_unit *a = (const gemm_unit *)packed + (i * packed_rows + from + upper) * GEMM_STRIDE;
-                for (ptrdiff_t j = 0; j < width; j += panel)
+                const gemm_unit *a = (const gemm_unit *)packed + (i * packed_rows + from + upper) * PACKED_ROW;
+                for (ptrdiff_t j = 0; j < width; j += panel) {
+                    float *tile = sums + upper * GEMM_COLUMNS + j;
                     kernels->tile(
-                        (int)(lower - upper), 0, units, a, patches + j * units, sums + upper * GEMM_COLUMNS + j,
-                        GEMM_COLUMNS, 1, i == 0 ? 0 : 1, NULL);
+                        (int)(lower - upper), 0, units, a, PACKED_ROW * (ptrdiff_t)sizeof(gemm_unit),
+                        patches + j * units, tile, GEMM_COLUMNS, 1, i == 0 ? NULL : tile, GEMM_COLUMNS, NULL);
+                }
             }
         }
         for (ptrdiff_t o = 0; o < rows; o++)

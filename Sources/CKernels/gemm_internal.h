@@ -7,8 +7,6 @@ typedef uint32_t gemm_unit;
 
 /// The most units along k that are packed at a time.
 #define GEMM_UNITS 512
-/// The distance between packed rows of `a`, in units: an odd number of cache lines, so that rows do not share sets.
-#define GEMM_STRIDE 528
 /// The most columns that are packed at a time.
 #define GEMM_COLUMNS 256
 /// Products with at most this many rows or columns are not packed.
@@ -25,18 +23,19 @@ typedef struct {
     /// Whether tiles have any number of rows up to `rows`, else `rows` always (the packed rows behind the last exist).
     int balances;
 
-    /// Packs `rows` rows of `a` from `row`, units of elements `from..<to` along k, into rows of `GEMM_STRIDE` units.
+    /// Packs `rows` rows of `a` from `row`, units of elements `from..<to` along k, into rows of `packed_row` units.
     void (*pack_a)(
         const gemm_matrix *a, ptrdiff_t row, ptrdiff_t rows, ptrdiff_t from, ptrdiff_t to, ptrdiff_t units,
-        gemm_unit *packed);
+        gemm_unit *packed, ptrdiff_t packed_row);
     /// Packs columns `left..<right` of `b` into panels `[units][2 * lanes]`, zeros behind the last column.
     void (*pack_b)(
         const gemm_matrix *b, ptrdiff_t left, ptrdiff_t right, ptrdiff_t from, ptrdiff_t to, ptrdiff_t units,
         gemm_unit *packed);
-    /// `c = alpha a b + beta c + bias` for `rows` rows and one panel; half a panel when `half` is set.
+    /// `c = alpha a b + addend + bias` for `rows` rows, `a_step` bytes apart, and one panel; half a panel when `half` is
+    /// set. Addend and bias may be null; the addend may be `c`.
     void (*tile)(
-        int rows, int half, ptrdiff_t units, const gemm_unit *a, const gemm_unit *b, float *c, ptrdiff_t c_row,
-        float alpha, float beta, const float *bias);
+        int rows, int half, ptrdiff_t units, const void *a, ptrdiff_t a_step, const gemm_unit *b, float *c,
+        ptrdiff_t c_row, float alpha, const float *addend, ptrdiff_t addend_row, const float *bias);
     /// `c[r][j - left] = sum over p of a[r][p] b[p][j]` for at most four rows, `b`'s columns contiguous.
     void (*thin_along_k)(
         int rows, const float *a, ptrdiff_t a_row, const gemm_matrix *b, ptrdiff_t k, ptrdiff_t left, ptrdiff_t right,
@@ -49,7 +48,12 @@ typedef struct {
     void (*begin)(void);
     void (*end)(void);
     /// Rounds floats to bfloat16, to nearest, ties to even.
-    void (*round)(const float *from, uint16_t *to, ptrdiff_t count);
+    void (*round)(
+        ptrdiff_t rows, ptrdiff_t columns, const float *from, ptrdiff_t from_row, uint16_t *to, ptrdiff_t to_row);
+    /// Widens elements of any type to floats.
+    void (*widen)(
+        ptrdiff_t rows, ptrdiff_t columns, int type, const void *from, ptrdiff_t from_row, float *to,
+        ptrdiff_t to_row);
 } gemm_kernels;
 
 extern const gemm_kernels gemm_kernels_portable;
@@ -59,6 +63,25 @@ extern const gemm_kernels gemm_kernels_avx2, gemm_kernels_avx512, gemm_kernels_a
 
 /// The kernels of a level; `pairs` when both operands are bfloat16, which not every level multiplies as such.
 const gemm_kernels *gemm_kernels_of(int level, int pairs);
+
+/// The kernels that multiply a term.
+static inline const gemm_kernels *gemm_kernels_for(int level, const gemm_term *term) {
+    return gemm_kernels_of(level, term->a.type == gemm_bfloat16 && term->b.type == gemm_bfloat16);
+}
+
+/// The thread's buffer for packed rows (0) or for everything else (1); contents last until the next call.
+void *gemm_buffer(int which, size_t size);
+
+/// Products of few rows or columns, and the oracle; `gemm_compute` chooses.
+int gemm_is_thin(const gemm_product *product);
+void gemm_compute_thin(
+    int level, const gemm_product *product, ptrdiff_t from, ptrdiff_t to, ptrdiff_t left, ptrdiff_t right);
+void gemm_compute_scalar(const gemm_product *product, ptrdiff_t from, ptrdiff_t to, ptrdiff_t left, ptrdiff_t right);
+
+static inline ptrdiff_t gemm_least(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
+static inline ptrdiff_t gemm_quotient(ptrdiff_t a, ptrdiff_t b) { return (a + b - 1) / b; }
+static inline ptrdiff_t gemm_multiple(ptrdiff_t a, ptrdiff_t b) { return gemm_quotient(a, b) * b; }
+static inline ptrdiff_t gemm_size(int type) { return type == gemm_float32 ? 4 : 2; }
 
 static inline float gemm_from_bits(uint32_t bits) {
     union {

@@ -16,6 +16,7 @@ typedef float loose_floats __attribute__((vector_size(4 * LANES), aligned(4)));
 typedef uint32_t units __attribute__((vector_size(4 * LANES)));
 typedef uint32_t loose_units __attribute__((vector_size(4 * LANES), aligned(2)));
 typedef uint16_t halves __attribute__((vector_size(2 * LANES)));
+typedef uint32_t loose_unit __attribute__((aligned(2)));
 typedef uint16_t loose_halves __attribute__((vector_size(2 * LANES), aligned(2)));
 
 INLINE units widened(halves x) { return __builtin_convertvector(x, units); }
@@ -86,295 +87,15 @@ INLINE void transpose(units x[LANES]) {
     }
 }
 
-INLINE void pack_a_typed(
-    const gemm_matrix *a, int type, ptrdiff_t row, ptrdiff_t rows, ptrdiff_t from, ptrdiff_t to, ptrdiff_t count,
-    gemm_unit *packed) {
-    const char *data = a->data;
-    const ptrdiff_t size = (ptrdiff_t)size_of(type), width = LANES * UNIT_ELEMENTS;
-    if (a->column == 1) {
-        for (ptrdiff_t i = 0; i < rows; i++) {
-            const char *line = data + ((row + i) * a->row + from) * size;
-            for (ptrdiff_t u = 0; u < count; u += LANES)
-                *(loose_units *)(packed + i * GEMM_STRIDE + u) =
-                    units_along(line + u * UNIT_ELEMENTS * size, type, to - from - u * UNIT_ELEMENTS);
-        }
-        return;
-    }
-    for (ptrdiff_t i = 0; i < rows; i += LANES) {
-        for (ptrdiff_t p = from; (p - from) < count * UNIT_ELEMENTS; p += width) {
-            units x[LANES];
-#pragma clang loop unroll(full)
-            for (int u = 0; u < LANES; u++) {
-                ptrdiff_t at = p + u * UNIT_ELEMENTS;
-                x[u] = units_across(
-                    data + (row + i + at * a->column) * size, type, a->column, rows - i, to - at);
-            }
-            transpose(x);
-            gemm_unit *target = packed + i * GEMM_STRIDE + (p - from) / UNIT_ELEMENTS;
-#pragma clang loop unroll(full)
-            for (int r = 0; r < LANES; r++)
-                if (i + r < rows) *(loose_units *)(target + r * GEMM_STRIDE) = x[r];
-        }
-    }
-}
-
-static void pack_a(
-    const gemm_matrix *a, ptrdiff_t row, ptrdiff_t rows, ptrdiff_t from, ptrdiff_t to, ptrdiff_t count,
-    gemm_unit *packed) {
-#ifdef PAIRS
-    pack_a_typed(a, gemm_bfloat16, row, rows, from, to, count, packed);
-#else
-    switch (a->type) {
-    case gemm_float32: pack_a_typed(a, gemm_float32, row, rows, from, to, count, packed); break;
-    case gemm_bfloat16: pack_a_typed(a, gemm_bfloat16, row, rows, from, to, count, packed); break;
-    default: pack_a_typed(a, gemm_float16, row, rows, from, to, count, packed);
-    }
-#endif
-}
-
-INLINE void pack_b_typed(
-    const gemm_matrix *b, int type, ptrdiff_t left, ptrdiff_t right, ptrdiff_t from, ptrdiff_t to, ptrdiff_t count,
-    gemm_unit *packed) {
-    const char *data = b->data;
-    const ptrdiff_t size = (ptrdiff_t)size_of(type);
-    if (b->column == 1) {
-        // Line by line, since neighbouring columns lie together.
-        for (ptrdiff_t u = 0; u < count; u++) {
-            ptrdiff_t at = from + u * UNIT_ELEMENTS;
-            const char *line = data + at * b->row * size;
-            gemm_unit *target = packed + u * PANEL;
-            for (ptrdiff_t column = left; column < right; column += PANEL, target += count * PANEL)
-#pragma clang loop unroll(full)
-                for (int half = 0; half < 2; half++)
-                    *(units *)(target + half * LANES) = units_across(
-                        line + (column + half * LANES) * size, type, b->row, right - column - half * LANES, to - at);
-        }
-        return;
-    }
-    for (ptrdiff_t column = left; column < right; column += PANEL, packed += count * PANEL) {
-        for (int half = 0; half < 2; half++) {
-            ptrdiff_t first = column + half * LANES;
-            for (ptrdiff_t u = 0; u < count; u += LANES) {
-                units x[LANES];
-                ptrdiff_t at = from + u * UNIT_ELEMENTS;
-#pragma clang loop unroll(full)
-                for (int c = 0; c < LANES; c++)
-                    x[c] = first + c < right
-                        ? units_along(data + ((first + c) * b->column + at) * size, type, to - at)
-                        : (units){0};
-                transpose(x);
-                gemm_unit *target = packed + u * PANEL + half * LANES;
-#pragma clang loop unroll(full)
-                for (int i = 0; i < LANES; i++)
-                    if (u + i < count) *(units *)(target + i * PANEL) = x[i];
-            }
-        }
-    }
-}
-
-static void pack_b(
-    const gemm_matrix *b, ptrdiff_t left, ptrdiff_t right, ptrdiff_t from, ptrdiff_t to, ptrdiff_t count,
-    gemm_unit *packed) {
-#ifdef PAIRS
-    pack_b_typed(b, gemm_bfloat16, left, right, from, to, count, packed);
-#else
-    switch (b->type) {
-    case gemm_float32: pack_b_typed(b, gemm_float32, left, right, from, to, count, packed); break;
-    case gemm_bfloat16: pack_b_typed(b, gemm_bfloat16, left, right, from, to, count, packed); break;
-    default: pack_b_typed(b, gemm_float16, left, right, from, to, count, packed);
-    }
-#endif
-}
+#include "gemm_pack.inc"
 
 #ifndef OWN_TILE
-/// A register tile of `rows` x `vectors`, both known where it is inlined.
-INLINE void tile_of(
-    const int rows, const int vectors, ptrdiff_t count, const gemm_unit *a, const gemm_unit *b, float *c,
-    ptrdiff_t c_row, float alpha, float beta, const float *bias) {
-    floats sum[TILE_ROWS][2];
-#pragma clang loop unroll(full)
-    for (int r = 0; r < rows; r++)
-#pragma clang loop unroll(full)
-        for (int v = 0; v < vectors; v++) sum[r][v] = (floats){0};
-    for (ptrdiff_t u = 0; u < count; u++) {
-        units right[2];
-#pragma clang loop unroll(full)
-        for (int v = 0; v < vectors; v++) right[v] = *(const units *)(b + v * LANES);
-#pragma clang loop unroll(full)
-        for (int r = 0; r < rows; r++) {
-            units left = (units){0} + a[r * GEMM_STRIDE];
-#pragma clang loop unroll(full)
-            for (int v = 0; v < vectors; v++)
-#ifdef PAIRS
-                sum[r][v] = MULTIPLY_PAIRS(sum[r][v], left, right[v]);
-#else
-                sum[r][v] += (floats)left * (floats)right[v];
-#endif
-        }
-        a += 1;
-        b += PANEL;
-    }
-#pragma clang loop unroll(full)
-    for (int r = 0; r < rows; r++) {
-#pragma clang loop unroll(full)
-        for (int v = 0; v < vectors; v++) {
-            loose_floats *at = (loose_floats *)(c + r * c_row + v * LANES);
-            floats value = sum[r][v] * alpha;
-            if (bias) value += *(const loose_floats *)(bias + v * LANES);
-            if (beta != 0) value += *at * beta;
-            *at = value;
-        }
-    }
-}
-
-#define TILE_CASE(R)                                                                            \
-    case R:                                                                                     \
-        if (R > TILE_ROWS) break;                                                               \
-        if (half)                                                                               \
-            tile_of(R <= TILE_ROWS ? R : 1, 1, count, a, b, c, c_row, alpha, beta, bias);       \
-        else                                                                                    \
-            tile_of(R <= TILE_ROWS ? R : 1, 2, count, a, b, c, c_row, alpha, beta, bias);       \
-        break;
-
-static void tile(
-    int rows, int half, ptrdiff_t count, const gemm_unit *a, const gemm_unit *b, float *c, ptrdiff_t c_row, float alpha,
-    float beta, const float *bias) {
-    switch (rows) {
-        TILE_CASE(1) TILE_CASE(2) TILE_CASE(3) TILE_CASE(4) TILE_CASE(5) TILE_CASE(6) TILE_CASE(7)
-        TILE_CASE(8) TILE_CASE(9) TILE_CASE(10) TILE_CASE(11) TILE_CASE(12) TILE_CASE(13) TILE_CASE(14)
-    }
-}
+#include "gemm_tile.inc"
 #endif
 
-INLINE float total(floats x) {
-    float sum = 0;
-    for (int i = 0; i < LANES; i++) sum += x[i];
-    return sum;
-}
+#include "gemm_thin.inc"
 
-INLINE void thin_along_k_of(
-    const int rows, const int columns, int type, const float *a, ptrdiff_t a_row, const gemm_matrix *b, ptrdiff_t k,
-    ptrdiff_t column, float *c, ptrdiff_t c_row) {
-    const char *line = (const char *)b->data + column * b->column * (ptrdiff_t)size_of(type);
-    const ptrdiff_t next = b->column * (ptrdiff_t)size_of(type);
-    floats sum[4][4];
-#pragma clang loop unroll(full)
-    for (int r = 0; r < rows; r++)
-#pragma clang loop unroll(full)
-        for (int j = 0; j < columns; j++) sum[r][j] = (floats){0};
-    ptrdiff_t p = 0;
-    for (; p + LANES <= k; p += LANES) {
-        floats right[4];
-#pragma clang loop unroll(full)
-        for (int j = 0; j < columns; j++) right[j] = load(line + j * next + p * (ptrdiff_t)size_of(type), type);
-#pragma clang loop unroll(full)
-        for (int r = 0; r < rows; r++) {
-            floats left = *(const loose_floats *)(a + r * a_row + p);
-#pragma clang loop unroll(full)
-            for (int j = 0; j < columns; j++) sum[r][j] += left * right[j];
-        }
-    }
-#pragma clang loop unroll(full)
-    for (int r = 0; r < rows; r++)
-#pragma clang loop unroll(full)
-        for (int j = 0; j < columns; j++) {
-            float whole = total(sum[r][j]);
-            for (ptrdiff_t q = p; q < k; q++) whole += a[r * a_row + q] * gemm_element(b, q, column + j);
-            c[r * c_row + j] = whole;
-        }
-}
-
-INLINE void thin_along_k_typed(
-    int type, int rows, const float *a, ptrdiff_t a_row, const gemm_matrix *b, ptrdiff_t k, ptrdiff_t left,
-    ptrdiff_t right, float *c, ptrdiff_t c_row) {
-    for (ptrdiff_t column = left; column < right;) {
-        const int four = column + 4 <= right;
-        float *to = c + (column - left);
-        switch (rows * 2 + four) {
-        case 2: thin_along_k_of(1, 1, type, a, a_row, b, k, column, to, c_row); break;
-        case 3: thin_along_k_of(1, 4, type, a, a_row, b, k, column, to, c_row); break;
-        case 4: thin_along_k_of(2, 1, type, a, a_row, b, k, column, to, c_row); break;
-        case 5: thin_along_k_of(2, 4, type, a, a_row, b, k, column, to, c_row); break;
-        case 6: thin_along_k_of(3, 1, type, a, a_row, b, k, column, to, c_row); break;
-        case 7: thin_along_k_of(3, 4, type, a, a_row, b, k, column, to, c_row); break;
-        case 8: thin_along_k_of(4, 1, type, a, a_row, b, k, column, to, c_row); break;
-        case 9: thin_along_k_of(4, 4, type, a, a_row, b, k, column, to, c_row); break;
-        }
-        column += four ? 4 : 1;
-    }
-}
-
-static void thin_along_k(
-    int rows, const float *a, ptrdiff_t a_row, const gemm_matrix *b, ptrdiff_t k, ptrdiff_t left, ptrdiff_t right,
-    float *c, ptrdiff_t c_row) {
-    switch (b->type) {
-    case gemm_float32: thin_along_k_typed(gemm_float32, rows, a, a_row, b, k, left, right, c, c_row); break;
-    case gemm_bfloat16: thin_along_k_typed(gemm_bfloat16, rows, a, a_row, b, k, left, right, c, c_row); break;
-    default: thin_along_k_typed(gemm_float16, rows, a, a_row, b, k, left, right, c, c_row);
-    }
-}
-
-/// Adds the sum of four rows of `b`, each times a number, to each row of `c`.
-INLINE void thin_along_n_of(
-    const int rows, int type, const float *a, ptrdiff_t a_row, const gemm_matrix *b, ptrdiff_t k, ptrdiff_t left,
-    ptrdiff_t right, float *c, ptrdiff_t c_row) {
-    const ptrdiff_t size = (ptrdiff_t)size_of(type), width = right - left;
-    for (int r = 0; r < rows; r++) memset(c + r * c_row, 0, (size_t)width * sizeof(float));
-    for (ptrdiff_t p = 0; p < k; p += 4) {
-        const int depth = k - p < 4 ? (int)(k - p) : 4;
-        const char *line[4];
-        float factor[4][4];
-        for (int i = 0; i < 4; i++) {
-            line[i] = (const char *)b->data + ((p + (i < depth ? i : 0)) * b->row + left) * size;
-            for (int r = 0; r < rows; r++) factor[r][i] = i < depth ? a[r * a_row + p + i] : 0;
-        }
-        ptrdiff_t j = 0;
-        if (depth == 4) {
-            for (; j + LANES <= width; j += LANES) {
-                floats x[4];
-#pragma clang loop unroll(full)
-                for (int i = 0; i < 4; i++) x[i] = load(line[i] + j * size, type);
-#pragma clang loop unroll(full)
-                for (int r = 0; r < rows; r++) {
-                    loose_floats *to = (loose_floats *)(c + r * c_row + j);
-                    floats sum = x[0] * factor[r][0];
-#pragma clang loop unroll(full)
-                    for (int i = 1; i < 4; i++) sum += x[i] * factor[r][i];
-                    *to += sum;
-                }
-            }
-        }
-        for (; j < width; j++)
-            for (int r = 0; r < rows; r++) {
-                float sum = gemm_element(b, p, left + j) * factor[r][0];
-                for (int i = 1; i < depth; i++) sum += gemm_element(b, p + i, left + j) * factor[r][i];
-                c[r * c_row + j] += sum;
-            }
-    }
-}
-
-INLINE void thin_along_n_typed(
-    int type, int rows, const float *a, ptrdiff_t a_row, const gemm_matrix *b, ptrdiff_t k, ptrdiff_t left,
-    ptrdiff_t right, float *c, ptrdiff_t c_row) {
-    switch (rows) {
-    case 1: thin_along_n_of(1, type, a, a_row, b, k, left, right, c, c_row); break;
-    case 2: thin_along_n_of(2, type, a, a_row, b, k, left, right, c, c_row); break;
-    case 3: thin_along_n_of(3, type, a, a_row, b, k, left, right, c, c_row); break;
-    case 4: thin_along_n_of(4, type, a, a_row, b, k, left, right, c, c_row); break;
-    }
-}
-
-static void thin_along_n(
-    int rows, const float *a, ptrdiff_t a_row, const gemm_matrix *b, ptrdiff_t k, ptrdiff_t left, ptrdiff_t right,
-    float *c, ptrdiff_t c_row) {
-    switch (b->type) {
-    case gemm_float32: thin_along_n_typed(gemm_float32, rows, a, a_row, b, k, left, right, c, c_row); break;
-    case gemm_bfloat16: thin_along_n_typed(gemm_bfloat16, rows, a, a_row, b, k, left, right, c, c_row); break;
-    default: thin_along_n_typed(gemm_float16, rows, a, a_row, b, k, left, right, c, c_row);
-    }
-}
-
-static void round_to_bfloat16(const float *from, uint16_t *to, ptrdiff_t count) {
+static void round_line(const float *from, uint16_t *to, ptrdiff_t count) {
     ptrdiff_t i = 0;
     for (; i + LANES <= count; i += LANES) {
         units bits = (units) * (const loose_floats *)(from + i);
@@ -384,6 +105,23 @@ static void round_to_bfloat16(const float *from, uint16_t *to, ptrdiff_t count) 
         *(loose_halves *)(to + i) = __builtin_convertvector(result, halves);
     }
     for (; i < count; i++) to[i] = gemm_rounded(from[i]);
+}
+
+static void round_rows(
+    ptrdiff_t rows, ptrdiff_t columns, const float *from, ptrdiff_t from_row, uint16_t *to, ptrdiff_t to_row) {
+    for (ptrdiff_t r = 0; r < rows; r++) round_line(from + r * from_row, to + r * to_row, columns);
+}
+
+static void widen_rows(
+    ptrdiff_t rows, ptrdiff_t columns, int type, const void *from, ptrdiff_t from_row, float *to, ptrdiff_t to_row) {
+    const ptrdiff_t size = (ptrdiff_t)size_of(type);
+    for (ptrdiff_t r = 0; r < rows; r++) {
+        const gemm_matrix line = {(const char *)from + r * from_row * size, type, 0, 1};
+        ptrdiff_t i = 0;
+        for (; i + LANES <= columns; i += LANES)
+            *(loose_floats *)(to + r * to_row + i) = load((const char *)line.data + i * size, type);
+        for (; i < columns; i++) to[r * to_row + i] = gemm_element(&line, 0, i);
+    }
 }
 
 const gemm_kernels NAME = {
@@ -404,5 +142,6 @@ const gemm_kernels NAME = {
     .tile = tile,
     .thin_along_k = thin_along_k,
     .thin_along_n = thin_along_n,
-    .round = round_to_bfloat16,
+    .round = round_rows,
+    .widen = widen_rows,
 };

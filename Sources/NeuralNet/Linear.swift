@@ -28,15 +28,19 @@ public final class Linear: Module {
         [("weight", weight)] + (bias.map { [("bias", $0)] } ?? [])
     }
 
-    /// Applies the layer, and the adapter if there is one.
+    /// Applies the layer, and the adapter if there is one, in one sum of products. A trained weight is rounded to the
+    /// input's type first, as mixed-precision training does; a frozen one is read as it lies.
     public func callAsFunction(_ x: Variable) -> Variable {
-        let y = x.linear(weight: weight.variable, bias: bias?.variable)
-        return adapter.map { $0.adapt(y, input: x) } ?? y
+        let isMaster = weight.isTrained && weight.value.dtype == .float32
+        var terms = [(input: x, weight: isMaster ? weight.variable.converted(to: x.dtype) : weight.variable)]
+        if let side = adapter?.sideProduct(of: x) { terms.append((side.narrow, side.up)) }
+        return .linear(terms, bias: bias?.variable, dtype: x.dtype)
     }
 }
 
-/// What can be trained beside a frozen linear layer.
+/// What can be trained beside a frozen linear layer: a product of low rank that is added to the layer's.
 public protocol LinearAdapter: AnyObject {
-    /// The layer's output with the adapter's share added: `output` `[…, out]`, `input` `[…, in]`.
-    func adapt(_ output: Variable, input: Variable) -> Variable
+    /// For the layer's input `[…, in]` the narrow activations `[…, r]`, scaled, and the way up `[out, r]`; nil when
+    /// nothing is to be added.
+    func sideProduct(of input: Variable) -> (narrow: Variable, up: Variable)?
 }

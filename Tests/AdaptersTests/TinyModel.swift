@@ -122,6 +122,14 @@ enum Sample {
     }
 }
 
+extension LinearAdapter {
+    /// What a layer computes with the adapter beside it, from what it computes without.
+    func adapt(_ output: Variable, input: Variable) -> Variable {
+        guard let side = sideProduct(of: input) else { return output }
+        return output + side.narrow.linear(weight: side.up, dtype: output.dtype)
+    }
+}
+
 /// The largest absolute difference.
 func largestDifference(_ a: Tensor, _ b: Tensor) -> Float {
     precondition(a.shape == b.shape, "\(a.shape) and \(b.shape)")

@@ -217,7 +217,18 @@ extension DifferentiableOperation {
         return products + linears + [
             .init("linear to nothing", "linear(weight:bias:dtype:)", inputs: [[3, 4], [0, 4]]) {
                 $0[0].linear(weight: $0[1])
-            }
+            },
+            .init(
+                "sum of linear maps", "linear(_:bias:dtype:)", inputs: [[2, 3, 4], [5, 4], [2, 3, 2], [5, 2], [5]]
+            ) {
+                .linear([($0[0], $0[1]), ($0[2], $0[3])], bias: $0[4], dtype: $0[0].dtype)
+            },
+            .init("linear maps of one input", "linear(_:bias:dtype:)", inputs: [[3, 4], [5, 4], [2, 4], [5, 2]]) {
+                // The input's gradient is a sum of three products and of a plain tensor.
+                let narrow = $0[0].linear(weight: $0[2])
+                let sum = Variable.linear([($0[0], $0[1]), (narrow, $0[3])], dtype: $0[0].dtype)
+                return sum + $0[0].sum(axes: [1], keepingAxes: true)
+            },
         ]
     }()
 

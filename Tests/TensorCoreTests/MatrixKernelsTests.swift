@@ -88,6 +88,46 @@ import Testing
         }
     }
 
+    /// Sums of several products with addends of any type, by blocks of k and by pieces, every type of result.
+    @Test(arguments: MatrixKernels.available) func sumsOfProducts(kernels: MatrixKernels) {
+        let fast = CPUBackend(engine: .kernels, matrixKernels: kernels)
+        var worst = 0.0
+        var turn = 0
+        for (m, n) in [(1, 33), (17, 3), (17, 32), (33, 127), (96, 64), (127, 300)] {
+            for depths in [[1], [32, 7], [2100, 64, 33], [64, 1, 2, 127]] {
+                turn += 1
+                let terms = depths.enumerated().map { place, k in
+                    // As they lie, transposed, and of another type.
+                    let (a, b) = (Tensor.sample([m, k], seed: 1), Tensor.sample([n, k], seed: 2))
+                    let type = Self.types[(turn + place) % 3]
+                    return ProductTerm(
+                        a.converted(to: type),
+                        place == 1
+                            ? b.transposed().copied().converted(to: type) : b.converted(to: .bfloat16).transposed())
+                }
+                let addend = turn % 4 == 0 ? nil : Tensor.sample([m, n], seed: 3).converted(to: Self.types[turn % 3])
+                let bias = turn % 2 == 0 ? nil : Tensor.sample([n], seed: 4)
+                let oracle = Device.withBackend(plain) {
+                    Tensor.sumOfProducts(terms, addend: addend, bias: bias, dtype: .float32)
+                }
+                let found = Device.withBackend(fast) {
+                    Tensor.sumOfProducts(terms, addend: addend, bias: bias, dtype: .float32)
+                }
+                let limit = bound(depths.reduce(4, +))
+                worst = max(worst, difference(found, oracle) / limit)
+                #expect(difference(found, oracle) <= limit, "\(kernels): \(m) \(n) \(depths)")
+                for type in [DType.bfloat16, .float16] {
+                    let rounded = Device.withBackend(fast) {
+                        Tensor.sumOfProducts(terms, addend: addend, bias: bias, dtype: type)
+                    }
+                    #expect(rounded.isIdentical(to: found.converted(to: type)))
+                }
+            }
+        }
+        print("\(kernels), sums of products: at most \(worst) of the bound")
+        #expect(worst > 0)
+    }
+
     /// Activations in `float32` are never rounded to the type of a `bfloat16` weight.
     @Test(arguments: MatrixKernels.available) func wideActivationsStayWide(kernels: MatrixKernels) {
         let x = Tensor.sample([40, 96], seed: 1) * 0.7

@@ -153,6 +153,14 @@ extension TensorOperation {
         ) { $0[0].matrixProduct($0[1]) },
         // Pairs of bfloat16 multiply rounded weights.
         .init(
+            "sum of products", "sumOfProducts(_:addend:bias:dtype:)",
+            small: [[3, 5], [5, 4], [3, 2], [2, 4], [3, 4], [4]],
+            large: [[513, 700], [700, 130], [513, 33], [33, 130], [513, 130], [130]], threads: .rounding
+        ) {
+            .sumOfProducts(
+                [ProductTerm($0[0], $0[1]), ProductTerm($0[2], $0[3])], addend: $0[4], bias: $0[5], dtype: $0[0].dtype)
+        },
+        .init(
             "attention", "attention(_:_:_:options:)", small: [[1, 3, 2, 4], [1, 5, 2, 4], [1, 5, 2, 4]],
             large: [[2, 130, 3, 32], [2, 140, 3, 32], [2, 140, 3, 32]], roundsOnce: false
         ) { Tensor.attention($0[0], $0[1], $0[2], options: .init(scale: 0.5)).output },

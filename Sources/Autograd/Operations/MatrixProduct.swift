@@ -28,26 +28,47 @@ extension Variable {
 
     /// `self weight^T + bias`: `self` `[…, in]`, `weight` `[out, in]` of any floating-point type, `bias` `[out]`. The
     /// result has type `dtype`, this variable's unless given; a trained weight's gradient is `float32`.
-    public func linear(weight: Variable, bias: Variable? = nil, dtype resultType: DType? = nil) -> Variable {
-        let (x, w) = (value, weight.value)
-        let y =
-            x.rank == 1
-            ? x.unsqueezed(0).matrixProduct(w, transposingOther: true, bias: bias?.value, dtype: resultType).squeezed(0)
-            : x.matrixProduct(w, transposingOther: true, bias: bias?.value, dtype: resultType)
-        let needsX = requiresGradient
-        let needsBias = bias?.requiresGradient ?? false
-        let savedX = weight.requiresGradient ? x : nil
-        let savedW = needsX ? w : nil
-        let (shape, dtype) = (self.shape, self.dtype)
-        return .recording(y, [self, weight] + (bias.map { [$0] } ?? [])) { dy in
-            let slopes = dy.flattenedRows()
-            let dx = savedW.map { slopes.matrixProduct($0, dtype: dtype).reshaped(to: shape.dimensions) }
-            let dw = savedX.map {
-                slopes.matrixProduct($0.flattenedRows(), transposingSelf: true, dtype: .float32)
-            }
-            let db = needsBias ? slopes.converted(to: .float32).sum(axes: [0]) : nil
-            return [dx, dw, db]
+    public func linear(weight: Variable, bias: Variable? = nil, dtype: DType? = nil) -> Variable {
+        .linear([(self, weight)], bias: bias, dtype: dtype ?? self.dtype)
+    }
+
+    /// `x1 w1^T + x2 w2^T + ... + bias`, summed in `float32` and rounded once: inputs `[…, in_i]` of equal leading axes,
+    /// weights `[out, in_i]`. A layer with a low-rank adapter is such a sum.
+    public static func linear(
+        _ terms: [(input: Variable, weight: Variable)], bias: Variable? = nil, dtype: DType
+    ) -> Variable {
+        let lead = Array(terms[0].input.shape.dimensions.dropLast())
+        for term in terms {
+            precondition(
+                Array(term.input.shape.dimensions.dropLast()) == lead, "inputs of \(lead) and \(term.input.shape)")
         }
+        let rows = terms.map { $0.input.value.flattenedRows() }
+        let y = Tensor.sumOfProducts(
+            zip(rows, terms).map { ProductTerm($0, $1.weight.value.transposed()) }, bias: bias?.value, dtype: dtype)
+        let needsBias = bias?.requiresGradient ?? false
+        // What each adjoint reads: nothing for the gradient of a frozen weight or a constant input.
+        let saved = zip(rows, terms).map { rows, term in
+            (
+                rows: term.weight.requiresGradient ? rows : nil,
+                weight: term.input.requiresGradient ? term.weight.value : nil,
+                shape: term.input.shape, dtype: term.input.dtype
+            )
+        }
+        let inputs = terms.flatMap { [$0.input, $0.weight] } + (bias.map { [$0] } ?? [])
+        return .recording(
+            y.reshaped(to: lead + [y.shape[1]]), inputs,
+            products: { dy in
+                let slopes = dy.flattenedRows()
+                var gradients: [Gradient?] = []
+                for term in saved {
+                    gradients.append(
+                        term.weight.map { Gradient(ProductTerm(slopes, $0), shape: term.shape, dtype: term.dtype) })
+                    gradients.append(
+                        term.rows.map { Gradient(slopes.matrixProduct($0, transposingSelf: true, dtype: .float32)) })
+                }
+                if needsBias { gradients.append(Gradient(slopes.converted(to: .float32).sum(axes: [0]))) }
+                return gradients
+            })
     }
 }
 

@@ -1,9 +1,11 @@
-/// Matrix products `c = alpha a b + beta c + bias` of float32, bfloat16 and float16 operands that lie row-major or
-/// transposed, summed in float32.
+/// Sums of matrix products, `c = alpha (a1 b1 + a2 b2 + ...) + addend + bias`, of float32, bfloat16 and float16 operands
+/// that lie row-major or transposed, summed in float32.
 ///
-/// The caller shares a product among threads by its rows and columns; no sum over `k` is ever shared, so the result
+/// Several terms serve a layer with low-rank adapters (`x W^T + h B^T`) and gradients that meet (`dq Wq + dk Wk + ...`):
+/// `c` is written once. The caller shares a product among threads by its rows and columns; no sum over `k` is ever shared, so the result
 /// does not depend on how. The plan follows Goto and van de Geijn, "Anatomy of High-Performance Matrix
-/// Multiplication" (2008): blocks of both operands are packed for the cache, then multiplied by register tiles.
+/// Multiplication" (2008): blocks of both operands are packed for the cache, then multiplied by register tiles. Rows of
+/// `a` that suit the tiles as they lie are not packed.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -28,17 +30,26 @@ typedef struct {
     ptrdiff_t row, column;
 } gemm_matrix;
 
-/// One product: `a` is m x k, `b` k x n, `c` m x n.
+/// One term: `a` is m x k, `b` k x n.
 typedef struct {
-    ptrdiff_t m, n, k;
+    ptrdiff_t k;
     gemm_matrix a, b;
-    /// float32, or bfloat16 with `beta` 0.
+} gemm_term;
+
+/// A sum of at least one term; `c` is m x n, row-major.
+typedef struct {
+    ptrdiff_t m, n;
+    const gemm_term *terms;
+    ptrdiff_t term_count;
+    /// float32 or bfloat16.
     void *c;
     int c_type;
     ptrdiff_t c_row;
+    /// m x n values of any type, row-major, or none when `data` is null; may be `c` itself.
+    gemm_matrix addend;
     /// n values added to each row, or null.
     const float *bias;
-    float alpha, beta;
+    float alpha;
 } gemm_product;
 
 /// Whether this processor, and the system for AMX, runs the level.

@@ -93,6 +93,14 @@ public struct ProfilingBackend: Backend {
         }
     }
 
+    /// Measured ``Backend/sumOfProducts(_:addend:bias:dtype:)``.
+    public func sumOfProducts(_ terms: [ProductTerm], addend: Tensor?, bias: Tensor?, dtype: DType) -> Tensor {
+        let operations = terms.reduce(0) { $0 + 2 * Double($1.a.count) * Double($1.b.shape[1]) }
+        return profile.measure("matrix product", operations: operations) {
+            base.sumOfProducts(terms, addend: addend, bias: bias, dtype: dtype)
+        }
+    }
+
     /// Measured ``Backend/softmax(_:)``.
     public func softmax(_ x: Tensor) -> Tensor { profile.measure("softmax") { base.softmax(x) } }
 

@@ -31,6 +31,23 @@ extension Tensor {
         return Device.backend.matrixProduct(a, b, bias: bias, dtype: resultType)
     }
 
+    /// `a1 b1 + a2 b2 + ... (+ addend) (+ bias)`, summed in `float32` and rounded once to `dtype`: `[m, k_i] x [k_i, n]`,
+    /// addend `[m, n]` of any floating-point type, bias `[n]`.
+    public static func sumOfProducts(
+        _ terms: [ProductTerm], addend: Tensor? = nil, bias: Tensor? = nil, dtype: DType
+    ) -> Tensor {
+        precondition(!terms.isEmpty, "a sum of no products")
+        let shape: Shape = [terms[0].a.shape[0], terms[0].b.shape[1]]
+        for term in terms {
+            precondition(
+                term.a.shape[0] == shape[0] && term.b.shape[1] == shape[1],
+                "a sum of products \(shape) and \([term.a.shape[0], term.b.shape[1]])")
+        }
+        precondition(addend == nil || addend!.shape == shape, "an addend \(addend!.shape) for \(shape)")
+        precondition(bias == nil || bias!.shape == [shape[1]], "bias \(bias!.shape) for \(shape[1]) columns")
+        return Device.backend.sumOfProducts(terms, addend: addend, bias: bias, dtype: dtype)
+    }
+
     private var canMergeRows: Bool {
         if count == 0 { return false }
         for axis in 0..<(rank - 2)

@@ -24,6 +24,9 @@ extension CPUBackend {
     /// its own type; two `bfloat16` matrices are multiplied as such where the processor can, all others in `float32`.
     public func matrixProduct(_ a: Tensor, _ b: Tensor, bias: Tensor?, dtype: DType) -> Tensor {
         let (m, k, n) = (a.shape[-2], a.shape[-1], b.shape[-1])
+        if engine == .kernels && bias == nil && isTallAndTurned(a, columns: n) {
+            return copy(matrixProduct(b.transposed(), a.transposed(), bias: nil, dtype: dtype).transposed(), as: dtype)
+        }
         let lead = Shape.broadcast(
             Shape(Array(a.shape.dimensions.dropLast(2))), Shape(Array(b.shape.dimensions.dropLast(2))))!.dimensions
         let (x, y) = (readable(a), readable(b))
@@ -71,10 +74,10 @@ extension CPUBackend {
         let target = p.result.storage.base + batch * p.m * p.n * p.result.dtype.byteCount
         if engine == .kernels {
             PackedProduct(
+                [gemm_term(k: p.k, a: operand(p.x, offsetX), b: operand(p.y, offsetY))],
                 gemm_product(
-                    m: p.m, n: p.n, k: p.k, a: operand(p.x, offsetX), b: operand(p.y, offsetY), c: target,
-                    c_type: Self.type(p.result.dtype), c_row: p.n, bias: p.bias.map { UnsafePointer(floats($0)) },
-                    alpha: 1, beta: 0), matrixKernels
+                    m: p.m, n: p.n, terms: nil, term_count: 0, c: target, c_type: Self.type(p.result.dtype), c_row: p.n,
+                    addend: gemm_matrix(), bias: p.bias.map { UnsafePointer(floats($0)) }, alpha: 1), matrixKernels
             ).run()
             return
         }
@@ -84,20 +87,24 @@ extension CPUBackend {
         }
         multiply(
             view(p.x, offsetX), view(p.y, offsetY), into: to, leading: p.n, m: p.m, k: p.k, n: p.n,
-            beta: p.bias == nil ? 0 : 1)
+            adds: p.bias != nil)
     }
 
-    /// `c = alpha a b + beta c`, shared among threads.
+    /// `c = alpha a b`, added to what `c` holds when `adds`, shared among threads.
     func multiply(
         _ a: MatrixView, _ b: MatrixView, into c: UnsafeMutablePointer<Float>, leading: Int, m: Int, k: Int, n: Int,
-        alpha: Float = 1, beta: Float = 0
+        alpha: Float = 1, adds: Bool = false
     ) {
         switch engine {
         case .kernels:
             PackedProduct(
+                [gemm_term(k: k, a: a.operand, b: b.operand)],
                 gemm_product(
-                    m: m, n: n, k: k, a: a.operand, b: b.operand, c: c, c_type: Int32(gemm_float32.rawValue),
-                    c_row: leading, bias: nil, alpha: alpha, beta: beta), matrixKernels
+                    m: m, n: n, terms: nil, term_count: 0, c: c, c_type: Int32(gemm_float32.rawValue), c_row: leading,
+                    addend: adds
+                        ? gemm_matrix(data: c, type: Int32(gemm_float32.rawValue), row: leading, column: 1)
+                        : gemm_matrix(),
+                    bias: nil, alpha: alpha), matrixKernels
             ).run()
         case .blas:
             // Blocks of the longer side of `c`.
@@ -108,11 +115,11 @@ extension CPUBackend {
                 if m >= n {
                     multiplyByBLAS(
                         a.advanced(row: from, column: 0), a, b.pointer, b, c + from * leading, leading, m: to - from,
-                        k: k, n: n, alpha: alpha, beta: beta)
+                        k: k, n: n, alpha: alpha, beta: adds ? 1 : 0)
                 } else {
                     multiplyByBLAS(
                         a.pointer, a, b.advanced(row: 0, column: from), b, c + from, leading, m: m, k: k, n: to - from,
-                        alpha: alpha, beta: beta)
+                        alpha: alpha, beta: adds ? 1 : 0)
                 }
             }
         case .plain:
@@ -123,7 +130,7 @@ extension CPUBackend {
                         for l in 0..<k {
                             sum += Double(a.advanced(row: i, column: l)[0]) * Double(b.advanced(row: l, column: j)[0])
                         }
-                        let old = beta == 0 ? 0 : beta * c[i * leading + j]
+                        let old = adds ? c[i * leading + j] : 0
                         c[i * leading + j] = alpha * Float(sum) + old
                     }
                 }
@@ -141,9 +148,15 @@ extension CPUBackend {
             Int32(max(layoutA.leading, 1)), b, Int32(max(layoutB.leading, 1)), beta, c, Int32(leading))
     }
 
+    /// Whether a product of `a` and a narrow matrix had better be computed transposed: packing `a`, whose columns lie
+    /// contiguous, then costs less, and is most of the work. A weight's gradient of low rank is such a product.
+    private func isTallAndTurned(_ a: Tensor, columns: Int) -> Bool {
+        a.rank == 2 && columns > 4 && a.shape[0] >= 4 * columns && a.strides[0] == 1 && a.strides[1] != 1
+    }
+
     /// `x` itself when the engine can read each of its matrices as it lies, otherwise a contiguous copy; in `float32`
     /// for engines that know no other type.
-    private func readable(_ x: Tensor) -> Tensor {
+    func readable(_ x: Tensor) -> Tensor {
         let (row, column) = (x.strides[x.rank - 2], x.strides[x.rank - 1])
         if engine == .kernels && x.dtype.isFloatingPoint {
             return column == 1 || row == 1 || x.shape[-1] == 1 || x.shape[-2] == 1 ? x : copy(x, as: x.dtype)
@@ -160,7 +173,7 @@ extension CPUBackend {
 
     /// The matrix that begins `offset` elements behind the first of `x`. The stride of an axis of one element says
     /// nothing and is taken for 1.
-    private func operand(_ x: Tensor, _ offset: Int) -> gemm_matrix {
+    func operand(_ x: Tensor, _ offset: Int = 0) -> gemm_matrix {
         gemm_matrix(
             data: x.storage.base + (x.offset + offset) * x.dtype.byteCount, type: Self.type(x.dtype),
             row: x.shape[-2] == 1 && x.strides[x.rank - 1] != 1 ? 1 : x.strides[x.rank - 2],

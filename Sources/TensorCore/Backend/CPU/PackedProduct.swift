@@ -1,22 +1,33 @@
 import CKernels
 
-/// One product for the kernels of `gemm.h`, shared among threads by rows and columns of the result. No sum is ever
-/// shared, so the result does not depend on the number of threads.
+/// One sum of products for the kernels of `gemm.h`, shared among threads by rows and columns of the result. No sum is
+/// ever shared, so the result does not depend on the number of threads.
 struct PackedProduct {
+    private let terms: [gemm_term]
     private let product: gemm_product
     private let level: Int32
+    /// Multiplications for each element of the result.
+    private let depth: Int
 
     /// Below this many multiplications a part is not worth a thread's waking.
     private static let leastWork = 1 << 19
 
-    init(_ product: gemm_product, _ kernels: MatrixKernels) {
+    /// `product`'s own list of terms is not read.
+    init(_ terms: [gemm_term], _ product: gemm_product, _ kernels: MatrixKernels) {
+        precondition(!terms.isEmpty, "a sum of no products")
+        self.terms = terms
         self.product = product
         level = kernels.level
+        depth = terms.reduce(0) { $0 + $1.k }
     }
 
     func run() {
-        var product = product
-        withUnsafePointer(to: &product) { run($0) }
+        terms.withUnsafeBufferPointer { terms in
+            var product = product
+            product.terms = terms.baseAddress
+            product.term_count = terms.count
+            withUnsafePointer(to: &product) { run($0) }
+        }
     }
 
     private func run(_ p: UnsafePointer<gemm_product>) {
@@ -27,10 +38,10 @@ struct PackedProduct {
             let packed = plan.packed_size > 0 ? gemm_thread_buffer(plan.packed_size) : nil
             let grid = Grid(
                 rows: rows, rowStep: plan.row_step, columns: n, columnStep: plan.column_step,
-                parts: min(Threads.count, max(1, rows * n * max(product.k, 1) / Self.leastWork)))
+                parts: min(Threads.count, max(1, rows * n * max(depth, 1) / Self.leastWork)))
             if packed != nil {
                 let groups = (rows + plan.row_step - 1) / plan.row_step
-                let grain = grid.parts > 1 ? max(1, (1 << 18) / max(plan.row_step * product.k, 1)) : groups
+                let grain = grid.parts > 1 ? max(1, (1 << 18) / max(plan.row_step * depth, 1)) : groups
                 parallelFor(groups, grain: grain) { part in
                     gemm_pack_rows(
                         level, p, block, block + part.lowerBound * plan.row_step,

@@ -21,7 +21,7 @@ extension CPUBackend {
                     MatrixView(pointer: w, leading: window.depth, isTransposed: false),
                     MatrixView(pointer: columns, leading: rows.count * window.width, isTransposed: false),
                     into: base + rows.lowerBound * window.width, leading: window.plane, m: window.outputs,
-                    k: window.depth, n: rows.count * window.width, beta: shift == nil ? 0 : 1)
+                    k: window.depth, n: rows.count * window.width, adds: shift != nil)
             }
         }
         return rounded(result, to: x.dtype)
@@ -64,7 +64,7 @@ extension CPUBackend {
                         pointer: g + image * window.outputs * window.plane + rows.lowerBound * window.width,
                         leading: window.plane, isTransposed: false),
                     MatrixView(pointer: columns, leading: rows.count * window.width, isTransposed: true), into: to,
-                    leading: window.depth, m: window.outputs, k: rows.count * window.width, n: window.depth, beta: 1)
+                    leading: window.depth, m: window.outputs, k: rows.count * window.width, n: window.depth, adds: true)
             }
         }
         return result
