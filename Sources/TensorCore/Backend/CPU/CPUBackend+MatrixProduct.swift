@@ -74,10 +74,8 @@ extension CPUBackend {
         let target = p.result.storage.base + batch * p.m * p.n * p.result.dtype.byteCount
         if engine == .kernels {
             PackedProduct(
-                [gemm_term(k: p.k, a: operand(p.x, offsetX), b: operand(p.y, offsetY))],
-                gemm_product(
-                    m: p.m, n: p.n, terms: nil, term_count: 0, c: target, c_type: Self.type(p.result.dtype), c_row: p.n,
-                    addend: gemm_matrix(), bias: p.bias.map { UnsafePointer(floats($0)) }, alpha: 1), matrixKernels
+                [gemm_term(k: p.k, a: operand(p.x, offsetX), b: operand(p.y, offsetY))], m: p.m, n: p.n, into: target,
+                p.result.dtype, row: p.n, bias: p.bias.map { UnsafePointer(floats($0)) }, matrixKernels
             ).run()
             return
         }
@@ -98,13 +96,8 @@ extension CPUBackend {
         switch engine {
         case .kernels:
             PackedProduct(
-                [gemm_term(k: k, a: a.operand, b: b.operand)],
-                gemm_product(
-                    m: m, n: n, terms: nil, term_count: 0, c: c, c_type: Int32(gemm_float32.rawValue), c_row: leading,
-                    addend: adds
-                        ? gemm_matrix(data: c, type: Int32(gemm_float32.rawValue), row: leading, column: 1)
-                        : gemm_matrix(),
-                    bias: nil, alpha: alpha), matrixKernels
+                [gemm_term(k: k, a: a.operand, b: b.operand)], m: m, n: n, into: c, row: leading, adds: adds,
+                alpha: alpha, matrixKernels
             ).run()
         case .blas:
             // Blocks of the longer side of `c`.

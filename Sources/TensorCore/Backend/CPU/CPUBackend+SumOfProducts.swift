@@ -25,15 +25,13 @@ extension CPUBackend {
         let base = addend.map { $0.isContiguous ? $0 : copy($0, as: $0.dtype) }
         withExtendedLifetime((operands, shift, base)) {
             PackedProduct(
-                operands.map { gemm_term(k: $0.k, a: operand($0.a), b: operand($0.b)) },
-                gemm_product(
-                    m: m, n: n, terms: nil, term_count: 0, c: result.storage.base, c_type: Self.type(result.dtype),
-                    c_row: n,
-                    addend: base.map {
-                        gemm_matrix(
-                            data: $0.storage.base + $0.offset * $0.dtype.byteCount, type: Self.type($0.dtype), row: n,
-                            column: 1)
-                    } ?? gemm_matrix(), bias: shift.map { UnsafePointer(floats($0)) }, alpha: 1), matrixKernels
+                operands.map { gemm_term(k: $0.k, a: operand($0.a), b: operand($0.b)) }, m: m, n: n,
+                into: result.storage.base, result.dtype, row: n,
+                addend: base.map {
+                    gemm_matrix(
+                        data: $0.storage.base + $0.offset * $0.dtype.byteCount, type: Self.type($0.dtype), row: n,
+                        column: 1)
+                }, bias: shift.map { UnsafePointer(floats($0)) }, matrixKernels
             ).run()
         }
         return writesType ? result : rounded(result, to: dtype)

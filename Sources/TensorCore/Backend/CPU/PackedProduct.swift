@@ -12,11 +12,19 @@ struct PackedProduct {
     /// Below this many multiplications a part is not worth a thread's waking.
     private static let leastWork = 1 << 19
 
-    /// `product`'s own list of terms is not read.
-    init(_ terms: [gemm_term], _ product: gemm_product, _ kernels: MatrixKernels) {
+    /// `c = alpha (a1 b1 + a2 b2 + ...) + addend + bias` of type `type`, `m` rows of `n` elements, `row` elements apart;
+    /// `adds` makes `c` itself, of type `float32`, the addend.
+    init(
+        _ terms: [gemm_term], m: Int, n: Int, into c: UnsafeMutableRawPointer, _ type: DType = .float32, row: Int,
+        addend: gemm_matrix? = nil, adds: Bool = false, bias: UnsafePointer<Float>? = nil, alpha: Float = 1,
+        _ kernels: MatrixKernels
+    ) {
         precondition(!terms.isEmpty, "a sum of no products")
         self.terms = terms
-        self.product = product
+        let itself = gemm_matrix(data: c, type: CPUBackend.type(.float32), row: row, column: 1)
+        product = gemm_product(
+            m: m, n: n, terms: nil, term_count: 0, c: c, c_type: CPUBackend.type(type), c_row: row,
+            addend: adds ? itself : addend ?? gemm_matrix(), bias: bias, alpha: alpha)
         level = kernels.level
         depth = terms.reduce(0) { $0 + $1.k }
     }

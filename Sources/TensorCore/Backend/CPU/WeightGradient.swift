@@ -36,15 +36,17 @@ struct WeightGradient {
                 let pixels = rows.count * width
                 let place = (number * weightShape[0] * height + row) * width
                 PackedProduct(
-                    gemm_product(
-                        m: weightShape[0], n: depth, k: pixels,
-                        a: gemm_matrix(
-                            data: gradient.storage.base + (gradient.offset + place) * gradient.dtype.byteCount,
-                            type: CPUBackend.type(gradient.dtype), row: height * width, column: 1),
-                        b: gemm_matrix(
-                            data: columns.storage.base, type: CPUBackend.type(columns.dtype), row: 1, column: pixels),
-                        c: backend.floats(result), c_type: CPUBackend.type(.float32), c_row: depth, bias: nil, alpha: 1,
-                        beta: 1), backend.matrixKernels
+                    [
+                        gemm_term(
+                            k: pixels,
+                            a: gemm_matrix(
+                                data: gradient.storage.base + (gradient.offset + place) * gradient.dtype.byteCount,
+                                type: CPUBackend.type(gradient.dtype), row: height * width, column: 1),
+                            b: gemm_matrix(
+                                data: columns.storage.base, type: CPUBackend.type(columns.dtype), row: 1, column: pixels
+                            ))
+                    ], m: weightShape[0], n: depth, into: backend.floats(result), row: depth, adds: true,
+                    backend.matrixKernels
                 ).run()
             }
         }
