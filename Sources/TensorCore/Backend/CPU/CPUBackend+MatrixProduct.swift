@@ -29,7 +29,7 @@ extension CPUBackend {
         }
         let lead = Shape.broadcast(
             Shape(Array(a.shape.dimensions.dropLast(2))), Shape(Array(b.shape.dimensions.dropLast(2))))!.dimensions
-        let (x, y) = (readable(a), readable(b))
+        let (x, y) = (multipliable(a), multipliable(b))
         let writesType = engine == .kernels && dtype == .bfloat16
         let result = Tensor(uninitialized: Shape(lead + [m, n]), dtype: writesType ? .bfloat16 : .float32)
         if result.count == 0 { return writesType ? result : rounded(result, to: dtype) }
@@ -149,7 +149,7 @@ extension CPUBackend {
 
     /// `x` itself when the engine can read each of its matrices as it lies, otherwise a contiguous copy; in `float32`
     /// for engines that know no other type.
-    func readable(_ x: Tensor) -> Tensor {
+    func multipliable(_ x: Tensor) -> Tensor {
         let (row, column) = (x.strides[x.rank - 2], x.strides[x.rank - 1])
         if engine == .kernels && x.dtype.isFloatingPoint {
             return column == 1 || row == 1 || x.shape[-1] == 1 || x.shape[-2] == 1 ? x : copy(x, as: x.dtype)

@@ -20,7 +20,7 @@ extension CPUBackend {
         let result = Tensor(uninitialized: [m, n], dtype: writesType ? .bfloat16 : .float32)
         if result.count == 0 { return writesType ? result : rounded(result, to: dtype) }
         // Kept until the product is done: the operands are pointers.
-        let operands = terms.map { (k: $0.a.shape[1], a: readable($0.a), b: readable($0.b)) }
+        let operands = terms.map { (k: $0.a.shape[1], a: multipliable($0.a), b: multipliable($0.b)) }
         let shift = bias.map(float32)
         let base = addend.map { $0.isContiguous ? $0 : copy($0, as: $0.dtype) }
         withExtendedLifetime((operands, shift, base)) {
