@@ -262,30 +262,34 @@ static void pack_patches(
 
 // MARK: Products
 
-/// Finishes `count` sums of one output channel that stand next to each other in the result at `at`.
+/// Finishes `count` sums of one output channel that stand next to each other in the result, the first at `at`.
 static void finish(const conv_product *p, const float *sums, ptrdiff_t output, ptrdiff_t at, ptrdiff_t count) {
-    const float bias = p->bias ? p->bias[output] : 0;
-    at += output * p->result_step;
-    if (p->result_type == gemm_float32) {
-        float *to = (float *)p->result + at;
-        if (p->residual) {
-            // The residual may be the result itself.
-            float values[GEMM_COLUMNS];
-            diptych_affine(sums, 1, bias, values, count);
-            diptych_binary(DIPTYCH_ADD, values, 1, (const float *)p->residual + at, 1, to, count);
-        } else {
-            diptych_affine(sums, 1, bias, to, count);
-        }
-        return;
-    }
-    float values[GEMM_COLUMNS];
-    diptych_affine(sums, 1, bias, values, count);
+    const ptrdiff_t step = p->result_pixel;
+    float values[GEMM_COLUMNS], other[GEMM_COLUMNS];
+    uint16_t halves[GEMM_COLUMNS];
+    const int narrow = p->result_type == gemm_bfloat16;
+    diptych_affine(sums, 1, p->bias ? p->bias[output] : 0, values, count);
     if (p->residual) {
-        float other[GEMM_COLUMNS];
-        diptych_bfloat16_to_float32((const uint16_t *)p->residual + at, other, count);
+        // The residual may be the result itself: it is read before anything is written.
+        const uint16_t *narrower = (const uint16_t *)p->residual + at;
+        const float *floats = (const float *)p->residual + at;
+        if (narrow && step == 1)
+            diptych_bfloat16_to_float32(narrower, other, count);
+        else if (narrow)
+            for (ptrdiff_t i = 0; i < count; i++) other[i] = gemm_from_bits((uint32_t)narrower[i * step] << 16);
+        else
+            for (ptrdiff_t i = 0; i < count; i++) other[i] = floats[i * step];
         diptych_binary(DIPTYCH_ADD, values, 1, other, 1, values, count);
     }
-    diptych_float32_to_bfloat16(values, (uint16_t *)p->result + at, count);
+    if (narrow) {
+        uint16_t *to = (uint16_t *)p->result + at;
+        diptych_float32_to_bfloat16(values, step == 1 ? to : halves, count);
+        for (ptrdiff_t i = 0; step != 1 && i < count; i++) to[i * step] = halves[i];
+    } else {
+        float *to = (float *)p->result + at;
+        if (step == 1) memcpy(to, values, (size_t)count * sizeof(float));
+        for (ptrdiff_t i = 0; step != 1 && i < count; i++) to[i * step] = values[i];
+    }
 }
 
 void conv_compute(
@@ -353,7 +357,8 @@ void conv_compute(
                 const ptrdiff_t count = least(p->out_width - x, end - q);
                 if (count > 0)
                     finish(
-                        p, sums + o * GEMM_COLUMNS + (q - first), from + o, (top + y) * p->out_width + x, count);
+                        p, sums + o * GEMM_COLUMNS + (q - first), from + o,
+                        (from + o) * p->result_step + (top + y) * p->result_row + x * p->result_pixel, count);
                 q = end;
             }
     }

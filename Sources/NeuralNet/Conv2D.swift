@@ -21,8 +21,13 @@ public final class Conv2D: Module {
     /// Weight and bias.
     public var parameters: [(name: String, parameter: Parameter)] { [("weight", weight), ("bias", bias)] }
 
-    /// Applies the convolution.
-    public func callAsFunction(_ x: Variable) -> Variable {
-        x.convolution(weight: weight.variable, bias: bias.variable, options: options)
+    /// Applies the convolution: to `x` normalised by `norm` and followed by SiLU, up-sampled `upsampling` times, and adds
+    /// `residual`.
+    public func callAsFunction(
+        _ x: Variable, norm: GroupNorm? = nil, upsampling: Int = 1, residual: Variable? = nil
+    ) -> Variable {
+        x.convolution(
+            weight: weight.variable, bias: bias.variable, options: options, norm: norm?.beforeConvolution,
+            upsampling: upsampling, residual: residual)
     }
 }

@@ -73,6 +73,11 @@ public final class GroupNorm: Module {
     /// Scale and shift.
     public var parameters: [(name: String, parameter: Parameter)] { [("weight", weight), ("bias", bias)] }
 
+    /// This norm with SiLU behind it, as part of a convolution.
+    public var beforeConvolution: ConvolutionNorm {
+        ConvolutionNorm(groups: groups, weight: weight.variable, bias: bias.variable, epsilon: epsilon)
+    }
+
     /// Normalises.
     public func callAsFunction(_ x: Variable) -> Variable {
         x.groupNorm(groups: groups, weight: weight.variable, bias: bias.variable, epsilon: epsilon)

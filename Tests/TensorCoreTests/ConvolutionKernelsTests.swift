@@ -1,3 +1,4 @@
+import Foundation
 import TensorCore
 import TestSupport
 import Testing
@@ -106,6 +107,95 @@ import Testing
                         }
                     }
                 }
+            }
+        }
+    }
+
+    /// Norm, up-sampling, residual and windows against the same in steps, a tensor after each.
+    @Test(arguments: MatrixKernels.available, [DType.float32, .bfloat16, .float16])
+    func stagesAgreeWithSteps(kernels: MatrixKernels, dtype: DType) {
+        let fast = CPUBackend(matrixKernels: kernels)
+        let oracle = CPUBackend(engine: .plain)
+        let same = ConvolutionOptions(padding: 1)
+        var worst = 0.0
+        for (extent, channels, outputs, kernel, factor, options) in [
+            ([7, 9], 6, 5, 3, 1, same), ([5, 33], 4, 3, 3, 2, same), ([1, 1], 2, 1, 3, 2, same),
+            ([16, 40], 36, 17, 3, 2, same), ([9, 7], 6, 2, 3, 1, ConvolutionOptions(stride: 2, paddingHigh: 1)),
+            ([3, 5], 4, 3, 2, 3, ConvolutionOptions(stride: 2, padding: 1)), ([6, 5], 8, 9, 1, 1, .init()),
+            ([4, 6], 2, 3, 5, 2, .init(padding: 2)),
+        ] {
+            let x = (Tensor.sample([2, channels, extent[0], extent[1]], seed: 1) * 1.7).converted(to: dtype)
+            let w = (Tensor.sample([outputs, channels, kernel, kernel], seed: 2) * 0.9).converted(to: dtype)
+            let bias = Tensor.sample([outputs], seed: 3)
+            let norm = ConvolutionStages.Norm(
+                groups: 2, weight: Tensor.sample([channels], seed: 4), bias: Tensor.sample([channels], seed: 5),
+                epsilon: 1e-5)
+            let shape = options.outputShape(input: x.shape, weight: w.shape, stages: .init(upsampling: factor))
+            let residual = Tensor.sample(shape, seed: 6).converted(to: dtype)
+            for (norm, residual) in [(nil, nil), (norm, nil), (nil, residual), (norm, residual)] {
+                var stages = ConvolutionStages(norm: norm, upsampling: factor, residual: residual)
+                let found = fast.convolution(x, weight: w, bias: bias, options: options, stages: stages)
+                #expect(found.dtype == dtype && found.shape == shape)
+                stages.residual = residual?.converted(to: .float32)
+                let expected = oracle.convolution(
+                    x.converted(to: .float32), weight: w.converted(to: .float32), bias: bias, options: options,
+                    stages: stages)
+                // Relative to the norm: normalised pixels and sums of weights are rounded to `bfloat16` on the way.
+                let (a, b) = (found.floats, expected.floats)
+                let distance = zip(a, b).reduce(0.0) { $0 + pow(Double($1.0) - Double($1.1), 2) }
+                let length = b.reduce(0.0) { $0 + Double($1) * Double($1) }
+                let error = (distance / length).squareRoot()
+                let tolerance = dtype == .float32 ? 2e-6 : dtype == .float16 ? 5e-4 : 5e-3
+                worst = max(worst, error / tolerance)
+                #expect(error <= tolerance, "\(kernels), \(x.shape), \(w.shape), \(factor): \(error)")
+
+                // Every band of rows, from no more of the image than it sees, is that of the whole, bit for bit.
+                stages.residual = nil
+                let whole = fast.convolution(x, weight: w, bias: bias, options: options, stages: stages)
+                if let norm {
+                    stages.norm!.moments = fast.groupMoments(
+                        fast.rowMoments(x), groups: 2, width: extent[1], epsilon: norm.epsilon)
+                }
+                for from in 0..<shape[2] {
+                    for to in from + 1...shape[2] where to - from < 4 {
+                        let low = (from * options.stride - options.paddingLow) / factor - 1
+                        let high = ((to - 1) * options.stride - options.paddingLow + kernel - 1) / factor + 1
+                        let rows = min(max(0, low), extent[0])..<max(0, min(extent[0], high))
+                        guard !rows.isEmpty else { continue }
+                        stages.window = .init(rows: from..<to, firstRow: rows.lowerBound)
+                        let part = fast.convolution(
+                            x.sliced(axis: 2, rows), weight: w, bias: bias, options: options, stages: stages)
+                        #expect(part.isIdentical(to: whole.sliced(axis: 2, from..<to)), "\(x.shape), \(from)..<\(to)")
+                        let steps = oracle.convolution(
+                            x.converted(to: .float32).sliced(axis: 2, rows), weight: w.converted(to: .float32),
+                            bias: bias, options: options, stages: stages)
+                        #expect(steps.shape == part.shape)
+                        if dtype == .float32 { #expect(difference(part, steps) <= 3e-5) }
+                    }
+                }
+            }
+        }
+        print("stages, \(kernels), \(dtype): at most \(worst) of the tolerance")
+        #expect(worst > 0)
+    }
+
+    /// Moments of joined parts are those of the whole, bit for bit, and right where the mean is far from zero.
+    @Test func momentsOfPartsJoin() {
+        let backend = CPUBackend()
+        for dtype in [DType.float32, .bfloat16] {
+            let x = (Tensor.sample([2, 6, 9, 37], seed: 1) + 100).converted(to: dtype)
+            let whole = backend.rowMoments(x)
+            let parts = [0..<4, 4..<5, 5..<9].map { backend.rowMoments(x.sliced(axis: 2, $0)) }
+            #expect(Tensor.concatenated(parts, axis: 2).isIdentical(to: whole))
+            let found = backend.groupMoments(whole, groups: 3, width: 37, epsilon: 1e-6).floats
+            let values = x.floats.map { Double($0) }
+            for group in 0..<6 {
+                let members = values[group * 2 * 9 * 37..<(group + 1) * 2 * 9 * 37]
+                let mean = members.reduce(0, +) / Double(members.count)
+                let variance = members.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(members.count)
+                #expect(abs(Double(found[2 * group]) - mean) <= 1e-5)
+                let expected = 1 / (variance + 1e-6).squareRoot()
+                #expect(abs(Double(found[2 * group + 1]) / expected - 1) <= 1e-5)
             }
         }
     }

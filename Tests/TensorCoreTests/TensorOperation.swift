@@ -235,9 +235,27 @@ extension TensorOperation {
 
     private static let images: [TensorOperation] = [
         .init(
-            "convolution", "convolution(weight:bias:options:)", small: [[1, 2, 4, 4], [3, 2, 3, 3], [3]],
+            "convolution", "convolution(weight:bias:options:stages:)", small: [[1, 2, 4, 4], [3, 2, 3, 3], [3]],
             large: [[2, 24, 40, 41], [32, 24, 3, 3], [32]], threads: .rounding
         ) { $0[0].convolution(weight: $0[1], bias: $0[2], options: .init(padding: 1)) },
+        .init(
+            "convolution of a normalised image", "convolution(weight:bias:options:stages:)",
+            small: [[1, 2, 4, 4], [3, 2, 3, 3], [3], [2], [2], [1, 3, 4, 4]],
+            large: [[2, 24, 40, 41], [32, 24, 3, 3], [32], [24], [24], [2, 32, 40, 41]], threads: .rounding,
+            roundsOnce: false
+        ) {
+            let norm = ConvolutionStages.Norm(groups: 2, weight: $0[3], bias: $0[4], epsilon: 1e-5)
+            return $0[0].convolution(
+                weight: $0[1], bias: $0[2], options: .init(padding: 1), stages: .init(norm: norm, residual: $0[5]))
+        },
+        .init(
+            "convolution of an up-sampled image", "convolution(weight:bias:options:stages:)",
+            small: [[1, 2, 4, 4], [3, 2, 3, 3], [3]], large: [[2, 24, 20, 21], [32, 24, 3, 3], [32]],
+            threads: .rounding, roundsOnce: false
+        ) {
+            $0[0].convolution(
+                weight: $0[1], bias: $0[2], options: .init(padding: 1), stages: .init(upsampling: 2))
+        },
         .init(
             "gradient of convolution's input", small: [[1, 3, 4, 4], [3, 2, 3, 3]],
             large: [[2, 32, 40, 41], [32, 24, 3, 3]], threads: .rounding

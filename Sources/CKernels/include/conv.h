@@ -28,10 +28,11 @@ typedef struct {
     /// The place of the first window: rows above and columns left of the image, which are zero.
     ptrdiff_t top, left;
 
-    /// The result, float32 or bfloat16, `outputs` x `out_height` x `out_width`, rows without gaps.
+    /// The result, float32 or bfloat16, `outputs` x `out_height` x `out_width`, and its distances: from one channel, one
+    /// row and one pixel to the next.
     void *result;
     int result_type;
-    ptrdiff_t out_height, out_width, result_step;
+    ptrdiff_t out_height, out_width, result_step, result_row, result_pixel;
     /// A value an output channel, or null.
     const float *bias;
     /// Added before rounding, of the result's type and layout, perhaps the result itself; or null.

@@ -37,7 +37,7 @@ final class AutoencoderEncoder: Module {
     /// `[N, in, H, W]` to `[N, 2 latent, H / f, W / f]`.
     func callAsFunction(_ image: Variable) -> Variable {
         let features = middle(stages.reduce(input(image)) { $1($0) })
-        return output(norm(features).applying(.silu))
+        return output(features, norm: norm)
     }
 }
 
@@ -76,6 +76,6 @@ final class AutoencoderDecoder: Module {
     /// `[N, latent, h, w]` to `[N, out, f h, f w]`.
     func callAsFunction(_ latents: Variable) -> Variable {
         let features = stages.reduce(middle(input(latents))) { $1($0) }
-        return output(norm(features).applying(.silu))
+        return output(features, norm: norm)
     }
 }

@@ -43,6 +43,11 @@ public final class AutoencoderKL: Module {
         return try loadWeights(try openTensorArchive(folder)) { AutoencoderKL(configuration, $0) }
     }
 
+    /// Rounds all weights to `dtype`, so that images of that type are multiplied without widening.
+    public func convertWeights(to dtype: DType) {
+        for (_, parameter) in namedParameters() { parameter.replace(parameter.value.converted(to: dtype)) }
+    }
+
     /// The parts, named as diffusers names them.
     public var children: [(name: String, module: any Module)] {
         [("encoder", encoder), ("decoder", decoder)] + (momentsConvolution.map { [("quant_conv", $0)] } ?? [])

@@ -44,6 +44,14 @@ public struct AutoencoderKLConfiguration: Codable, Hashable, Sendable {
     private static let downBlock = "DownEncoderBlock2D"
     private static let upBlock = "UpDecoderBlock2D"
 
+    /// The proportions of FLUX's autoencoder.
+    public init() {
+        (inChannels, outChannels, latentChannels) = (3, 3, 16)
+        (blockOutChannels, layersPerBlock, normNumGroups) = ([128, 256, 512, 512], 2, 32)
+        (scalingFactor, shiftFactor) = (0.3611, 0.1159)
+        (midBlockAddAttention, useQuantConv, usePostQuantConv) = (true, false, false)
+    }
+
     /// Reads and checks a `config.json`.
     ///
     /// Fields that older files lack have diffusers' defaults: no shift, an attention in the middle, both 1 x 1

@@ -35,7 +35,6 @@ final class AutoencoderResnet: Module {
 
     /// `[N, in, H, W]` to `[N, out, H, W]`.
     func callAsFunction(_ x: Variable) -> Variable {
-        let inner = conv1(norm1(x).applying(.silu))
-        return (shortcut?(x) ?? x) + conv2(norm2(inner).applying(.silu))
+        conv2(conv1(x, norm: norm1), norm: norm2, residual: shortcut?(x) ?? x)
     }
 }

@@ -46,7 +46,7 @@ final class AutoencoderStage: Module {
     func callAsFunction(_ x: Variable) -> Variable {
         let features = resnets.reduce(x) { $1($0) }
         guard let resampler else { return features }
-        return resampler(direction == .down ? features : features.upsampledNearest(2))
+        return resampler(features, upsampling: direction == .down ? 1 : 2)
     }
 }
 

@@ -78,6 +78,11 @@ public protocol Backend: Sendable {
     func rmsNormGradient(
         _ x: Tensor, weight: Tensor?, epsilon: Float, gradient: Tensor, needsInput: Bool, needsParameters: Bool
     ) -> NormGradients
+    /// Mean and sum of squared differences from it of each row of `[N, C, H, W]`: `[N, C, H, 2]`, `float32`.
+    func rowMoments(_ x: Tensor) -> Tensor
+    /// Mean and `1 / sqrt(variance + epsilon)` of each group of channels, `[N, groups, 2]`, `float32`, from the
+    /// moments of all its rows, which are `width` long. Rows of parts of an image may be joined.
+    func groupMoments(_ rows: Tensor, groups: Int, width: Int, epsilon: Float) -> Tensor
     /// Normalises each of `groups` groups of channels of an image batch `[N, C, H, W]`, then scales and shifts by
     /// channel.
     func groupNorm(_ x: Tensor, groups: Int, weight: Tensor, bias: Tensor, epsilon: Float) -> Tensor
@@ -116,8 +121,11 @@ public protocol Backend: Sendable {
 
     // MARK: Images
 
-    /// Cross-correlation of `[N, C, H, W]` with `[O, C, kh, kw]`, plus bias `[O]`.
-    func convolution(_ x: Tensor, weight: Tensor, bias: Tensor?, options: ConvolutionOptions) -> Tensor
+    /// Cross-correlation of `[N, C, H, W]` with `[O, C, kh, kw]`, plus bias `[O]`, with what `stages` adds before and
+    /// after.
+    func convolution(
+        _ x: Tensor, weight: Tensor, bias: Tensor?, options: ConvolutionOptions, stages: ConvolutionStages
+    ) -> Tensor
     /// The gradient of a convolution's input.
     func convolutionInputGradient(
         _ gradient: Tensor, weight: Tensor, inputShape: Shape, options: ConvolutionOptions
@@ -207,6 +215,11 @@ public struct NormGradients: Sendable {
     public var weight: Tensor?
     /// With respect to the shift, `float32`.
     public var bias: Tensor?
+
+    /// Collects the gradients.
+    public init(input: Tensor? = nil, weight: Tensor? = nil, bias: Tensor? = nil) {
+        (self.input, self.weight, self.bias) = (input, weight, bias)
+    }
 }
 
 /// The geometry of a convolution, the same along both axes save for the padding's far side.
@@ -225,11 +238,74 @@ public struct ConvolutionOptions: Sendable, Hashable {
         self.paddingHigh = paddingHigh ?? padding
     }
 
+    /// The shape of the result for an image `[N, C, H, W]` and weights `[O, C, kh, kw]`.
+    public func outputShape(input: Shape, weight: Shape, stages: ConvolutionStages = .init()) -> Shape {
+        let height = outputExtent(input: input[2] * stages.upsampling, kernel: weight[2])
+        let width = outputExtent(input: input[3] * stages.upsampling, kernel: weight[3])
+        return [input[0], weight[0], stages.window?.rows.count ?? height, width]
+    }
+
     /// The extent of the result along an axis of extent `input` for a window of `kernel`; 0 where the window is wider
     /// than the padded axis.
     public func outputExtent(input: Int, kernel: Int) -> Int {
         let room = input + paddingLow + paddingHigh - kernel
         return room < 0 ? 0 : room / stride + 1
+    }
+}
+
+/// What a convolution does to its image first and to its result last, without a tensor in between.
+public struct ConvolutionStages: Sendable {
+    /// A group norm with SiLU behind it.
+    public struct Norm: Sendable {
+        /// Groups of channels.
+        public var groups: Int
+        /// Scale and shift of each channel.
+        public var weight: Tensor, bias: Tensor
+        /// Added to the variance.
+        public var epsilon: Float
+        /// ``Backend/groupMoments(_:groups:width:epsilon:)`` of the whole image, where the convolution sees a part of it.
+        public var moments: Tensor?
+
+        /// Collects the parameters.
+        public init(groups: Int, weight: Tensor, bias: Tensor, epsilon: Float, moments: Tensor? = nil) {
+            (self.groups, self.weight, self.bias, self.epsilon) = (groups, weight, bias, epsilon)
+            self.moments = moments
+        }
+    }
+
+    /// Some rows of the result, from some rows of the image.
+    public struct Window: Sendable {
+        /// Rows of the whole result.
+        public var rows: Range<Int>
+        /// The row of the whole image, before it is up-sampled, that the given part begins with. Rows that the part
+        /// lacks count as zero: only those outside of the whole image may be missing.
+        public var firstRow: Int
+
+        /// Collects both.
+        public init(rows: Range<Int>, firstRow: Int) {
+            (self.rows, self.firstRow) = (rows, firstRow)
+        }
+    }
+
+    /// Normalises the image; zeros around it stay zeros.
+    public var norm: Norm?
+    /// Then each pixel is repeated this often along both axes.
+    public var upsampling: Int
+    /// Added to the result, of its shape and of the image's type.
+    public var residual: Tensor?
+    /// Some rows instead of all.
+    public var window: Window?
+
+    /// Collects the stages; none by default.
+    public init(norm: Norm? = nil, upsampling: Int = 1, residual: Tensor? = nil, window: Window? = nil) {
+        (self.norm, self.upsampling, self.residual, self.window) = (norm, upsampling, residual, window)
+    }
+}
+
+extension Backend {
+    /// ``convolution(_:weight:bias:options:stages:)`` without stages.
+    public func convolution(_ x: Tensor, weight: Tensor, bias: Tensor?, options: ConvolutionOptions) -> Tensor {
+        convolution(x, weight: weight, bias: bias, options: options, stages: ConvolutionStages())
     }
 }
 

@@ -141,6 +141,14 @@ public struct ProfilingBackend: Backend {
         }
     }
 
+    /// Measured ``Backend/rowMoments(_:)``.
+    public func rowMoments(_ x: Tensor) -> Tensor { profile.measure("row moments") { base.rowMoments(x) } }
+
+    /// Measured ``Backend/groupMoments(_:groups:width:epsilon:)``.
+    public func groupMoments(_ rows: Tensor, groups: Int, width: Int, epsilon: Float) -> Tensor {
+        profile.measure("group moments") { base.groupMoments(rows, groups: groups, width: width, epsilon: epsilon) }
+    }
+
     /// Measured ``Backend/groupNorm(_:groups:weight:bias:epsilon:)``.
     public func groupNorm(_ x: Tensor, groups: Int, weight: Tensor, bias: Tensor, epsilon: Float) -> Tensor {
         profile.measure("group norm") {
@@ -208,9 +216,13 @@ public struct ProfilingBackend: Backend {
         }
     }
 
-    /// Measured ``Backend/convolution(_:weight:bias:options:)``.
-    public func convolution(_ x: Tensor, weight: Tensor, bias: Tensor?, options: ConvolutionOptions) -> Tensor {
-        profile.measure("convolution") { base.convolution(x, weight: weight, bias: bias, options: options) }
+    /// Measured ``Backend/convolution(_:weight:bias:options:stages:)``.
+    public func convolution(
+        _ x: Tensor, weight: Tensor, bias: Tensor?, options: ConvolutionOptions, stages: ConvolutionStages
+    ) -> Tensor {
+        profile.measure("convolution") {
+            base.convolution(x, weight: weight, bias: bias, options: options, stages: stages)
+        }
     }
 
     /// Measured ``Backend/convolutionInputGradient(_:weight:inputShape:options:)``.

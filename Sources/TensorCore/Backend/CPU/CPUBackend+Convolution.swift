@@ -1,16 +1,103 @@
 import CKernels
 
 extension CPUBackend {
-    /// See ``Backend/convolution(_:weight:bias:options:)``. Patches of a band of rows are packed for the matrix kernels as
-    /// they are needed; `bfloat16` images and weights are multiplied as such where the processor can.
-    public func convolution(_ x: Tensor, weight: Tensor, bias: Tensor?, options: ConvolutionOptions) -> Tensor {
+    /// See ``Backend/convolution(_:weight:bias:options:stages:)``. Patches of a band of rows are packed for the matrix
+    /// kernels as they are needed; `bfloat16` images and weights are multiplied as such where the processor can.
+    public func convolution(
+        _ x: Tensor, weight: Tensor, bias: Tensor?, options: ConvolutionOptions, stages: ConvolutionStages
+    ) -> Tensor {
         guard engine == .kernels else {
-            return unrolledConvolution(x, weight: weight, bias: bias, options: options)
+            return convolutionInSteps(x, weight: weight, bias: bias, options: options, stages: stages)
         }
-        let extents = options.outputExtents(input: x.shape, weight: weight.shape)
-        return PatchProduct(
-            self, x, weight: weight, stride: options.stride, top: options.paddingLow, left: options.paddingLow
-        ).run(height: extents.height, width: extents.width, bias: bias, as: x.dtype)
+        let shape = options.outputShape(input: x.shape, weight: weight.shape, stages: stages)
+        let result = Tensor(uninitialized: shape, dtype: PatchProduct.resultType(x.dtype))
+        let residual = stages.residual.map { float32Unless($0, result.dtype) }
+        let window = stages.window ?? .init(rows: 0..<shape[2], firstRow: 0)
+        if stages.upsampling == 2 && options == Self.same && weight.shape[2] == 3 && weight.shape[3] == 3 {
+            convolveUpsampled(x, weight, bias, stages.norm, window, residual, into: result)
+        } else {
+            PatchProduct(
+                self, x, weight: weight, stride: options.stride,
+                top: options.paddingLow + window.firstRow * stages.upsampling - window.rows.lowerBound * options.stride,
+                left: options.paddingLow, upsampling: stages.upsampling, norm: stages.norm
+            ).run(bias: bias, residual: residual, into: result)
+        }
+        return result.dtype == x.dtype ? result : rounded(result, to: x.dtype)
+    }
+
+    private static let same = ConvolutionOptions(padding: 1)
+
+    /// `x` without gaps, in `float32` unless it has the type `dtype`.
+    private func float32Unless(_ x: Tensor, _ dtype: DType) -> Tensor {
+        x.dtype == dtype && x.isContiguous ? x : copy(x, as: dtype)
+    }
+
+    /// A 3 x 3 window over an image of repeated pixels sees 2 x 2 of them: each quarter of the result, pixels that lie 2
+    /// apart, is a convolution of the image itself by sums of weights, with four ninths of the multiplications.
+    private func convolveUpsampled(
+        _ x: Tensor, _ weight: Tensor, _ bias: Tensor?, _ norm: ConvolutionStages.Norm?,
+        _ window: ConvolutionStages.Window, _ residual: Tensor?, into result: Tensor
+    ) {
+        let wide = float32(weight)
+        var norm = norm
+        if let known = norm, known.moments == nil {
+            norm!.moments = groupMoments(
+                rowMoments(x), groups: known.groups, width: x.shape[3], epsilon: known.epsilon)
+        }
+        for phase in 0..<4 {
+            let (below, behind) = (phase / 2, phase % 2)
+            // Rows of this phase inside the window, counted in pixels of the image.
+            let first = (window.rows.lowerBound - below + 1) >> 1
+            let start = 2 * first + below - window.rows.lowerBound
+            let sums = summed(summed(wide, axis: 2, below), axis: 3, behind)
+            // Rounded again only where the image is no finer; otherwise the sums keep all their digits.
+            let turned = x.dtype == .bfloat16 ? rounded(sums, to: weight.dtype) : sums
+            PatchProduct(
+                self, x, weight: turned, stride: 1, top: 1 - below + window.firstRow - first, left: 1 - behind,
+                norm: norm
+            ).run(
+                bias: bias, residual: residual.map { Self.everySecond($0, start, behind) },
+                into: Self.everySecond(result, start, behind))
+        }
+    }
+
+    /// Taps along `axis` that fall on the same pixel, added: the first alone or the last alone.
+    private func summed(_ weight: Tensor, axis: Int, _ phase: Int) -> Tensor {
+        let taps = (0..<3).map { weight.sliced(axis: axis, $0..<$0 + 1) }
+        return concatenate(
+            phase == 0
+                ? [taps[0], binary(.add, taps[1], taps[2])] : [binary(.add, taps[0], taps[1]), taps[2]], axis: axis)
+    }
+
+    /// Rows from `row` and columns from `column`, every second.
+    private static func everySecond(_ x: Tensor, _ row: Int, _ column: Int) -> Tensor {
+        let (height, width) = (max(0, x.shape[2] - row + 1) / 2, (x.shape[3] - column + 1) / 2)
+        return Tensor(
+            storage: x.storage, dtype: x.dtype, shape: [x.shape[0], x.shape[1], height, width],
+            strides: [x.strides[0], x.strides[1], 2 * x.strides[2], 2 * x.strides[3]],
+            offset: x.offset + row * x.strides[2] + column * x.strides[3])
+    }
+
+    /// The stages one after another, a tensor after each.
+    private func convolutionInSteps(
+        _ x: Tensor, weight: Tensor, bias: Tensor?, options: ConvolutionOptions, stages: ConvolutionStages
+    ) -> Tensor {
+        var image = stages.norm.map { unary(.silu, groupNorm(x, $0)) } ?? x
+        if stages.upsampling > 1 { image = upsampleNearest(image, factor: stages.upsampling) }
+        var options = options
+        if let window = stages.window {
+            // The rows that the window sees, with all margins spelled out.
+            let (given, first) = (image.shape[2], window.firstRow * stages.upsampling)
+            let from = window.rows.lowerBound * options.stride - options.paddingLow - first
+            let to = from + (window.rows.count - 1) * options.stride + weight.shape[2]
+            let inside = max(0, min(from, given))..<max(0, min(to, given))
+            image = pad(
+                image.sliced(axis: 2, inside), low: [0, 0, inside.lowerBound - from, options.paddingLow],
+                high: [0, 0, to - inside.upperBound, options.paddingHigh], value: 0)
+            options = ConvolutionOptions(stride: options.stride)
+        }
+        let result = unrolledConvolution(image, weight: weight, bias: bias, options: options)
+        return stages.residual.map { binary(.add, result, $0) } ?? result
     }
 
     /// See ``Backend/convolutionInputGradient(_:weight:inputShape:options:)``. The windows of the gradient, spread by the
@@ -22,10 +109,12 @@ extension CPUBackend {
             return unrolledInputGradient(gradient, weight: weight, inputShape: inputShape, options: options)
         }
         let turned = reversed(weight.transposed(0, 1))
-        return PatchProduct(
+        let result = Tensor(uninitialized: inputShape, dtype: PatchProduct.resultType(gradient.dtype))
+        PatchProduct(
             self, gradient, weight: turned, stride: 1, top: weight.shape[2] - 1 - options.paddingLow,
             left: weight.shape[3] - 1 - options.paddingLow, spread: options.stride
-        ).run(height: inputShape[2], width: inputShape[3], bias: nil, as: gradient.dtype)
+        ).run(bias: nil, into: result)
+        return result.dtype == gradient.dtype ? result : rounded(result, to: gradient.dtype)
     }
 
     /// See ``Backend/convolutionWeightGradient(_:gradient:weightShape:options:)``.

@@ -5,25 +5,35 @@ import CKernels
 struct PatchProduct {
     private let backend: CPUBackend
     private let image: Tensor, weight: Tensor
-    private let stride: Int, top: Int, left: Int, spread: Int
+    private let stride: Int, top: Int, left: Int, spread: Int, upsampling: Int
+    private let norm: ChannelNorm?
 
-    /// `x` `[N, C, H, W]`, whose pixels lie `spread` apart with zeros between them, by `weight` `[O, C, kh, kw]`; the
-    /// first window begins `top` rows above the image and `left` columns left of it.
-    init(_ backend: CPUBackend, _ x: Tensor, weight: Tensor, stride: Int, top: Int, left: Int, spread: Int = 1) {
+    /// `x` `[N, C, H, W]` by `weight` `[O, C, kh, kw]`; the first window begins `top` rows above the image and `left`
+    /// columns left of it. The pixels of `x` are normalised and followed by SiLU if there is a `norm`, then each stands
+    /// for `upsampling` squared of its kind, or they lie `spread` apart with zeros between them.
+    init(
+        _ backend: CPUBackend, _ x: Tensor, weight: Tensor, stride: Int, top: Int, left: Int, spread: Int = 1,
+        upsampling: Int = 1, norm: ConvolutionStages.Norm? = nil
+    ) {
         self.backend = backend
-        image = x.dtype.isFloatingPoint && (x.strides[3] == 1 || x.shape[3] == 1) ? x : backend.copy(x, as: x.dtype)
+        let image = x.dtype.isFloatingPoint && (x.strides[3] == 1 || x.shape[3] == 1) ? x : backend.copy(x, as: x.dtype)
+        self.image = image
         self.weight = weight.isContiguous ? weight : backend.copy(weight, as: weight.dtype)
         (self.stride, self.top, self.left, self.spread) = (stride, top, left, spread)
+        self.upsampling = upsampling
+        self.norm = image.count == 0 ? nil : norm.map { ChannelNorm(backend, $0, image: image) }
     }
 
-    /// The first `height` rows and `width` columns of windows: `[N, O, height, width]`.
-    func run(height: Int, width: Int, bias: Tensor?, as dtype: DType) -> Tensor {
-        let outputs = weight.shape[0]
-        let result = Tensor(
-            uninitialized: [image.shape[0], outputs, height, width], dtype: dtype == .bfloat16 ? dtype : .float32)
-        if result.count == 0 { return result.dtype == dtype ? result : backend.rounded(result, to: dtype) }
+    /// The type in which a result for images of type `dtype` is written: others are rounded from it.
+    static func resultType(_ dtype: DType) -> DType { dtype == .bfloat16 ? dtype : .float32 }
+
+    /// The first rows and columns of windows, as many as `result` has: a view of ``resultType(_:)`` and of any distances
+    /// between channels, rows and pixels. `residual` has the result's type and layout, or is the result itself.
+    func run(bias: Tensor?, residual: Tensor? = nil, into result: Tensor) {
+        if result.count == 0 { return }
         let shift = bias.map(backend.float32)
         let level = backend.matrixKernels.level
+        let outputs = weight.shape[0]
         var product = self.product(shift, result)
         let plan = conv_plan_for(level, &product, Threads.count)
         let packed = Tensor(uninitialized: [plan.packed_size], dtype: .uint8)
@@ -35,28 +45,38 @@ struct PatchProduct {
                     packed.storage.base)
             }
         }
+        let pointers = norm?.pointers
         for number in 0..<image.shape[0] {
-            let start = (image.offset + number * image.strides[0]) * image.dtype.byteCount
-            product.image = UnsafeRawPointer(image.storage.base + start)
-            product.result = result.storage.base + number * outputs * height * width * result.dtype.byteCount
+            product.image = UnsafeRawPointer(Self.start(image, number))
+            product.result = Self.start(result, number)
+            product.residual = residual.map { UnsafeRawPointer(Self.start($0, number)) }
+            if let pointers {
+                let place = number * image.shape[1]
+                (product.mean, product.factor) = (pointers.mean + place, pointers.factor + place)
+                product.shift = pointers.shift + place
+            }
             withUnsafePointer(to: product) { compute($0, plan, packed.storage.base, level) }
         }
-        return result.dtype == dtype ? result : backend.rounded(result, to: dtype)
+    }
+
+    /// Where image `number` of a batch begins.
+    private static func start(_ x: Tensor, _ number: Int) -> UnsafeMutableRawPointer {
+        x.storage.base + (x.offset + number * x.strides[0]) * x.dtype.byteCount
     }
 
     private func product(_ bias: Tensor?, _ result: Tensor) -> conv_product {
         let depth = weight.count / max(weight.shape[0], 1)
         return conv_product(
             image: nil, type: CPUBackend.type(image.dtype), channels: image.shape[1], height: image.shape[2],
-            width: image.shape[3], channel_step: image.strides[1], row_step: image.strides[2], repeat: 1,
-            spread: spread, mean: nil, factor: nil, shift: nil, silu: 0,
+            width: image.shape[3], channel_step: image.strides[1], row_step: image.strides[2], repeat: upsampling,
+            spread: spread, mean: norm?.pointers.mean, factor: nil, shift: nil, silu: norm == nil ? 0 : 1,
             weight: gemm_matrix(
                 data: weight.storage.base + weight.offset * weight.dtype.byteCount, type: CPUBackend.type(weight.dtype),
                 row: depth, column: 1), outputs: weight.shape[0], kernel_height: weight.shape[2],
             kernel_width: weight.shape[3], stride: stride, top: top, left: left, result: nil,
             result_type: CPUBackend.type(result.dtype), out_height: result.shape[2], out_width: result.shape[3],
-            result_step: result.shape[2] * result.shape[3], bias: bias.map { UnsafePointer(backend.floats($0)) },
-            residual: nil)
+            result_step: result.strides[1], result_row: result.strides[2], result_pixel: result.strides[3],
+            bias: bias.map { UnsafePointer(backend.floats($0)) }, residual: nil)
     }
 
     private func compute(
@@ -66,7 +86,7 @@ struct PatchProduct {
         let bands = (height + plan.band_rows - 1) / plan.band_rows
         let groups = (outputs + plan.output_step - 1) / plan.output_step
         // Few bands are shared by output channels too; each part stages its band again.
-        let work = height * p.pointee.out_width * outputs * max(weight.count / max(outputs, 1), 1)
+        let work = height * p.pointee.out_width * weight.count
         let threads = min(Threads.count, max(1, work >> 19))
         let splits = bands >= threads ? 1 : min(groups, (threads + bands - 1) / bands)
         let grain = max(1, bands * splits / threads)
@@ -80,14 +100,5 @@ struct PatchProduct {
                     from * plan.output_step, min(to * plan.output_step, outputs), space.storage.base)
             }
         }
-    }
-}
-
-extension ConvolutionOptions {
-    /// Height and width of the result.
-    func outputExtents(input: Shape, weight: Shape) -> (height: Int, width: Int) {
-        (
-            outputExtent(input: input[2], kernel: weight[2]), outputExtent(input: input[3], kernel: weight[3])
-        )
     }
 }
