@@ -100,7 +100,7 @@ public final class SampleEncoder {
     /// A prompt's vectors; the empty prompt stands for dropped text.
     public func text(_ prompt: String) -> EncodedText {
         if let known = texts[prompt] { return known }
-        let encoded = pipeline.textEncoders.encode([prompt], maximumLength: options.maximumSequenceLength)
+        let encoded = pipeline.encode([prompt], maximumLength: options.maximumSequenceLength)
         let text = EncodedText(sequence: encoded.text.squeezed(0), pooled: encoded.pooled.squeezed(0))
         // The empty prompt comes again and again; of the others there may be millions, of megabytes each.
         if options.keepsSamples || prompt.isEmpty { texts[prompt] = text }

@@ -69,7 +69,7 @@ public struct Editor {
     ) throws -> Result {
         let prompt = try options.promptForm.prompt(fields)
         let diptych = try Diptych(source: Self.panel(image, width: options.panelWidth))
-        let encoded = pipeline.textEncoders.encode([prompt], maximumLength: options.maximumSequenceLength)
+        let encoded = pipeline.encode([prompt], maximumLength: options.maximumSequenceLength)
         adapters?.pooledText = adapters?.needsPooledText == true ? Variable(encoded.pooled) : nil
         let geometry = diptych.geometry
         var random = Random(seed: options.seed)

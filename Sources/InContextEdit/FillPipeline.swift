@@ -3,6 +3,17 @@ public import Models
 public import TensorCore
 import TensorIO
 
+/// How the autoencoder and the text encoders of a pipeline compute.
+public struct EncoderOptions: Sendable, Hashable {
+    /// The type of the autoencoder's activations, `float32` or `bfloat16`; wider weights are rounded to the latter.
+    public var vaeType = DType.float32
+    /// The type of the text encoders' activations, `float32` or `bfloat16`.
+    public var textType = DType.float32
+
+    /// Everything in `float32`.
+    public init() {}
+}
+
 /// The frozen parts of FLUX.1 [Fill] working together: images and words in, latents and velocities through, images
 /// out.
 public final class FillPipeline {
@@ -16,15 +27,19 @@ public final class FillPipeline {
     public let scheduler: SchedulerConfiguration
     /// The folder it was read from.
     public let path: String
+    /// How the autoencoder and the text encoders compute.
+    public let encoders: EncoderOptions
 
     /// Reads all parts of a diffusers folder. Throws one error that names what is missing, unexpected or misshapen.
-    public init(path: String) throws {
+    public init(path: String, encoders: EncoderOptions = EncoderOptions()) throws {
         let folder = try PipelineFolder(path: path)
         self.path = path
+        self.encoders = encoders
         scheduler = try folder.loadScheduler()
         transformer = try folder.loadTransformer()
         vae = try folder.loadVAE()
         textEncoders = try folder.loadTextEncoders()
+        if encoders.vaeType == .bfloat16 { vae.convertWeights(to: .bfloat16) }
         let packed = vae.configuration.latentChannels * 4
         let expected = 2 * packed + DiptychGeometry.latentSide * DiptychGeometry.latentSide * 4
         guard transformer.configuration.inChannels == expected else {
@@ -40,7 +55,8 @@ public final class FillPipeline {
 
     /// The packed, normalised latents of an image in `[-1, 1]`, `[1, 3, H, W]`: the mode of the posterior.
     public func packedLatents(_ image: Tensor) -> Tensor {
-        LatentPacking.pack(vae.normalized(vae.encode(image).mean))
+        let mean = vae.encode(image.converted(to: encoders.vaeType)).mean
+        return LatentPacking.pack(vae.normalized(mean.converted(to: .float32)))
     }
 
     /// What the transformer is told about a diptych besides the noisy latents: packed latents of the canvas with its
@@ -72,6 +88,11 @@ public final class FillPipeline {
     /// The canvas in `[-1, 1]`, `[1, 3, H, W]`, that packed latents stand for.
     public func decode(_ packed: Tensor, geometry: DiptychGeometry) -> Tensor {
         let latents = LatentPacking.unpack(packed, rows: geometry.tokenRows, columns: geometry.tokenColumns)
-        return vae.decode(vae.denormalized(latents))
+        return vae.decode(vae.denormalized(latents).converted(to: encoders.vaeType)).converted(to: .float32)
+    }
+
+    /// The vectors of prompts, `float32`; see ``TextEncoders/encode(_:maximumLength:computeType:)``.
+    public func encode(_ prompts: [String], maximumLength: Int) -> (text: Tensor, pooled: Tensor) {
+        textEncoders.encode(prompts, maximumLength: maximumLength, computeType: encoders.textType)
     }
 }

@@ -48,12 +48,17 @@ public struct TextEncoders {
     public var maximumLength: Int { t5Tokenizer.maximumLength }
 
     /// T5's hidden states of `maximumLength` tokens, `[B, maximumLength, joint]`, and CLIP's pooled vectors, `[B, P]`,
-    /// both `float32`. Padding tokens take part, as in FLUX.
-    public func encode(_ prompts: [String], maximumLength: Int = 512) -> (text: Tensor, pooled: Tensor) {
+    /// both `float32`, computed in `computeType` (`float32` or `bfloat16`). Padding tokens take part, as in FLUX.
+    public func encode(
+        _ prompts: [String], maximumLength: Int = 512, computeType: DType = .float32
+    ) -> (text: Tensor, pooled: Tensor) {
         let short = prompts.flatMap { clipTokenizer.encode($0) }
         let long = prompts.flatMap { t5Tokenizer.encode($0, maximumLength: maximumLength) }
-        let pooled = clip(Tensor(short, [prompts.count, clipTokenizer.maximumLength])).pooled
-        return (t5(Tensor(long, [prompts.count, maximumLength])), pooled)
+        let pooled = clip(
+            Tensor(short, [prompts.count, clipTokenizer.maximumLength]), computeType: computeType
+        ).pooled
+        let text = t5(Tensor(long, [prompts.count, maximumLength]), computeType: computeType)
+        return (text.converted(to: .float32), pooled)
     }
 }
 

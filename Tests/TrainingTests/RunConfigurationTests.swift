@@ -43,6 +43,8 @@ private func leaves(_ object: Any, _ prefix: String = "") -> [String] {
             base:
               path: "a b: c"
               precision: float32
+              vae_precision: bfloat16
+              text_encoder_precision: bfloat16
             data:
               path: pairs
               panel_width: 64
@@ -95,6 +97,8 @@ private func leaves(_ object: Any, _ prefix: String = "") -> [String] {
         let run = try RunConfiguration.parse(text)
         var expected = RunConfiguration(basePath: "a b: c", dataPath: "pairs", outputFolder: NSHomeDirectory() + "/run")
         expected.base.precision = .float32
+        expected.base.vaePrecision = .bfloat16
+        expected.base.textEncoderPrecision = .bfloat16
         expected.data.panelWidth = 64
         expected.data.panelHeight = 96
         expected.data.maxSequenceLength = 64

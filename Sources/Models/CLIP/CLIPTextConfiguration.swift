@@ -44,6 +44,13 @@ public struct CLIPTextConfiguration: Codable, Hashable, Sendable {
         case eosTokenID = "eos_token_id"
     }
 
+    /// The proportions of CLIP ViT-L/14, FLUX's short encoder.
+    public init() {
+        (vocabSize, hiddenSize, intermediateSize, numHiddenLayers) = (49_408, 768, 3072, 12)
+        (numAttentionHeads, maxPositionEmbeddings, hiddenAct) = (12, 77, .quickGelu)
+        (layerNormEps, eosTokenID) = (1e-5, 2)
+    }
+
     /// Reads and checks a `config.json`; fields that do not concern the hidden states are passed over.
     ///
     /// Throws `FileError` for another class than `CLIPTextModel` and `CLIPTextModelWithProjection`, an activation other

@@ -11,8 +11,7 @@ public import TensorIO
 /// ```
 ///
 /// Radford et al. 2021, "Learning transferable visual models from natural language supervision"; modules bear the names
-/// of transformers' `CLIPTextModel` (`transformers/models/clip/modeling_clip.py`). Weights stay in their file's type,
-/// activations are `float32`.
+/// of transformers' `CLIPTextModel` (`transformers/models/clip/modeling_clip.py`). Weights stay in their file's type.
 public final class CLIPTextEncoder: Module {
     /// The proportions.
     public let configuration: CLIPTextConfiguration
@@ -74,17 +73,21 @@ public final class CLIPTextEncoder: Module {
     ///
     /// T is at most ``CLIPTextConfiguration/maxPositionEmbeddings``. The end token is the first of
     /// ``CLIPTextConfiguration/eosTokenID``; a prompt without one is represented by its first token.
-    public func callAsFunction(_ ids: Tensor) -> (hidden: Tensor, pooled: Tensor) {
+    ///
+    /// `computeType` is `float32` or `bfloat16` and concerns what enters and leaves the layers; the sum over the layers,
+    /// the norms and the results are `float32`.
+    public func callAsFunction(_ ids: Tensor, computeType: DType = .float32) -> (hidden: Tensor, pooled: Tensor) {
         precondition(ids.rank == 2 && ids.dtype == .int32, "token ids \(ids.dtype) \(ids.shape), not int32 [B, T]")
         let (batch, length) = (ids.shape[0], ids.shape[1])
         precondition(
             length <= configuration.maxPositionEmbeddings,
             "\(length) tokens for \(configuration.maxPositionEmbeddings) positions")
+        precondition(computeType == .float32 || computeType == .bfloat16, "CLIP in \(computeType)")
         return withoutGradients {
             let places = Tensor((0..<Int32(length)).map { $0 }, [length])
             let tokens = tokenEmbedding(ids).converted(to: .float32)
             let start = tokens + positionEmbedding(places).converted(to: .float32)
-            let hidden = finalNorm(layers.reduce(start) { $1($0) }).value
+            let hidden = finalNorm(layers.reduce(start) { $1($0, computeType: computeType) }).value
             let rows = hidden.reshaped(to: [batch * length, configuration.hiddenSize])
             return (hidden, rows.gatheringRows(endPlaces(ids)))
         }

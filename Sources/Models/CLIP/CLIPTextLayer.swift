@@ -35,10 +35,11 @@ final class CLIPTextLayer: Module {
         ]
     }
 
-    /// `[B, T, d]` to the same shape.
-    func callAsFunction(_ x: Variable) -> Variable {
-        let attended = x + attention(norm1(x))
-        return attended + contraction(expansion(norm2(attended)).applying(configuration.hiddenAct.operation))
+    /// `[B, T, d]`, `float32`, to the same; the layers compute in `computeType`.
+    func callAsFunction(_ x: Variable, computeType: DType) -> Variable {
+        let attended = x + attention(norm1(x).converted(to: computeType)).converted(to: .float32)
+        let inner = expansion(norm2(attended).converted(to: computeType)).applying(configuration.hiddenAct.operation)
+        return attended + contraction(inner).converted(to: .float32)
     }
 
     private func attention(_ x: Variable) -> Variable {

@@ -33,6 +33,12 @@ public struct T5Configuration: Codable, Hashable, Sendable {
         case layerNormEpsilon = "layer_norm_epsilon"
     }
 
+    /// The proportions of T5 v1.1 XXL, FLUX's long encoder.
+    public init() {
+        (vocabSize, dModel, dKv, dFf, numLayers, numHeads) = (32_128, 4096, 64, 10_240, 24, 64)
+        (relativeAttentionNumBuckets, relativeAttentionMaxDistance, layerNormEpsilon) = (32, 128, 1e-6)
+    }
+
     /// Reads and checks a `config.json`; fields that do not concern the encoder are passed over.
     ///
     /// Throws `FileError` for another class than `T5EncoderModel`, another feed-forward layer than `gated-gelu`, a

@@ -1,17 +1,20 @@
 public import Adapters
 public import DiptychData
-import InContextEdit
+public import InContextEdit
 public import Optimizers
 public import TensorCore
 
 /// What the sections of a configuration mean to the parts of a run.
 extension RunConfiguration {
     /// The type of the activations.
-    public var dtype: DType {
-        switch base.precision {
-        case .float32: .float32
-        case .bfloat16: .bfloat16
-        }
+    public var dtype: DType { base.precision.dtype }
+
+    /// How the frozen encoders compute.
+    public var pipelineEncoders: EncoderOptions {
+        var options = EncoderOptions()
+        options.vaeType = base.vaePrecision.dtype
+        options.textType = base.textEncoderPrecision.dtype
+        return options
     }
 
     /// The adapters to inject.
@@ -76,6 +79,15 @@ extension RunConfiguration {
             !ignoring.contains(field.key) && !ignoring.contains(field.section)
                 && field.node(self) != field.node(other)
         }.map(\.key)
+    }
+}
+
+extension RunConfiguration.Precision {
+    var dtype: DType {
+        switch self {
+        case .float32: .float32
+        case .bfloat16: .bfloat16
+        }
     }
 }
 

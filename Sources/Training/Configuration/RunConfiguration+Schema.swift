@@ -8,6 +8,14 @@ extension RunConfiguration {
             "base.precision", \.base.precision, .choice,
             "Type of the activations; frozen weights stay in their file's type.",
             peerNames: ["dtype", "mixed_precision", "weight_dtype"]),
+        .init(
+            "base.vae_precision", \.base.vaePrecision, .choice,
+            "Type of the autoencoder's activations; bfloat16 is about twice as fast.",
+            peerNames: ["vae_dtype", "ae_dtype", "vae_torch_dtype"]),
+        .init(
+            "base.text_encoder_precision", \.base.textEncoderPrecision, .choice,
+            "Type of the text encoders' activations; frozen weights stay in their file's type.",
+            peerNames: ["te_dtype", "text_encoder_dtype", "t5xxl_dtype"]),
 
         .init(
             "data.path", \.data.path, .path, "A dataset folder with metadata.jsonl.", isRequired: true,

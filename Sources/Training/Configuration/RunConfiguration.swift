@@ -37,6 +37,10 @@ extension RunConfiguration {
         public var path: String
         /// The type of the activations; frozen weights stay in their type.
         public var precision = Precision.bfloat16
+        /// The type of the autoencoder's activations.
+        public var vaePrecision = Precision.float32
+        /// The type of the text encoders' activations.
+        public var textEncoderPrecision = Precision.float32
     }
 
     /// A floating-point type of computation.

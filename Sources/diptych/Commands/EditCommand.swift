@@ -54,6 +54,12 @@ struct EditCommand: ParsableCommand {
     @Option(name: .long, help: "Type of the activations: float32 or bfloat16.")
     var precision = Precision.float32
 
+    @Option(name: .long, help: "Type of the autoencoder's activations: float32 or bfloat16.")
+    var vaePrecision = Precision.float32
+
+    @Option(name: .long, help: "Type of the text encoders' activations: float32 or bfloat16.")
+    var textEncoderPrecision = Precision.float32
+
     @Option(name: .long, help: "How the instruction becomes a prompt: in_context or direct.")
     var promptForm = InstructionForm.inContext
 
@@ -115,7 +121,10 @@ struct EditCommand: ParsableCommand {
         // Better now than after the work.
         for path in [output, saveDiptych].compactMap({ $0 }) { try AtomicFile.requireWritable(path) }
         let panel = try DiptychGeometry(fitting: source.width, source.height, panelWidth: panelWidth)
-        let pipeline = try FillPipeline(path: base)
+        var encoders = EncoderOptions()
+        encoders.vaeType = vaePrecision.dtype
+        encoders.textType = textEncoderPrecision.dtype
+        let pipeline = try FillPipeline(path: base, encoders: encoders)
         let adapters = try adapter.map { try AdapterSource.load($0, into: pipeline) }
         adapters?.strength = strength
         if panel.panelWidth != source.width || panel.height != source.height {

@@ -128,10 +128,20 @@ import Testing
         #expect(largestDifference(vae.denormalized(normalized), latents) <= 1e-6)
     }
 
-    @Test func bfloat16ImagesGiveBFloat16LatentsCloseBy() throws {
+    /// PyTorch's own bfloat16 is 0.0147 (mean) and 0.0156 (image) away from its float32 here.
+    @Test(arguments: MatrixKernels.available) func bfloat16StaysCloseToDiffusersInFloat32(kernels: MatrixKernels) throws
+    {
         let (vae, values) = (try AutoencoderKL.load(folder: fill), try reference())
-        let mean = vae.encode(try values.tensor("image").converted(to: .bfloat16)).mean
-        #expect(mean.dtype == .bfloat16)
-        expectEqual("bfloat16 mean", mean.converted(to: .float32), try values.tensor("mean"), tolerance: 0.1)
+        vae.convertWeights(to: .bfloat16)
+        try Device.withBackend(CPUBackend(matrixKernels: kernels)) {
+            let mean = vae.encode(try values.tensor("image").converted(to: .bfloat16)).mean
+            let image = vae.decode(try values.tensor("latent").converted(to: .bfloat16))
+            #expect(mean.dtype == .bfloat16 && image.dtype == .bfloat16)
+            for (name, found) in [("mean", mean), ("decoded", image)] {
+                let error = relativeDistance(found, try values.tensor(name))
+                print("vae bfloat16 \(name), \(kernels): relative distance \(error)")
+                #expect(error > 0 && error <= 1.5e-2, "\(name)")
+            }
+        }
     }
 }

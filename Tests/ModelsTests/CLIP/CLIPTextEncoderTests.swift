@@ -24,6 +24,18 @@ import Testing
         #expect(errors.0 <= 1e-4 && errors.1 <= 1e-4)
     }
 
+    @Test func bfloat16IsCloseToFloat32() throws {
+        let (encoder, values) = (try CLIPTextEncoder.load(folder: fill), try values("text.safetensors"))
+        let ids = try values.tensor("clip.ids")
+        let (exact, rounded) = (encoder(ids), encoder(ids, computeType: .bfloat16))
+        #expect(rounded.hidden.dtype == .float32 && rounded.pooled.dtype == .float32)
+        for (a, b) in [(rounded.hidden, exact.hidden), (rounded.pooled, exact.pooled)] {
+            let error = relativeDistance(a, b)
+            print("clip bfloat16: relative distance \(error)")
+            #expect(error > 0 && error <= 1e-2)
+        }
+    }
+
     /// Keys without `text_model.`, the exact GELU, the older rule for the end token, tensors to be passed over.
     @Test func otherProportionsAndActivationToo() throws {
         let (encoder, values) = (try CLIPTextEncoder.load(folder: variant), try values("encoder-variant.safetensors"))

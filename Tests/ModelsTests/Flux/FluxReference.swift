@@ -69,3 +69,11 @@ func relativeDifference(_ a: Tensor, from reference: Tensor) -> Float {
     }
     return Float((difference / size).squareRoot())
 }
+
+/// The norm of the difference, relative to the norm of what is expected; infinite for other shapes.
+func relativeDistance(_ found: Tensor, _ expected: Tensor) -> Double {
+    guard found.shape == expected.shape else { return .infinity }
+    let (a, b) = (found.floats, expected.floats)
+    let distance = zip(a, b).reduce(0.0) { $0 + (Double($1.0) - Double($1.1)) * (Double($1.0) - Double($1.1)) }
+    return (distance / b.reduce(0.0) { $0 + Double($1) * Double($1) }).squareRoot()
+}
