@@ -31,6 +31,9 @@ struct EncoderBenchmark: ParsableCommand {
     @Option(help: "Blocks of T5; the true encoder has 24.")
     var layers = 2
 
+    @Flag(help: "The autoencoder in tiles.")
+    var tiling = false
+
     @Flag(help: "Also print where the time goes, by primitive.")
     var profile = false
 
@@ -94,6 +97,7 @@ struct EncoderBenchmark: ParsableCommand {
         case .vaeEncode, .vaeDecode:
             let configuration = AutoencoderKLConfiguration()
             let vae = AutoencoderKL(configuration, loader)
+            vae.tiling = AutoencoderTiling(mode: tiling ? .on : .off)
             if model == .vaeEncode {
                 let image = random.randn([1, 3, height, across]).converted(to: type)
                 return (configuration.operations(height, across, decoding: false), { _ = vae.encode(image) })

@@ -10,7 +10,10 @@ public struct EncoderOptions: Sendable, Hashable {
     /// The type of the text encoders' activations, `float32` or `bfloat16`.
     public var textType = DType.float32
 
-    /// Everything in `float32`.
+    /// When the autoencoder works tile by tile.
+    public var tiling = AutoencoderTiling()
+
+    /// Everything in `float32`, tiles for large images.
     public init() {}
 }
 
@@ -39,6 +42,7 @@ public final class FillPipeline {
         transformer = try folder.loadTransformer()
         vae = try folder.loadVAE()
         textEncoders = try folder.loadTextEncoders()
+        vae.tiling = encoders.tiling
         if encoders.vaeType == .bfloat16 { vae.convertWeights(to: .bfloat16) }
         let packed = vae.configuration.latentChannels * 4
         let expected = 2 * packed + DiptychGeometry.latentSide * DiptychGeometry.latentSide * 4

@@ -30,4 +30,12 @@ public final class Conv2D: Module {
             weight: weight.variable, bias: bias.variable, options: options, norm: norm?.beforeConvolution,
             upsampling: upsampling, residual: residual)
     }
+
+    /// `[out, in, kernel, kernel]`.
+    public var weightShape: Shape { weight.value.shape }
+
+    /// Applies the convolution to a tensor, unrecorded, with what `stages` adds; of an image or of some of its rows.
+    public func callAsFunction(_ x: Tensor, stages: ConvolutionStages) -> Tensor {
+        x.convolution(weight: weight.value, bias: bias.value, options: options, stages: stages)
+    }
 }

@@ -1,5 +1,5 @@
 public import Autograd
-import TensorCore
+public import TensorCore
 
 /// `(x - mean) / sqrt(var + eps) * weight + bias` over the last axis (Ba et al. 2016).
 public final class LayerNorm: Module {
@@ -76,6 +76,12 @@ public final class GroupNorm: Module {
     /// This norm with SiLU behind it, as part of a convolution.
     public var beforeConvolution: ConvolutionNorm {
         ConvolutionNorm(groups: groups, weight: weight.variable, bias: bias.variable, epsilon: epsilon)
+    }
+
+    /// This norm with SiLU behind it, as a stage of an unrecorded convolution of an image with these moments.
+    public func stage(moments: Tensor) -> ConvolutionStages.Norm {
+        ConvolutionStages.Norm(
+            groups: groups, weight: weight.value, bias: bias.value, epsilon: epsilon, moments: moments)
     }
 
     /// Normalises.

@@ -44,6 +44,8 @@ private func leaves(_ object: Any, _ prefix: String = "") -> [String] {
               path: "a b: c"
               precision: float32
               vae_precision: bfloat16
+              vae_tiling: on
+              vae_tile_size: 128
               text_encoder_precision: bfloat16
             data:
               path: pairs
@@ -98,6 +100,8 @@ private func leaves(_ object: Any, _ prefix: String = "") -> [String] {
         var expected = RunConfiguration(basePath: "a b: c", dataPath: "pairs", outputFolder: NSHomeDirectory() + "/run")
         expected.base.precision = .float32
         expected.base.vaePrecision = .bfloat16
+        expected.base.vaeTiling = .on
+        expected.base.vaeTileSize = 128
         expected.base.textEncoderPrecision = .bfloat16
         expected.data.panelWidth = 64
         expected.data.panelHeight = 96

@@ -39,6 +39,17 @@ final class AutoencoderEncoder: Module {
         let features = middle(stages.reduce(input(image)) { $1($0) })
         return output(features, norm: norm)
     }
+
+    /// The same in tiles of `tileSize` rows of the image, unrecorded.
+    func tiled(_ image: Tensor, tileSize: Int) -> Tensor {
+        let tiling = StageTiling(image.shape, finest: stages[0], tileSize: tileSize)
+        var rows: any RowSource = StoredRows(input(image, stages: ConvolutionStages()))
+        for (level, stage) in stages.enumerated() {
+            rows = tiling.run(stage, rows, level: level, dtype: image.dtype)
+        }
+        let features = middle(Variable(rows.rows(0..<rows.shape[2])))
+        return output(features, norm: norm).value
+    }
 }
 
 /// From a latent to an image: the encoder's mirror image, with one more residual block at each resolution.
@@ -77,5 +88,37 @@ final class AutoencoderDecoder: Module {
     func callAsFunction(_ latents: Variable) -> Variable {
         let features = stages.reduce(middle(input(latents))) { $1($0) }
         return output(features, norm: norm)
+    }
+
+    /// The same in tiles of `tileSize` rows of the image, unrecorded.
+    func tiled(_ latents: Tensor, tileSize: Int) -> Tensor {
+        let factor = 1 << (stages.count - 1)
+        let size: Shape = [latents.shape[0], 0, factor * latents.shape[2], factor * latents.shape[3]]
+        let tiling = StageTiling(size, finest: stages[stages.count - 1], tileSize: tileSize)
+        var rows: any RowSource = StoredRows(middle(input(Variable(latents))).value)
+        for (place, stage) in stages.enumerated() {
+            rows = tiling.run(stage, rows, level: stages.count - 1 - place, dtype: latents.dtype)
+        }
+        return ConvolvedRows(rows, output, norm: norm, tile: tileSize).stored(tile: tileSize, dtype: latents.dtype)
+    }
+}
+
+/// Which resolutions are worth tiles: those whose tensors are larger than what the finest keeps in any case.
+private struct StageTiling {
+    private let pixels: Int, bound: Int, tileSize: Int
+
+    /// For an image of shape `[N, C, H, W]`.
+    init(_ image: Shape, finest: AutoencoderStage, tileSize: Int) {
+        pixels = image[0] * image[2] * image[3]
+        bound = pixels * finest.outputChannels * 5 / 4
+        self.tileSize = tileSize
+    }
+
+    /// `level` 0 is the finest resolution, each further one has half of its height and width.
+    func run(_ stage: AutoencoderStage, _ x: any RowSource, level: Int, dtype: DType) -> any RowSource {
+        if (pixels >> (2 * level)) * stage.elementsPerPixel > bound {
+            return stage.tiled(x, tile: max(1, tileSize >> level), dtype: dtype)
+        }
+        return StoredRows(stage(Variable(x.rows(0..<x.shape[2]).contiguous())).value)
     }
 }

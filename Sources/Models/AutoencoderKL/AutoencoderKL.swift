@@ -17,6 +17,8 @@ import TensorIO
 public final class AutoencoderKL: Module {
     /// The proportions.
     public let configuration: AutoencoderKLConfiguration
+    /// When ``encode(_:)-(Tensor)`` and ``decode(_:)-(Tensor)`` work tile by tile.
+    public var tiling = AutoencoderTiling()
     private let encoder: AutoencoderEncoder
     private let decoder: AutoencoderDecoder
     private let momentsConvolution: Conv2D?
@@ -58,32 +60,57 @@ public final class AutoencoderKL: Module {
     ///
     /// `image`: `[N, 3, H, W]` in -1…1, H and W multiples of ``AutoencoderKLConfiguration/downsampleFactor``.
     public func encode(_ image: Tensor) -> (mean: Tensor, logVariance: Tensor) {
-        withoutGradients {
-            let moments = encode(Variable(image))
+        checkImage(image.shape)
+        return withoutGradients {
+            let isTiled = tiling.applies(height: image.shape[2], width: image.shape[3])
+            let moments =
+                isTiled
+                ? self.moments(Variable(encoder.tiled(image, tileSize: tiling.tileSize))) : encode(Variable(image))
             return (moments.mean.value, moments.logVariance.value)
         }
     }
 
     /// The image `[N, 3, 8 h, 8 w]` of latents `[N, C, h, w]` that are not normalised; about -1…1, not clipped.
-    public func decode(_ latents: Tensor) -> Tensor { withoutGradients { decode(Variable(latents)).value } }
+    public func decode(_ latents: Tensor) -> Tensor {
+        checkLatents(latents.shape)
+        let factor = configuration.downsampleFactor
+        return withoutGradients {
+            guard tiling.applies(height: factor * latents.shape[2], width: factor * latents.shape[3]) else {
+                return decode(Variable(latents)).value
+            }
+            let input = latentConvolution?(Variable(latents)).value ?? latents
+            return decoder.tiled(input, tileSize: tiling.tileSize)
+        }
+    }
 
-    /// Like ``encode(_:)-(Tensor)``, recorded for gradients.
+    /// Like ``encode(_:)-(Tensor)``, recorded for gradients; never in tiles.
     public func encode(_ image: Variable) -> (mean: Variable, logVariance: Variable) {
-        let (shape, factor) = (image.shape, configuration.downsampleFactor)
-        precondition(
-            shape.rank == 4 && shape[1] == configuration.inChannels && shape[2] % factor == 0 && shape[3] % factor == 0,
-            "image \(shape), not [N, \(configuration.inChannels), H, W] with H and W multiples of \(factor)")
-        let features = encoder(image)
+        checkImage(image.shape)
+        return moments(encoder(image))
+    }
+
+    private func moments(_ features: Variable) -> (mean: Variable, logVariance: Variable) {
         let moments = (momentsConvolution?(features) ?? features).split(into: 2, axis: 1)
         return (moments[0], moments[1].clamped(to: -30...20))
     }
 
-    /// Like ``decode(_:)-(Tensor)``, recorded for gradients.
+    /// Like ``decode(_:)-(Tensor)``, recorded for gradients; never in tiles.
     public func decode(_ latents: Variable) -> Variable {
-        precondition(
-            latents.shape.rank == 4 && latents.shape[1] == configuration.latentChannels,
-            "latents \(latents.shape), not [N, \(configuration.latentChannels), h, w]")
+        checkLatents(latents.shape)
         return decoder(latentConvolution?(latents) ?? latents)
+    }
+
+    private func checkImage(_ shape: Shape) {
+        let factor = configuration.downsampleFactor
+        precondition(
+            shape.rank == 4 && shape[1] == configuration.inChannels && shape[2] % factor == 0 && shape[3] % factor == 0,
+            "image \(shape), not [N, \(configuration.inChannels), H, W] with H and W multiples of \(factor)")
+    }
+
+    private func checkLatents(_ shape: Shape) {
+        precondition(
+            shape.rank == 4 && shape[1] == configuration.latentChannels,
+            "latents \(shape), not [N, \(configuration.latentChannels), h, w]")
     }
 
     /// `(x - shift) * scale`: latents as the diffusion model sees them.

@@ -37,4 +37,17 @@ final class AutoencoderResnet: Module {
     func callAsFunction(_ x: Variable) -> Variable {
         conv2(conv1(x, norm: norm1), norm: norm2, residual: shortcut?(x) ?? x)
     }
+
+    /// The same for rows on demand: all of them are put in place of those of `x` where it is stored and has the same
+    /// shape, otherwise stored anew.
+    func tiled(_ x: any RowSource, tile: Int, dtype: DType) -> StoredRows {
+        let inner = ConvolvedRows(x, conv1, norm: norm1, tile: tile)
+        let direct: any RowSource = shortcut.map { ConvolvedRows(x, $0, tile: tile) } ?? x
+        let result = ConvolvedRows(inner, conv2, norm: norm2, residual: direct, tile: tile)
+        if shortcut == nil, let stored = x as? StoredRows {
+            stored.overwrite(by: result, tile: tile)
+            return stored
+        }
+        return StoredRows(result.stored(tile: tile, dtype: dtype))
+    }
 }

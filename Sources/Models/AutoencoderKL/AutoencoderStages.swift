@@ -9,6 +9,8 @@ final class AutoencoderStage: Module {
     enum Direction { case down, up }
 
     private let direction: Direction
+    /// Channels of what comes in and of what goes out.
+    let inputChannels: Int, outputChannels: Int
     private let resnets: [AutoencoderResnet]
     private let resampler: Conv2D?
 
@@ -17,6 +19,7 @@ final class AutoencoderStage: Module {
         groups: Int, isLast: Bool
     ) {
         self.direction = direction
+        (self.inputChannels, self.outputChannels) = (inputChannels, outputChannels)
         resnets = (0..<count).map {
             AutoencoderResnet(
                 loader.scoped("resnets", $0), $0 == 0 ? inputChannels : outputChannels, outputChannels, groups: groups)
@@ -47,6 +50,20 @@ final class AutoencoderStage: Module {
         let features = resnets.reduce(x) { $1($0) }
         guard let resampler else { return features }
         return resampler(features, upsampling: direction == .down ? 1 : 2)
+    }
+
+    /// The most elements for each pixel of this resolution that the tensors of a residual block hold together.
+    var elementsPerPixel: Int { inputChannels + 3 * outputChannels }
+
+    /// The same for rows on demand; what it gives has been stored, save for an up-sampling at the end.
+    func tiled(_ x: any RowSource, tile: Int, dtype: DType) -> any RowSource {
+        var features = x
+        for resnet in resnets { features = resnet.tiled(features, tile: tile, dtype: dtype) }
+        guard let resampler else { return features }
+        switch direction {
+        case .up: return ConvolvedRows(features, resampler, upsampling: 2, tile: tile)
+        case .down: return StoredRows(ConvolvedRows(features, resampler, tile: tile).stored(tile: tile, dtype: dtype))
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 public import Adapters
 public import DiptychData
 public import InContextEdit
+import Models
 public import Optimizers
 public import TensorCore
 
@@ -13,6 +14,7 @@ extension RunConfiguration {
     public var pipelineEncoders: EncoderOptions {
         var options = EncoderOptions()
         options.vaeType = base.vaePrecision.dtype
+        options.tiling = AutoencoderTiling(mode: base.vaeTiling.mode, tileSize: base.vaeTileSize)
         options.textType = base.textEncoderPrecision.dtype
         return options
     }
@@ -79,6 +81,16 @@ extension RunConfiguration {
             !ignoring.contains(field.key) && !ignoring.contains(field.section)
                 && field.node(self) != field.node(other)
         }.map(\.key)
+    }
+}
+
+extension RunConfiguration.Tiling {
+    var mode: AutoencoderTiling.Mode {
+        switch self {
+        case .auto: .automatic
+        case .on: .on
+        case .off: .off
+        }
     }
 }
 

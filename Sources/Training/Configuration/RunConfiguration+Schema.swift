@@ -13,6 +13,13 @@ extension RunConfiguration {
             "Type of the autoencoder's activations; bfloat16 is about twice as fast.",
             peerNames: ["vae_dtype", "ae_dtype", "vae_torch_dtype"]),
         .init(
+            "base.vae_tiling", \.base.vaeTiling, .choice,
+            "Work through images in tiles, with the same result in less memory; auto: above 1024 x 2048 pixels.",
+            peerNames: ["enable_vae_tiling", "vae_enable_tiling", "enable_tiling"]),
+        .init(
+            "base.vae_tile_size", \.base.vaeTileSize, .integer(8...65536), "Rows of pixels in a tile.",
+            peerNames: ["tile_sample_min_size", "tile_sample_min_height"]),
+        .init(
             "base.text_encoder_precision", \.base.textEncoderPrecision, .choice,
             "Type of the text encoders' activations; frozen weights stay in their file's type.",
             peerNames: ["te_dtype", "text_encoder_dtype", "t5xxl_dtype"]),

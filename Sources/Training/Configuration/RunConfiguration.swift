@@ -39,8 +39,22 @@ extension RunConfiguration {
         public var precision = Precision.bfloat16
         /// The type of the autoencoder's activations.
         public var vaePrecision = Precision.float32
+        /// When the autoencoder works tile by tile.
+        public var vaeTiling = Tiling.auto
+        /// Rows of pixels in a tile.
+        public var vaeTileSize = 64
         /// The type of the text encoders' activations.
         public var textEncoderPrecision = Precision.float32
+    }
+
+    /// When the autoencoder works tile by tile.
+    public enum Tiling: String, CaseIterable, Codable, Sendable {
+        /// For large images.
+        case auto
+        /// For every image.
+        case on
+        /// Never.
+        case off
     }
 
     /// A floating-point type of computation.

@@ -2,6 +2,7 @@ import Adapters
 import ArgumentParser
 import Foundation
 import InContextEdit
+import Models
 import TensorCore
 import TensorIO
 import Training
@@ -57,6 +58,14 @@ struct EditCommand: ParsableCommand {
     @Option(name: .long, help: "Type of the autoencoder's activations: float32 or bfloat16.")
     var vaePrecision = Precision.float32
 
+    @Option(
+        name: .long,
+        help: "Tiles for the autoencoder, with the same result in less memory: auto (above 1024 x 2048), on or off.")
+    var vaeTiling = Tiling.auto
+
+    @Option(name: .long, parsing: .unconditional, help: "Rows of pixels in a tile.")
+    var vaeTileSize = AutoencoderTiling().tileSize
+
     @Option(name: .long, help: "Type of the text encoders' activations: float32 or bfloat16.")
     var textEncoderPrecision = Precision.float32
 
@@ -75,10 +84,16 @@ struct EditCommand: ParsableCommand {
     private static let mostSteps = 1000
     private static let mostTokens = 512
     private static let widestPanel = 8192
+    private static let largestTile = 65_536
 
     enum Precision: String, ExpressibleByArgument, CaseIterable {
         case float32, bfloat16
         var dtype: DType { self == .float32 ? .float32 : .bfloat16 }
+    }
+
+    enum Tiling: String, ExpressibleByArgument, CaseIterable {
+        case auto, on, off
+        var mode: AutoencoderTiling.Mode { AutoencoderTiling.Mode(rawValue: rawValue)! }
     }
 
     enum InstructionForm: String, ExpressibleByArgument, CaseIterable {
@@ -103,6 +118,9 @@ struct EditCommand: ParsableCommand {
         if !guidance.isFinite || guidance < 0 {
             faults.append("--guidance: expected a number of 0 or more, found \(guidance)")
         }
+        if !(8...Self.largestTile).contains(vaeTileSize) {
+            faults.append("--vae-tile-size: expected 8 to \(Self.largestTile), found \(vaeTileSize)")
+        }
         if threads < 0 { faults.append("--threads: expected 0 or more, found \(threads)") }
         if instruction.allSatisfy(\.isWhitespace) { faults.append("--instruction: expected some text, found none") }
         for (flag, path) in [("--output", output), ("--save-diptych", saveDiptych ?? "x.png")]
@@ -123,6 +141,7 @@ struct EditCommand: ParsableCommand {
         let panel = try DiptychGeometry(fitting: source.width, source.height, panelWidth: panelWidth)
         var encoders = EncoderOptions()
         encoders.vaeType = vaePrecision.dtype
+        encoders.tiling = AutoencoderTiling(mode: vaeTiling.mode, tileSize: vaeTileSize)
         encoders.textType = textEncoderPrecision.dtype
         let pipeline = try FillPipeline(path: base, encoders: encoders)
         let adapters = try adapter.map { try AdapterSource.load($0, into: pipeline) }
