@@ -29,6 +29,9 @@ format:
 bench: dependencies
 	$(BUILD) --product diptych-bench
 	.build/$(CONFIGURATION)/diptych-bench products
+	for steps in none peft moe full; do \
+		.build/$(CONFIGURATION)/diptych-bench step --config nano --lora $$steps --profile || exit 1; \
+	done
 
 bench-peer: dependencies
 	$(BUILD) --product diptych-bench

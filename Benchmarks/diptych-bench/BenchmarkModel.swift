@@ -46,6 +46,12 @@ struct BenchmarkModel {
 
     var imageTokens: Int { rows * columns }
 
+    /// The same model for another number of image tokens, twice as wide as high where that is possible.
+    mutating func setImageTokens(_ count: Int) {
+        rows = (1...count).last { $0 * $0 * 2 <= count && count % $0 == 0 } ?? 1
+        columns = count / rows
+    }
+
     /// Floating-point operations of a step by the model's definition, recomputation not counted: the peer's formula.
     func operations(training: String, rank: Int = 32) -> Double {
         let c = configuration

@@ -22,6 +22,12 @@ struct StepBenchmark: ParsableCommand {
     @Option(help: "none (forward), peft (LoRA), moe (LoRA-MoE) or full (every weight trained).")
     var lora = "none"
 
+    @Option(help: "Image tokens a sample; the configuration's unless given.")
+    var tokens: Int?
+
+    @Option(help: "Samples a step; the configuration's unless given.")
+    var batch: Int?
+
     @Flag(help: "Gradient checkpointing.")
     var ckpt = false
 
@@ -41,25 +47,28 @@ struct StepBenchmark: ParsableCommand {
             throw ValidationError("--lora: none, peft, moe, full")
         }
         guard reps > 0, threads >= 0 else { throw ValidationError("--reps and --threads must not be negative") }
+        guard tokens ?? 1 > 0, batch ?? 1 > 0 else { throw ValidationError("--tokens and --batch must be positive") }
     }
 
     func run() throws {
         Threads.set(threads)
-        let size = BenchmarkModel(config)!
+        var size = BenchmarkModel(config)!
+        if let tokens { size.setImageTokens(tokens) }
+        if let batch { size.batch = batch }
         let type: DType = dtype == "bf16" ? .bfloat16 : .float32
         let model = FluxTransformer(
             size.configuration, WeightLoader(initializing: lora == "full" ? .float32 : type, seed: 0))
         model.usesGradientCheckpointing = ckpt
         let trained = try trainedParameters(of: model)
         let optimizer = AdamW(AdamW.Options(weightDecay: 0.01))
-        let batch = Batch(size, type)
+        let samples = Batch(size, type)
 
         func step() {
             if lora == "none" {
-                Profile.phase("forward") { withoutGradients { _ = model(batch.input) } }
+                Profile.phase("forward") { withoutGradients { _ = model(samples.input) } }
                 return
             }
-            let loss = Profile.phase("forward") { model(batch.input).meanSquaredError(batch.target) }
+            let loss = Profile.phase("forward") { model(samples.input).meanSquaredError(samples.target) }
             Profile.phase("backward") { loss.backward() }
             Profile.phase("optimizer") { optimizer.update(trained, learningRate: 1e-4) }
         }
@@ -75,7 +84,16 @@ struct StepBenchmark: ParsableCommand {
             }
         }
         if profile { measured.record(run) } else { run() }
-        if profile { print(measured.table(total: seconds.reduce(0, +))) }
+        let probed = MatrixKernels.current.probedRate(narrow: type == .bfloat16) / 1e9
+        if profile {
+            print(measured.table(total: seconds.reduce(0, +)))
+            if let product = measured.sorted.first(where: { $0.name == "matrix product" })?.entry {
+                let rate = product.operations / product.seconds / 1e9
+                print(
+                    "matrix product at \(figure(rate)) of the \(figure(probed)) GFLOP/s probed in the first-level cache: "
+                        + "\(figure(100 * rate / probed)) %")
+            }
+        }
         seconds.sort()
         let median = seconds[seconds.count / 2]
         let operations = size.operations(training: lora)
@@ -85,7 +103,9 @@ struct StepBenchmark: ParsableCommand {
             ("config", "\"\(config)\""), ("dtype", "\"\(dtype)\""), ("lora", "\"\(lora)\""), ("ckpt", "\(ckpt)"),
             ("threads", "\(Threads.count)"), ("ms", figure(median * 1e3)), ("ms_min", figure(seconds[0] * 1e3)),
             ("ms_max", figure(seconds[seconds.count - 1] * 1e3)), ("gflop", figure(operations / 1e9)),
-            ("gflops", figure(operations / median / 1e9)), ("tensors_peak_mb", "\(MemoryAccount.peakBytes >> 20)"),
+            ("gflops", figure(operations / median / 1e9)), ("probed_gflops", figure(probed)),
+            ("tokens", "\(size.imageTokens + size.text)"), ("batch", "\(size.batch)"),
+            ("tensors_peak_mb", "\(MemoryAccount.peakBytes >> 20)"),
             ("peak_rss_mb", "\(usage.ru_maxrss / 1024)"),
             ("minor_faults", "\(usage.ru_minflt)"),
             ("train_params_m", figure(Double(trained.reduce(0) { $0 + $1.parameter.value.count }) / 1e6)),

@@ -27,10 +27,11 @@ public final class LoRA: LinearAdapter {
     }
 
     /// The input's way down, scaled by `alpha / rank` and the set's strength where it is narrow; nothing at strength 0.
-    public func sideProduct(of input: Variable) -> (narrow: Variable, up: Variable)? {
+    public func sideProduct(of parts: [Variable]) -> (narrow: Variable, up: Variable)? {
         if context.strength == 0 { return nil }
-        let narrow = input.linear(weight: a.variable.converted(to: input.dtype))
+        let dtype = parts[0].dtype
+        let narrow = Variable.linear(joining: parts, weight: a.variable.converted(to: dtype), dtype: dtype)
         let scale = alpha / Float(rank) * context.strength
-        return (scale == 1 ? narrow : narrow * scale, b.variable.converted(to: input.dtype))
+        return (scale == 1 ? narrow : narrow * scale, b.variable.converted(to: dtype))
     }
 }

@@ -40,16 +40,17 @@ public final class LoRAMoE: LinearAdapter {
 
     /// The input's ways down, each expert's scaled by its routing weight, `alpha / rank` and the set's strength; nothing
     /// at strength 0.
-    public func sideProduct(of input: Variable) -> (narrow: Variable, up: Variable)? {
+    public func sideProduct(of parts: [Variable]) -> (narrow: Variable, up: Variable)? {
         if context.strength == 0 { return nil }
-        let routing = router(input, pooledText: context.pooledText)
+        let dtype = parts[0].dtype
+        let routing = router(parts, pooledText: context.pooledText)
         if SideOutputs.isCollecting { SideOutputs.emit(layer, routing.sideOutputs) }
 
-        let narrow = input.linear(weight: a.variable.converted(to: input.dtype))
+        let narrow = Variable.linear(joining: parts, weight: a.variable.converted(to: dtype), dtype: dtype)
         let byExpert = Array(narrow.shape.dimensions.dropLast()) + [experts, rank]
-        let weights = (routing.weights * (alpha / Float(rank) * context.strength)).converted(to: input.dtype)
+        let weights = (routing.weights * (alpha / Float(rank) * context.strength)).converted(to: dtype)
             .unsqueezed(-1)
         let weighted = (narrow.reshaped(to: byExpert) * weights).reshaped(to: narrow.shape.dimensions)
-        return (weighted, b.variable.converted(to: input.dtype))
+        return (weighted, b.variable.converted(to: dtype))
     }
 }

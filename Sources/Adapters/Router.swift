@@ -24,9 +24,10 @@ public final class Router {
         self.options = options
     }
 
-    /// Routes tokens `[B, …, in]`; `pooledText` is `[B, P]`.
-    func callAsFunction(_ tokens: Variable, pooledText: Variable?) -> Routing {
-        var logits = tokens.linear(weight: weight.variable, dtype: .float32)
+    /// Routes tokens, the parts of `[B, …, in]`; `pooledText` is `[B, P]`.
+    func callAsFunction(_ parts: [Variable], pooledText: Variable?) -> Routing {
+        let tokens = parts[0]
+        var logits = Variable.linear(joining: parts, weight: weight.variable, dtype: .float32)
         if let pooledWeight {
             guard let pooledText else {
                 preconditionFailure("a router that sees the pooled text ran before AdapterSet.pooledText was set")

@@ -164,10 +164,13 @@ extension Variable {
 
     /// Records an operation with several results; gradients that never arrived are nil.
     static func recording(
-        _ values: [Tensor], _ inputs: [Variable], _ adjoint: @escaping ([Tensor?]) -> [Tensor?]
+        _ values: [Tensor], _ inputs: [Variable], acceptsAnyType: Bool = false,
+        _ adjoint: @escaping ([Tensor?]) -> [Tensor?]
     ) -> [Variable] {
         guard Tape.isRecording, inputs.contains(where: \.requiresGradient) else { return values.map { Variable($0) } }
-        let node = Node(inputs: inputs, outputs: values) { adjoint($0).map { $0.map(Gradient.init) } }
+        let node = Node(inputs: inputs, outputs: values, acceptsAnyType: acceptsAnyType) {
+            adjoint($0).map { $0.map(Gradient.init) }
+        }
         return values.enumerated().map { Variable($0.element, producer: node, outputIndex: $0.offset) }
     }
 }

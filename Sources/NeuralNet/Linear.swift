@@ -30,17 +30,22 @@ public final class Linear: Module {
 
     /// Applies the layer, and the adapter if there is one, in one sum of products. A trained weight is rounded to the
     /// input's type first, as mixed-precision training does; a frozen one is read as it lies.
-    public func callAsFunction(_ x: Variable) -> Variable {
+    public func callAsFunction(_ x: Variable) -> Variable { self(joining: [x]) }
+
+    /// The same for an input whose last axis is given in parts.
+    public func callAsFunction(joining parts: [Variable]) -> Variable {
+        let dtype = parts[0].dtype
         let isMaster = weight.isTrained && weight.value.dtype == .float32
-        var terms = [(input: x, weight: isMaster ? weight.variable.converted(to: x.dtype) : weight.variable)]
-        if let side = adapter?.sideProduct(of: x) { terms.append((side.narrow, side.up)) }
-        return .linear(terms, bias: bias?.variable, dtype: x.dtype)
+        var terms = Variable.terms(
+            joining: parts, weight: isMaster ? weight.variable.converted(to: dtype) : weight.variable)
+        if let side = adapter?.sideProduct(of: parts) { terms.append((side.narrow, side.up)) }
+        return .linear(terms, bias: bias?.variable, dtype: dtype)
     }
 }
 
 /// What can be trained beside a frozen linear layer: a product of low rank that is added to the layer's.
 public protocol LinearAdapter: AnyObject {
-    /// For the layer's input `[…, in]` the narrow activations `[…, r]`, scaled, and the way up `[out, r]`; nil when
-    /// nothing is to be added.
-    func sideProduct(of input: Variable) -> (narrow: Variable, up: Variable)?
+    /// For the parts of the layer's input, together `[…, in]`, the narrow activations `[…, r]`, scaled, and the way up
+    /// `[out, r]`; nil when nothing is to be added.
+    func sideProduct(of parts: [Variable]) -> (narrow: Variable, up: Variable)?
 }

@@ -25,7 +25,6 @@ struct DiptychCommand: ParsableCommand {
 
     static func main() {
         StandardStream.openClosedOnes()
-        BLASCore.restartIfMisjudged()
         do {
             let words = CommandLine.arguments.dropFirst()
             let named = try command(named: words)

@@ -125,7 +125,7 @@ enum Sample {
 extension LinearAdapter {
     /// What a layer computes with the adapter beside it, from what it computes without.
     func adapt(_ output: Variable, input: Variable) -> Variable {
-        guard let side = sideProduct(of: input) else { return output }
+        guard let side = sideProduct(of: [input]) else { return output }
         return output + side.narrow.linear(weight: side.up, dtype: output.dtype)
     }
 }

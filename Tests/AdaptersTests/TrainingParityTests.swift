@@ -30,7 +30,8 @@ import Testing
         let input: FluxInput
         let velocity: Tensor
 
-        init(_ given: Case) throws {
+        /// `dtype`: the type of activations.
+        init(_ given: Case, _ dtype: DType = .float32) throws {
             let weights = try SafetensorsFile(path: Fixtures.path("\(given.folder)/adapter.safetensors"))
             let inputs = try SafetensorsFile(path: Fixtures.path("\(given.folder)/inputs.safetensors"))
             model = try FluxTransformer.load(folder: Fixtures.path("tiny-random-fill/transformer"))
@@ -41,8 +42,10 @@ import Testing
             let t = time.reshaped(to: [-1, 1, 1])
             let noisy = clean * (-t + 1) + noise * t
             input = FluxInput(
-                latents: Variable(Tensor.concatenated([noisy, try inputs.tensor("in.cond")], axis: -1)),
-                text: Variable(try inputs.tensor("in.text")), pooled: Variable(try inputs.tensor("in.pooled")),
+                latents: Variable(
+                    Tensor.concatenated([noisy, try inputs.tensor("in.cond")], axis: -1).converted(to: dtype)),
+                text: Variable(try inputs.tensor("in.text").converted(to: dtype)),
+                pooled: Variable(try inputs.tensor("in.pooled").converted(to: dtype)),
                 timestep: time, guidance: Tensor(full: time.shape, 1), imageIDs: try inputs.tensor("in.img_ids"),
                 textIDs: try inputs.tensor("in.txt_ids"))
             velocity = noise - clean
@@ -146,5 +149,33 @@ import Testing
         #expect(worst[3] < moved / 10)
         let list = zip(trace.columns, worst).map { "\($0) \($1)" }.joined(separator: ", ")
         print("\(given.folder), \(name): worst \(list); the loss moved by \(moved)")
+    }
+
+    /// Activations and products in `bfloat16` against the reference's `float32`: the prediction within 1 % by norm, the
+    /// loss within 1 %, six steps of losses within 2 %.
+    @Test(arguments: cases, ["adamw", "prodigy"]) func bfloat16StaysNear(_ given: Case, _ name: String) throws {
+        let run = try Run(given, .bfloat16)
+        let inputs = try SafetensorsFile(path: Fixtures.path("\(given.folder)/inputs.safetensors"))
+        let path = Fixtures.path("\(given.folder)/trace.\(name).json")
+        let trace = try JSONDecoder().decode(Trace.self, from: Data(contentsOf: URL(filePath: path)))
+        let optimizer: any Optimizer = name == "adamw" ? AdamW(.init(weightDecay: 0.01)) : Prodigy(.icedit)
+        var worst = 0.0
+        for (number, expected) in trace.steps.enumerated() {
+            let step = run.forward()
+            if number == 0 {
+                let error = relativeError(step.prediction, try inputs.tensor("pred"))
+                let loss = abs(Double(step.loss.value.scalar) - expected[3]) / expected[3]
+                print("\(given.folder) in bfloat16: prediction \(error), loss \(loss) relative")
+                #expect(step.prediction.dtype == .bfloat16 && error > 0 && error < 1e-2 && loss < 1e-2)
+            }
+            for (found, column) in [(step.mse, 0), (step.loss, 3)] {
+                let error = abs(Double(found.value.scalar) - expected[column]) / expected[column]
+                worst = max(worst, error)
+                #expect(error < 2e-2, "step \(number), \(trace.columns[column])")
+            }
+            step.loss.backward()
+            optimizer.update(run.adapters.parameters, learningRate: name == "adamw" ? 1e-3 : 1)
+        }
+        print("\(given.folder), \(name), six steps in bfloat16: losses within \(worst)")
     }
 }

@@ -223,6 +223,12 @@ extension DifferentiableOperation {
             ) {
                 .linear([($0[0], $0[1]), ($0[2], $0[3])], bias: $0[4], dtype: $0[0].dtype)
             },
+            .init(
+                "linear of an input in parts", "linear(joining:weight:bias:dtype:)",
+                inputs: [[2, 3, 4], [2, 3, 2], [5, 6], [5]]
+            ) {
+                .linear(joining: [$0[0], $0[1]], weight: $0[2], bias: $0[3], dtype: $0[0].dtype)
+            },
             .init("linear maps of one input", "linear(_:bias:dtype:)", inputs: [[3, 4], [5, 4], [2, 4], [5, 2]]) {
                 // The input's gradient is a sum of three products and of a plain tensor.
                 let narrow = $0[0].linear(weight: $0[2])

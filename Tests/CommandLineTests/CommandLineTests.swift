@@ -65,28 +65,3 @@ import diptych
         #expect(ErrorReport.lines(for: Wordy()) == ["first second third"])
     }
 }
-
-@Suite struct BLASCoreTests {
-    static let wide: Set = ["avx2", "fma", "avx512f", "avx512vl", "avx512bw", "avx512dq"]
-
-    @Test func wrongChoicesAreSeen() {
-        #expect(BLASCore.remedy(chosen: "Prescott", flags: Self.wide, environment: [:]) == "SkylakeX")
-        #expect(BLASCore.remedy(chosen: "Nehalem", flags: ["avx2", "fma"], environment: [:]) == "Haswell")
-    }
-
-    @Test func rightChoicesStay() {
-        #expect(BLASCore.remedy(chosen: "SkylakeX", flags: Self.wide, environment: [:]) == nil)
-        #expect(BLASCore.remedy(chosen: "Zen", flags: Self.wide, environment: [:]) == nil)
-        #expect(BLASCore.remedy(chosen: "Prescott", flags: ["sse3"], environment: [:]) == nil)
-        #expect(BLASCore.remedy(chosen: "armv8", flags: [], environment: [:]) == nil)
-        #expect(
-            BLASCore.remedy(chosen: "Prescott", flags: Self.wide, environment: ["OPENBLAS_CORETYPE": "Prescott"]) == nil
-        )
-    }
-
-    @Test func flagsOfTheProcessor() {
-        let text = "processor\t: 0\nmodel name\t: X\nflags\t\t: fpu avx2 fma\n\nprocessor\t: 1\nflags\t\t: other\n"
-        #expect(BLASCore.flags(inCPUInfo: text) == ["fpu", "avx2", "fma"])
-        #expect(BLASCore.flags(inCPUInfo: "Features\t: neon\n").isEmpty)
-    }
-}

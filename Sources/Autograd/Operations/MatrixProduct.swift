@@ -32,6 +32,20 @@ extension Variable {
         .linear([(self, weight)], bias: bias, dtype: dtype ?? self.dtype)
     }
 
+    /// ``linear(weight:bias:dtype:)`` of an input whose last axis is given in parts, without joining them.
+    public static func linear(
+        joining parts: [Variable], weight: Variable, bias: Variable? = nil, dtype: DType
+    ) -> Variable {
+        if parts.count == 1 { return parts[0].linear(weight: weight, bias: bias, dtype: dtype) }
+        return linear(terms(joining: parts, weight: weight), bias: bias, dtype: dtype)
+    }
+
+    /// Each part with the columns of the weight that it meets.
+    package static func terms(joining parts: [Variable], weight: Variable) -> [(input: Variable, weight: Variable)] {
+        if parts.count == 1 { return [(parts[0], weight)] }
+        return Array(zip(parts, weight.split(extents: parts.map { $0.shape[-1] }, axis: 1)))
+    }
+
     /// `x1 w1^T + x2 w2^T + ... + bias`, summed in `float32` and rounded once: inputs `[…, in_i]` of equal leading axes,
     /// weights `[out, in_i]`. A layer with a low-rank adapter is such a sum.
     public static func linear(

@@ -53,8 +53,11 @@ extension Variable {
         }
         let shapes = values.map(\.shape)
         let dtype = self.dtype
-        return Self.recording(values, [self]) { upstream in
-            let gradients = zip(upstream, shapes).map { $0 ?? Tensor(zeros: $1, dtype: dtype) }
+        // A split parameter's gradients stay `float32`.
+        return Self.recording(values, [self], acceptsAnyType: true) { upstream in
+            let types = Set(upstream.compactMap { $0?.dtype })
+            let type = types.count == 1 ? types.first! : types.isEmpty ? dtype : .float32
+            let gradients = zip(upstream, shapes).map { $0?.converted(to: type) ?? Tensor(zeros: $1, dtype: type) }
             return [Tensor.concatenated(gradients, axis: axis)]
         }
     }

@@ -55,6 +55,10 @@ typedef struct {
 /// Whether this processor, and the system for AMX, runs the level.
 int gemm_supports(int level);
 
+/// The most that a processor core can do at a level: runs the register tile `repetitions` times on operands that stay in
+/// its first-level cache, bfloat16 when `pairs`, and returns the number of floating-point operations.
+double gemm_probe(int level, int pairs, ptrdiff_t repetitions);
+
 /// How a product is best shared: `row_block` rows of `a` are packed at a time into `packed_size` bytes (aligned to 64),
 /// none when 0; within a block, parts begin at multiples of `row_step` rows and of `column_step` columns.
 typedef struct {

@@ -26,8 +26,7 @@ final class SingleStreamBlock: Module {
     func callAsFunction(_ joint: Variable, conditioning: Variable, rotary: RotaryTable) -> Variable {
         let m = modulation(conditioning.applying(.silu))  // shift, scale, gate
         let x = joint.modulated(scale: m[1], shift: m[0])
-        let both = Variable.concatenated(
-            [attention(x, rotary: rotary), projection(x).applying(.geluTanh)], axis: -1)
-        return joint.addingGated(output(both), gate: m[2])
+        let parts = [attention(x, rotary: rotary), projection(x).applying(.geluTanh)]
+        return joint.addingGated(output(joining: parts), gate: m[2])
     }
 }

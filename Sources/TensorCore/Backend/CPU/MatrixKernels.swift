@@ -4,8 +4,8 @@ import Glibc
 /// The sets of kernels that multiply matrices, by the processor instructions that they need.
 ///
 /// The environment variable `DIPTYCH_ISA` (`scalar`, `avx2`, `avx512`, `avx512bf16` or `amx`) chooses one for the whole
-/// process; otherwise the best that the processor has, save for `amx`, which has to be asked for. Results of different
-/// sets differ by roundings.
+/// process; otherwise it is the best that the processor has, `amx` only after it has multiplied a test matrix rightly.
+/// Results of different sets differ by roundings.
 public enum MatrixKernels: String, Sendable, CaseIterable, Comparable, CustomStringConvertible {
     /// Vectors of four floats: SSE2 on x86-64, NEON on arm64.
     case portable = "scalar"
@@ -23,7 +23,7 @@ public enum MatrixKernels: String, Sendable, CaseIterable, Comparable, CustomStr
 
     /// The ones in force.
     public static let current: MatrixKernels = {
-        let best = available.last { $0 != .amx }!
+        let best = available.last { $0 != .amx || matrixUnitIsRight }!
         guard let wish = getenv("DIPTYCH_ISA").map({ String(cString: $0) }), !wish.isEmpty else { return best }
         if let set = MatrixKernels(rawValue: wish), available.contains(set) { return set }
         let names = available.map(\.rawValue).joined(separator: ", ")
@@ -31,6 +31,39 @@ public enum MatrixKernels: String, Sendable, CaseIterable, Comparable, CustomStr
         _ = line.withCString { write(STDERR_FILENO, $0, strlen($0)) }
         return best
     }()
+
+    /// Whether the matrix unit multiplies as the vector kernels do: odd extents, more than one block of k. Emulators and
+    /// virtual machines have been seen to offer the unit without running it as they should.
+    private static let matrixUnitIsRight: Bool = {
+        let (m, n, k) = (67, 45, 1100)
+        func wave(_ shape: Shape, _ step: Float) -> Tensor {
+            Tensor((0..<shape.count).map { Float($0 % 61) * step - 1 }, shape).converted(to: .bfloat16)
+        }
+        let (a, b) = (wave([m, k], 0.03), wave([k, n], 0.029))
+        let products = [MatrixKernels.avx512bf16, .amx].map { kernels in
+            Device.withBackend(CPUBackend(matrixKernels: kernels)) { a.matrixProduct(b, dtype: .float32) }.floats
+        }
+        return zip(products[0], products[1]).allSatisfy { abs($0 - $1) < 0.05 }
+    }()
+
+    /// Floating-point operations a second that the threads together reach on operands in their first-level caches:
+    /// `bfloat16` when `narrow`, otherwise `float32`. What products are compared with; measured for a tenth of a second.
+    public func probedRate(narrow: Bool) -> Double {
+        var total = 0.0
+        let begin = ContinuousClock.now
+        var seconds = 0.0
+        while seconds < 0.1 {
+            let shares = UnsafeMutableBufferPointer<Double>.allocate(capacity: Threads.count)
+            defer { shares.deallocate() }
+            shares.initialize(repeating: 0)
+            parallelFor(shares.count, grain: 1) { part in
+                for i in part { shares[i] = gemm_probe(level, narrow ? 1 : 0, 200) }
+            }
+            total += shares.reduce(0, +)
+            seconds = begin.duration(to: .now) / .seconds(1)
+        }
+        return total / seconds
+    }
 
     /// The name that `DIPTYCH_ISA` takes.
     public var description: String { rawValue }
