@@ -25,7 +25,7 @@ lint:
 format:
 	$(SWIFT) format --in-place --recursive --parallel $(SOURCES)
 
-# Against PyTorch, diffusers and PEFT in a virtual environment of its own, on the same cores, in turns.
+# Products by shape and steps by phase: time, rate, share of the rate probed in the same run, peak memory.
 bench: dependencies
 	$(BUILD) --product diptych-bench
 	.build/$(CONFIGURATION)/diptych-bench products
@@ -33,6 +33,7 @@ bench: dependencies
 		.build/$(CONFIGURATION)/diptych-bench step --config nano --lora $$steps --profile || exit 1; \
 	done
 
+# Against PyTorch, diffusers and PEFT in a virtual environment of its own, on the same cores, in turns.
 bench-peer: dependencies
 	$(BUILD) --product diptych-bench
 	test -x .venv/bin/python || python3 -m venv .venv

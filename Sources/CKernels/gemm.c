@@ -117,14 +117,28 @@ static void finish_edge(
     }
 }
 
+/// Writes a finished tile, whose rows are a panel apart, to `c` or to a matrix laid out like it.
+static void write_tile(
+    const gemm_product *p, const gemm_kernels *kernels, const float *tile, void *to, ptrdiff_t at, ptrdiff_t height,
+    ptrdiff_t width) {
+    const ptrdiff_t panel = 2 * kernels->lanes;
+    if (p->c_type == gemm_bfloat16) {
+        kernels->round(height, width, tile, panel, (uint16_t *)to + at, p->c_row);
+        return;
+    }
+    for (ptrdiff_t r = 0; r < height; r++)
+        for (ptrdiff_t i = 0; i < width; i++) ((float *)to + at)[r * p->c_row + i] = tile[r * panel + i];
+}
+
 /// All tiles of a part for one block of k.
 static void multiply_part(const part *w, const gemm_kernels *kernels) {
     const gemm_product *p = w->product;
     const ptrdiff_t panel = 2 * kernels->lanes, rows = w->to - w->from;
     const ptrdiff_t groups = gemm_quotient(rows, kernels->rows);
-    const int rounds = w->closes && p->c_type == gemm_bfloat16;
+    // Whether sums end in a tile of their own, to be rounded or activated.
+    const int finishes = w->closes && (p->c_type == gemm_bfloat16 || p->activate);
     const int widens = w->opens && p->addend.data && p->addend.type != gemm_float32;
-    float edge[32 * 32] __attribute__((aligned(64)));
+    float edge[32 * 32] __attribute__((aligned(64))) = {0};
     for (ptrdiff_t g = 0; g < groups; g++) {
         // Tiles of nearly equal height, where the kernel knows all heights.
         const ptrdiff_t top = kernels->balances ? g * rows / groups : g * kernels->rows;
@@ -137,8 +151,8 @@ static void multiply_part(const part *w, const gemm_kernels *kernels) {
             const gemm_unit *b = w->b + (j - w->first) / panel * panel * w->units;
             const ptrdiff_t width = gemm_least(panel, w->last - j);
             float *kept = w->sums + top * w->sums_row + j - w->first;
-            float *target = rounds ? edge : kept;
-            const ptrdiff_t target_row = rounds ? panel : w->sums_row;
+            float *target = finishes ? edge : kept;
+            const ptrdiff_t target_row = finishes ? panel : w->sums_row;
             if (is_whole && width == panel && !widens) {
                 const float *addend = !w->opens ? kept : p->addend.data;
                 ptrdiff_t addend_row = w->sums_row;
@@ -154,9 +168,13 @@ static void multiply_part(const part *w, const gemm_kernels *kernels) {
                     height, width <= kernels->lanes, w->units, a, w->a_step, b, edge, panel, p->alpha, NULL, 0, NULL);
                 finish_edge(w, kernels, edge, top, j, height, width, target, target_row);
             }
-            if (rounds)
-                kernels->round(
-                    height, width, edge, panel, (uint16_t *)p->c + (w->from + top) * p->c_row + j, p->c_row);
+            if (!finishes) continue;
+            const ptrdiff_t at = (w->from + top) * p->c_row + j;
+            if (p->activate) {
+                if (p->inactive) write_tile(p, kernels, edge, p->inactive, at, height, width);
+                p->activate(edge, edge, height * panel);
+            }
+            write_tile(p, kernels, edge, p->c, at, height, width);
         }
     }
 }

@@ -1,15 +1,23 @@
 // Products of few rows or columns, and the oracle of all products.
 #include "gemm_internal.h"
 
+static void write_element(int type, void *to, ptrdiff_t at, float value) {
+    if (type == gemm_bfloat16)
+        ((uint16_t *)to)[at] = gemm_rounded(value);
+    else
+        ((float *)to)[at] = value;
+}
+
 static void store(const gemm_product *p, ptrdiff_t row, ptrdiff_t column, float sum) {
     const ptrdiff_t at = row * p->c_row + column;
     float value = sum * p->alpha;
     if (p->bias) value += p->bias[column];
     if (p->addend.data) value += gemm_element(&p->addend, row, column);
-    if (p->c_type == gemm_bfloat16)
-        ((uint16_t *)p->c)[at] = gemm_rounded(value);
-    else
-        ((float *)p->c)[at] = value;
+    if (p->activate) {
+        if (p->inactive) write_element(p->c_type, p->inactive, at, value);
+        p->activate(&value, &value, 1);
+    }
+    write_element(p->c_type, p->c, at, value);
 }
 
 void gemm_compute_scalar(const gemm_product *p, ptrdiff_t from, ptrdiff_t to, ptrdiff_t left, ptrdiff_t right) {

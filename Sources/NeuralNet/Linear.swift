@@ -1,5 +1,5 @@
 public import Autograd
-import TensorCore
+public import TensorCore
 
 /// `y = x W^T + b`, with an optional adapter beside the frozen weight.
 ///
@@ -28,18 +28,21 @@ public final class Linear: Module {
         [("weight", weight)] + (bias.map { [("bias", $0)] } ?? [])
     }
 
-    /// Applies the layer, and the adapter if there is one, in one sum of products. A trained weight is rounded to the
+    /// Applies the layer, and the adapter if there is one, in one sum of products, with the function that
+    /// follows, if any. A trained weight is rounded to the
     /// input's type first, as mixed-precision training does; a frozen one is read as it lies.
-    public func callAsFunction(_ x: Variable) -> Variable { self(joining: [x]) }
+    public func callAsFunction(_ x: Variable, activation: UnaryOperation? = nil) -> Variable {
+        self(joining: [x], activation: activation)
+    }
 
     /// The same for an input whose last axis is given in parts.
-    public func callAsFunction(joining parts: [Variable]) -> Variable {
+    public func callAsFunction(joining parts: [Variable], activation: UnaryOperation? = nil) -> Variable {
         let dtype = parts[0].dtype
         let isMaster = weight.isTrained && weight.value.dtype == .float32
         var terms = Variable.terms(
             joining: parts, weight: isMaster ? weight.variable.converted(to: dtype) : weight.variable)
         if let side = adapter?.sideProduct(of: parts) { terms.append((side.narrow, side.up)) }
-        return .linear(terms, bias: bias?.variable, dtype: dtype)
+        return .linear(terms, bias: bias?.variable, activation: activation, dtype: dtype)
     }
 }
 

@@ -219,9 +219,16 @@ extension DifferentiableOperation {
                 $0[0].linear(weight: $0[1])
             },
             .init(
-                "sum of linear maps", "linear(_:bias:dtype:)", inputs: [[2, 3, 4], [5, 4], [2, 3, 2], [5, 2], [5]]
+                "sum of linear maps", "linear(_:bias:activation:dtype:)",
+                inputs: [[2, 3, 4], [5, 4], [2, 3, 2], [5, 2], [5]]
             ) {
                 .linear([($0[0], $0[1]), ($0[2], $0[3])], bias: $0[4], dtype: $0[0].dtype)
+            },
+            .init(
+                "sum of linear maps with GELU", "linear(_:bias:activation:dtype:)",
+                inputs: [[2, 3, 4], [5, 4], [2, 3, 2], [5, 2], [5]]
+            ) {
+                .linear([($0[0], $0[1]), ($0[2], $0[3])], bias: $0[4], activation: .geluTanh, dtype: $0[0].dtype)
             },
             .init(
                 "linear of an input in parts", "linear(joining:weight:bias:dtype:)",
@@ -229,7 +236,10 @@ extension DifferentiableOperation {
             ) {
                 .linear(joining: [$0[0], $0[1]], weight: $0[2], bias: $0[3], dtype: $0[0].dtype)
             },
-            .init("linear maps of one input", "linear(_:bias:dtype:)", inputs: [[3, 4], [5, 4], [2, 4], [5, 2]]) {
+            .init(
+                "linear maps of one input", "linear(_:bias:activation:dtype:)",
+                inputs: [[3, 4], [5, 4], [2, 4], [5, 2]]
+            ) {
                 // The input's gradient is a sum of three products and of a plain tensor.
                 let narrow = $0[0].linear(weight: $0[2])
                 let sum = Variable.linear([($0[0], $0[1]), (narrow, $0[3])], dtype: $0[0].dtype)

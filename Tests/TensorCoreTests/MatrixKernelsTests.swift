@@ -128,6 +128,36 @@ import Testing
         #expect(worst > 0)
     }
 
+    /// A function applied before the product is written gives what it gives afterwards, bit for bit.
+    @Test(arguments: MatrixKernels.available) func activatedProducts(kernels: MatrixKernels) {
+        let fast = CPUBackend(engine: .kernels, matrixKernels: kernels)
+        for (m, k, n) in [(1, 33, 5), (17, 64, 3), (33, 127, 47), (64, 2100, 96), (0, 3, 4)] {
+            for type in [DType.float32, .bfloat16] {
+                let a = Tensor.sample([m, k], seed: 1).converted(to: type)
+                let b = Tensor.sample([k, n], seed: 2).converted(to: type)
+                let bias = Tensor.sample([n], seed: 3)
+                for function in [UnaryOperation.geluTanh, .gelu, .quickGelu, .silu, .tanh] {
+                    for result in [DType.float32, .bfloat16, .float16] {
+                        let (sums, found, alone) = Device.withBackend(fast) {
+                            (
+                                Tensor.sumOfProducts([ProductTerm(a, b)], bias: bias, dtype: .float32),
+                                Tensor.activatedProducts(
+                                    [ProductTerm(a, b)], bias: bias, activation: function, keepsSums: true,
+                                    dtype: result),
+                                Tensor.activatedProducts(
+                                    [ProductTerm(a, b)], bias: bias, activation: function, dtype: result)
+                            )
+                        }
+                        let expected = Device.withBackend(fast) { sums.applying(function).converted(to: result) }
+                        #expect(found.activated.isIdentical(to: expected), "\(kernels) \(m) \(k) \(n) \(function)")
+                        #expect(found.sums?.isIdentical(to: sums.converted(to: result)) == true)
+                        #expect(alone.activated.isIdentical(to: expected) && alone.sums == nil)
+                    }
+                }
+            }
+        }
+    }
+
     /// Activations in `float32` are never rounded to the type of a `bfloat16` weight.
     @Test(arguments: MatrixKernels.available) func wideActivationsStayWide(kernels: MatrixKernels) {
         let x = Tensor.sample([40, 96], seed: 1) * 0.7

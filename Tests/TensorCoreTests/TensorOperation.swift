@@ -161,6 +161,16 @@ extension TensorOperation {
                 [ProductTerm($0[0], $0[1]), ProductTerm($0[2], $0[3])], addend: $0[4], bias: $0[5], dtype: $0[0].dtype)
         },
         .init(
+            "activated products", "activatedProducts(_:bias:activation:keepsSums:dtype:)",
+            small: [[3, 5], [5, 4], [3, 2], [2, 4], [4]],
+            large: [[513, 700], [700, 130], [513, 33], [33, 130], [130]], threads: .rounding
+        ) {
+            let found = Tensor.activatedProducts(
+                [ProductTerm($0[0], $0[1]), ProductTerm($0[2], $0[3])], bias: $0[4], activation: .geluTanh,
+                keepsSums: true, dtype: $0[0].dtype)
+            return .concatenated([found.activated, found.sums!], axis: 0)
+        },
+        .init(
             "attention", "attention(_:_:_:options:)", small: [[1, 3, 2, 4], [1, 5, 2, 4], [1, 5, 2, 4]],
             large: [[2, 130, 3, 32], [2, 140, 3, 32], [2, 140, 3, 32]], roundsOnce: false
         ) { Tensor.attention($0[0], $0[1], $0[2], options: .init(scale: 0.5)).output },

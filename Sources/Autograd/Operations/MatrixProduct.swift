@@ -46,10 +46,11 @@ extension Variable {
         return Array(zip(parts, weight.split(extents: parts.map { $0.shape[-1] }, axis: 1)))
     }
 
-    /// `x1 w1^T + x2 w2^T + ... + bias`, summed in `float32` and rounded once: inputs `[…, in_i]` of equal leading axes,
-    /// weights `[out, in_i]`. A layer with a low-rank adapter is such a sum.
+    /// `f(x1 w1^T + x2 w2^T + ... + bias)`, summed in `float32` and rounded once: inputs `[…, in_i]` of equal leading axes,
+    /// weights `[out, in_i]`, no `f` unless `activation` is given. A layer with a low-rank adapter is such a sum.
     public static func linear(
-        _ terms: [(input: Variable, weight: Variable)], bias: Variable? = nil, dtype: DType
+        _ terms: [(input: Variable, weight: Variable)], bias: Variable? = nil, activation: UnaryOperation? = nil,
+        dtype: DType
     ) -> Variable {
         let lead = Array(terms[0].input.shape.dimensions.dropLast())
         for term in terms {
@@ -57,8 +58,14 @@ extension Variable {
                 Array(term.input.shape.dimensions.dropLast()) == lead, "inputs of \(lead) and \(term.input.shape)")
         }
         let rows = terms.map { $0.input.value.flattenedRows() }
-        let y = Tensor.sumOfProducts(
-            zip(rows, terms).map { ProductTerm($0, $1.weight.value.transposed()) }, bias: bias?.value, dtype: dtype)
+        let products = zip(rows, terms).map { ProductTerm($0, $1.weight.value.transposed()) }
+        let inputs = terms.flatMap { [$0.input, $0.weight] } + (bias.map { [$0] } ?? [])
+        let (y, sums) =
+            activation.map {
+                Tensor.activatedProducts(
+                    products, bias: bias?.value, activation: $0,
+                    keepsSums: Tape.isRecording && inputs.contains(where: \.requiresGradient), dtype: dtype)
+            } ?? (Tensor.sumOfProducts(products, bias: bias?.value, dtype: dtype), nil)
         let needsBias = bias?.requiresGradient ?? false
         // What each adjoint reads: nothing for the gradient of a frozen weight or a constant input.
         let saved = zip(rows, terms).map { rows, term in
@@ -68,11 +75,11 @@ extension Variable {
                 shape: term.input.shape, dtype: term.input.dtype
             )
         }
-        let inputs = terms.flatMap { [$0.input, $0.weight] } + (bias.map { [$0] } ?? [])
         return .recording(
             y.reshaped(to: lead + [y.shape[1]]), inputs,
             products: { dy in
-                let slopes = dy.flattenedRows()
+                var slopes = dy.flattenedRows()
+                if let activation, let sums { slopes = sums.applyingGradient(activation, gradient: slopes) }
                 var gradients: [Gradient?] = []
                 for term in saved {
                     gradients.append(

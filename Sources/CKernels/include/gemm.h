@@ -50,6 +50,10 @@ typedef struct {
     /// n values added to each row, or null.
     const float *bias;
     float alpha;
+    /// Applied to each sum before it is written, or null; `y` may be `x`.
+    void (*activate)(const float *x, float *y, ptrdiff_t count);
+    /// Where the sums before the activation go, laid out like `c`, or null.
+    void *inactive;
 } gemm_product;
 
 /// Whether this processor, and the system for AMX, runs the level.

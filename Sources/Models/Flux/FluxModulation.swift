@@ -40,5 +40,5 @@ final class FeedForward: Module {
 
     var children: [(name: String, module: any Module)] { [("net.0.proj", projection), ("net.2", output)] }
 
-    func callAsFunction(_ x: Variable) -> Variable { output(projection(x).applying(.geluTanh)) }
+    func callAsFunction(_ x: Variable) -> Variable { output(projection(x, activation: .geluTanh)) }
 }

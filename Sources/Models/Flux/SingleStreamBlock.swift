@@ -26,7 +26,7 @@ final class SingleStreamBlock: Module {
     func callAsFunction(_ joint: Variable, conditioning: Variable, rotary: RotaryTable) -> Variable {
         let m = modulation(conditioning.applying(.silu))  // shift, scale, gate
         let x = joint.modulated(scale: m[1], shift: m[0])
-        let parts = [attention(x, rotary: rotary), projection(x).applying(.geluTanh)]
+        let parts = [attention(x, rotary: rotary), projection(x, activation: .geluTanh)]
         return joint.addingGated(output(joining: parts), gate: m[2])
     }
 }

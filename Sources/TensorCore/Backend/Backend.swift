@@ -59,6 +59,11 @@ public protocol Backend: Sendable {
     /// `[m, n]` of any floating-point type and a bias `[n]`.
     func sumOfProducts(_ terms: [ProductTerm], addend: Tensor?, bias: Tensor?, dtype: DType) -> Tensor
 
+    /// `f(a1 b1 + a2 b2 + ... (+ bias))`, rounded once, and the sums before `f` when `keepsSums`, which its gradient needs.
+    func activatedProducts(
+        _ terms: [ProductTerm], bias: Tensor?, activation: UnaryOperation, keepsSums: Bool, dtype: DType
+    ) -> (activated: Tensor, sums: Tensor?)
+
     // MARK: Normalisation over the last axis, and over groups of channels
 
     /// Softmax over the last axis.

@@ -101,6 +101,16 @@ public struct ProfilingBackend: Backend {
         }
     }
 
+    /// Measured ``Backend/activatedProducts(_:bias:activation:keepsSums:dtype:)``.
+    public func activatedProducts(
+        _ terms: [ProductTerm], bias: Tensor?, activation: UnaryOperation, keepsSums: Bool, dtype: DType
+    ) -> (activated: Tensor, sums: Tensor?) {
+        let operations = terms.reduce(0) { $0 + 2 * Double($1.a.count) * Double($1.b.shape[1]) }
+        return profile.measure("matrix product with \(activation)", operations: operations) {
+            base.activatedProducts(terms, bias: bias, activation: activation, keepsSums: keepsSums, dtype: dtype)
+        }
+    }
+
     /// Measured ``Backend/softmax(_:)``.
     public func softmax(_ x: Tensor) -> Tensor { profile.measure("softmax") { base.softmax(x) } }
 

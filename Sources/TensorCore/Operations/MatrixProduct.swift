@@ -36,6 +36,22 @@ extension Tensor {
     public static func sumOfProducts(
         _ terms: [ProductTerm], addend: Tensor? = nil, bias: Tensor? = nil, dtype: DType
     ) -> Tensor {
+        let shape = checkedShape(terms, bias)
+        precondition(addend == nil || addend!.shape == shape, "an addend \(addend!.shape) for \(shape)")
+        return Device.backend.sumOfProducts(terms, addend: addend, bias: bias, dtype: dtype)
+    }
+
+    /// `f(a1 b1 + a2 b2 + ... (+ bias))`, summed and activated in `float32` and rounded once to `dtype`; with the sums
+    /// before `f`, rounded too, when `keepsSums`.
+    public static func activatedProducts(
+        _ terms: [ProductTerm], bias: Tensor? = nil, activation: UnaryOperation, keepsSums: Bool = false, dtype: DType
+    ) -> (activated: Tensor, sums: Tensor?) {
+        _ = checkedShape(terms, bias)
+        return Device.backend.activatedProducts(
+            terms, bias: bias, activation: activation, keepsSums: keepsSums, dtype: dtype)
+    }
+
+    private static func checkedShape(_ terms: [ProductTerm], _ bias: Tensor?) -> Shape {
         precondition(!terms.isEmpty, "a sum of no products")
         let shape: Shape = [terms[0].a.shape[0], terms[0].b.shape[1]]
         for term in terms {
@@ -43,9 +59,8 @@ extension Tensor {
                 term.a.shape[0] == shape[0] && term.b.shape[1] == shape[1],
                 "a sum of products \(shape) and \([term.a.shape[0], term.b.shape[1]])")
         }
-        precondition(addend == nil || addend!.shape == shape, "an addend \(addend!.shape) for \(shape)")
         precondition(bias == nil || bias!.shape == [shape[1]], "bias \(bias!.shape) for \(shape[1]) columns")
-        return Device.backend.sumOfProducts(terms, addend: addend, bias: bias, dtype: dtype)
+        return shape
     }
 
     private var canMergeRows: Bool {

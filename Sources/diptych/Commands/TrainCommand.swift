@@ -26,6 +26,9 @@ struct TrainCommand: ParsableCommand {
     @Option(name: .long, help: .init("Override a key of the configuration.", valueName: "key=value"))
     var set: [String] = []
 
+    @Option(name: .long, help: "Threads, 0 for one a processor; the same as --set training.threads=N.")
+    var threads: Int?
+
     @Flag(name: .long, help: "Continue from the run's latest checkpoint, or from the one that is named.")
     var resume = false
 
@@ -55,6 +58,9 @@ struct TrainCommand: ParsableCommand {
         }
     }
 
+    /// The keys that the command line overrides.
+    private var overrides: [String] { self.set + (threads.map { ["training.threads=\($0)"] } ?? []) }
+
     /// The configuration and, when resuming, the checkpoint file.
     private func resolve() throws -> (RunConfiguration, String?) {
         let isConfiguration = source.hasSuffix(".yaml") || source.hasSuffix(".yml")
@@ -62,18 +68,18 @@ struct TrainCommand: ParsableCommand {
             guard isConfiguration else {
                 throw ValidationError("'\(source)' is no YAML file; to continue a run add --resume")
             }
-            let configuration = try RunConfiguration.load(source, overrides: set)
+            let configuration = try RunConfiguration.load(source, overrides: overrides)
             try configuration.validateFiles(source: source)
             return (configuration, nil)
         }
         if isConfiguration {
-            let configuration = try RunConfiguration.load(source, overrides: set)
+            let configuration = try RunConfiguration.load(source, overrides: overrides)
             try configuration.validateFiles(source: source)
             return (configuration, try RunFolder.checkpoint(at: configuration.output.folder))
         }
         let path = try RunFolder.checkpoint(at: source)
         let text = try RunCheckpoint(path: path).configuration
-        let configuration = try RunConfiguration.parse(text, file: path, overrides: set)
+        let configuration = try RunConfiguration.parse(text, file: path, overrides: overrides)
         try configuration.validateFiles(source: path)
         return (configuration, path)
     }

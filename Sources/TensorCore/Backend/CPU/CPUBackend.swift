@@ -49,8 +49,8 @@ public struct CPUBackend: Backend {
     /// The floats of a contiguous `float32` tensor.
     func floats(_ x: Tensor) -> UnsafeMutablePointer<Float> { x.pointer(to: Float.self) }
 
-    /// Rounds a `float32` result to the type that the operation promises.
+    /// Rounds a `float32` result to the type that the operation promises, unless it has it already.
     func rounded(_ result: Tensor, to dtype: DType) -> Tensor {
-        dtype == .float32 ? result : copy(result, as: dtype)
+        dtype == result.dtype ? result : copy(result, as: dtype)
     }
 }

@@ -3,6 +3,9 @@ import CKernels
 /// One sum of products for the kernels of `gemm.h`, shared among threads by rows and columns of the result. No sum is
 /// ever shared, so the result does not depend on the number of threads.
 struct PackedProduct {
+    /// A function of each element, for the kernels to apply before they write it.
+    typealias Activation = @convention(c) (UnsafePointer<Float>?, UnsafeMutablePointer<Float>?, Int) -> Void
+
     private let terms: [gemm_term]
     private let product: gemm_product
     private let level: Int32
@@ -13,18 +16,20 @@ struct PackedProduct {
     private static let leastWork = 1 << 19
 
     /// `c = alpha (a1 b1 + a2 b2 + ...) + addend + bias` of type `type`, `m` rows of `n` elements, `row` elements apart;
-    /// `adds` makes `c` itself, of type `float32`, the addend.
+    /// `adds` makes `c` itself, of type `float32`, the addend; `activate` is applied to the
+    /// sums, which go to `inactive` first where that is wanted.
     init(
         _ terms: [gemm_term], m: Int, n: Int, into c: UnsafeMutableRawPointer, _ type: DType = .float32, row: Int,
         addend: gemm_matrix? = nil, adds: Bool = false, bias: UnsafePointer<Float>? = nil, alpha: Float = 1,
-        _ kernels: MatrixKernels
+        activate: Activation? = nil, inactive: UnsafeMutableRawPointer? = nil, _ kernels: MatrixKernels
     ) {
         precondition(!terms.isEmpty, "a sum of no products")
         self.terms = terms
         let itself = gemm_matrix(data: c, type: CPUBackend.type(.float32), row: row, column: 1)
         product = gemm_product(
             m: m, n: n, terms: nil, term_count: 0, c: c, c_type: CPUBackend.type(type), c_row: row,
-            addend: adds ? itself : addend ?? gemm_matrix(), bias: bias, alpha: alpha)
+            addend: adds ? itself : addend ?? gemm_matrix(), bias: bias, alpha: alpha, activate: activate,
+            inactive: inactive)
         level = kernels.level
         depth = terms.reduce(0) { $0 + $1.k }
     }
