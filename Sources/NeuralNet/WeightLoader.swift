@@ -34,6 +34,10 @@ public struct WeightLoader {
         }
     }
 
+    /// The type as which quantised weights are held: twice as wide would cost a large model twice the memory and add
+    /// nothing that matters beside the quantisation's own error.
+    public static let expandedType = DType.bfloat16
+
     private let record: Record
     /// The names before every key, each followed by a dot.
     public let prefix: String
@@ -68,7 +72,8 @@ public struct WeightLoader {
     /// Counts a key as expected without reading it: a duplicate of another, say.
     public func ignore(_ name: String) { record.used.insert(prefix + name) }
 
-    /// The parameter `name` of shape `shape`, in its file's type. After a fault it is a broadcast zero, so that the
+    /// The parameter `name` of shape `shape`, in its file's type, or in ``expandedType`` where the file has it quantised.
+    /// After a fault it is a broadcast zero, so that the
     /// constructor can go on; ``finish()`` throws then.
     public func parameter(_ name: String, _ shape: Shape) -> Parameter {
         let key = prefix + name
@@ -94,7 +99,7 @@ public struct WeightLoader {
             return substitute
         }
         do {
-            return Parameter(try archive.tensor(key))
+            return Parameter(try archive.stored(key).expanded(to: Self.expandedType))
         } catch {
             record.unreadable.append(error)
             return substitute

@@ -147,7 +147,7 @@ import Testing
     @Test func typesThatAreNotHeldLeaveTheRestReadable() throws {
         let header = #"""
             {"wide":{"dtype":"F64","shape":[1],"data_offsets":[0,8]},"a":{"dtype":"F32","shape":[],"data_offsets":[8,12]},
-            "eighth":{"dtype":"F8_E4M3","shape":[2,2],"data_offsets":[12,16]},
+            "eighth":{"dtype":"F8_E8M0","shape":[2,2],"data_offsets":[12,16]},
             "packed":{"dtype":"F4","shape":[2],"data_offsets":[16,17]}}
             """#
         try withScratchFolder { folder in
@@ -155,13 +155,13 @@ import Testing
             try writeFile(safetensors(header, [UInt8](repeating: 0, count: 17)), to: path)
             let file = try SafetensorsFile(path: path)
             #expect(file.names == ["wide", "a", "eighth", "packed"])
-            #expect(file.entry("eighth")?.dtypeName == "F8_E4M3")
+            #expect(file.entry("eighth")?.dtypeName == "F8_E8M0")
             #expect(file.entry("eighth")?.dimensions == [2, 2])
             #expect(file.info("wide") == nil)
             #expect(try file.tensor("a").elements(as: Float.self) == [0])
             let error = fileError { _ = try file.tensor("eighth") }
             #expect(error?.key == "eighth")
-            #expect(error?.found == "F8_E4M3")
+            #expect(error?.found == "F8_E8M0")
             #expect(error?.expected.contains("BF16") == true)
         }
     }

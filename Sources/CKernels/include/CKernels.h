@@ -9,3 +9,4 @@
 #include "conv.h"
 #include "ThreadPool.h"
 #include "gemm.h"
+#include "quantization.h"

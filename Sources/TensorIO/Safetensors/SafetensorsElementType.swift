@@ -39,6 +39,15 @@ enum SafetensorsElementType: String, CaseIterable {
         }
     }
 
+    /// The format as which this toolkit holds such elements quantised, nil when it does not.
+    var quantization: QuantizationFormat? {
+        switch self {
+        case .f8E4M3: .float8E4M3
+        case .f8E5M2: .float8E5M2
+        default: nil
+        }
+    }
+
     init(_ dtype: DType) {
         self =
             switch dtype {

@@ -33,36 +33,49 @@ public struct SafetensorsFile: TensorArchive, Sendable {
     /// The names of all tensors in the order of the header.
     public var names: [String] { entries.map(\.name) }
 
+    /// A value of the header's `__metadata__`.
+    public func metadataText(_ key: String) -> String? { metadata[key] }
+
     /// What the header says of a tensor; nil when there is none of that name.
     public func entry(_ name: String) -> SafetensorsEntry? { indices[name].map { entries[$0] } }
 
     /// Type and shape of a tensor; nil when there is none of that name, or when its type is one that only ``entry(_:)``
     /// can describe (``tensor(_:)`` then throws an error that names the type).
     public func info(_ name: String) -> TensorInfo? {
-        guard let entry = entry(name), let dtype = SafetensorsElementType(rawValue: entry.dtypeName)?.dtype else {
-            return nil
-        }
-        return TensorInfo(dtype: dtype, shape: Shape(entry.dimensions))
+        guard let entry = entry(name), let type = SafetensorsElementType(rawValue: entry.dtypeName) else { return nil }
+        let shape = Shape(entry.dimensions)
+        if let format = type.quantization { return TensorInfo(quantization: format, shape: shape) }
+        return type.dtype.map { TensorInfo(dtype: $0, shape: shape) }
     }
 
-    /// A tensor that views the mapped file, or an owned copy where the file is not aligned for its type.
+    /// A tensor that views the mapped file, or an owned copy where the file is not aligned for its type; eight-bit
+    /// floating point becomes `float32`. Throws as ``stored(_:)`` does.
+    public func tensor(_ name: String) throws -> Tensor { try stored(name).expanded(to: .float32) }
+
+    /// A tensor that views the mapped file, eight-bit floating point as it is; an owned copy where the file is not
+    /// aligned for its type.
     ///
-    /// Throws ``FileError`` when there is no such tensor, when its type is not a ``DType``, or when a `BOOL` tensor holds
-    /// bytes other than 0 and 1.
-    public func tensor(_ name: String) throws -> Tensor {
+    /// Throws ``FileError`` when there is no such tensor, when its type is neither a ``DType`` nor eight-bit floating
+    /// point, or when a `BOOL` tensor holds bytes other than 0 and 1.
+    public func stored(_ name: String) throws -> StoredTensor {
         guard let entry = entry(name) else {
             throw FileError(
                 path, key: printable(name), expected: "a tensor of this name",
                 found: "none among \(entries.count)", nearest: nearestName(to: name, among: names))
         }
         guard let info = info(name) else {
-            let held = SafetensorsElementType.allCases.filter { $0.dtype != nil }.map(\.rawValue)
+            let held = SafetensorsElementType.allCases.filter { $0.dtype != nil || $0.quantization != nil }
             throw FileError(
-                path, key: printable(name), expected: "dtype " + held.joined(separator: ", "), found: entry.dtypeName)
+                path, key: printable(name), expected: "dtype " + held.map(\.rawValue).joined(separator: ", "),
+                found: entry.dtypeName)
+        }
+        let start = entry.byteRange.lowerBound
+        if let format = info.quantization {
+            return .quantized(file.quantizedTensor(format: format, shape: info.shape, byteOffset: start))
         }
         if info.dtype == .bool, let wrong = file.bytes[entry.byteRange].first(where: { $0 > 1 }) {
             throw FileError(path, key: printable(name), expected: "bytes 0 or 1 for BOOL", found: "\(wrong)")
         }
-        return file.tensor(dtype: info.dtype, shape: info.shape, byteOffset: entry.byteRange.lowerBound)
+        return .plain(file.tensor(dtype: info.dtype, shape: info.shape, byteOffset: start))
     }
 }

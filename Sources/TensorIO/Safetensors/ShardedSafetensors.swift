@@ -45,13 +45,16 @@ public struct ShardedSafetensors: TensorArchive, Sendable {
     public func info(_ name: String) -> TensorInfo? { shard(of: name)?.info(name) }
 
     /// A tensor that views its mapped file; see ``SafetensorsFile/tensor(_:)``.
-    public func tensor(_ name: String) throws -> Tensor {
+    public func tensor(_ name: String) throws -> Tensor { try stored(name).expanded(to: .float32) }
+
+    /// A tensor that views its mapped file; see ``SafetensorsFile/stored(_:)``.
+    public func stored(_ name: String) throws -> StoredTensor {
         guard let shard = shard(of: name) else {
             throw FileError(
                 path, key: printable(name), expected: "a tensor of this name", found: "none among \(names.count)",
                 nearest: nearestName(to: name, among: names))
         }
-        return try shard.tensor(name)
+        return try shard.stored(name)
     }
 
     private func shard(of name: String) -> SafetensorsFile? { shardNames[name].flatMap { shards[$0] } }
