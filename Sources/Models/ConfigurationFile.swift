@@ -1,4 +1,4 @@
-import Foundation
+public import Foundation
 public import TensorIO
 
 /// The flat fields of a part's `config.json`, read with a check each: every fault is a ``FileError`` that names the file
@@ -39,6 +39,19 @@ public struct ConfigurationFile {
             }
         }
 
+        /// As `JSONSerialization` takes it.
+        var value: Any {
+            switch self {
+            case .null: NSNull()
+            case .flag(let value): value
+            case .integer(let value): value
+            case .number(let value): value
+            case .text(let value): value
+            case .list(let values): values.map(\.value)
+            case .nested(let fields): fields.mapValues(\.value)
+            }
+        }
+
         var description: String {
             switch self {
             case .null: "null"
@@ -67,6 +80,23 @@ public struct ConfigurationFile {
         } catch {
             throw FileError(path, expected: "a JSON object", found: "\(data.count) bytes that are none")
         }
+    }
+
+    /// Takes fields that were found elsewhere: in the metadata of the file at `path`, say.
+    public init(path: String, json: Data) throws {
+        self.path = path
+        do {
+            fields = try JSONDecoder().decode([String: Field].self, from: json)
+        } catch {
+            throw FileError(
+                path, key: "configuration", expected: "a JSON object", found: "\(json.count) bytes that are none")
+        }
+    }
+
+    /// The fields as the text of a `config.json`.
+    public func text() throws -> String {
+        let data = try JSONSerialization.data(withJSONObject: fields.mapValues(\.value), options: [.sortedKeys])
+        return String(decoding: data, as: UTF8.self)
     }
 
     /// The names of all fields.

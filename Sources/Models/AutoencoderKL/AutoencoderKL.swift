@@ -1,7 +1,7 @@
 public import Autograd
 public import NeuralNet
 public import TensorCore
-import TensorIO
+public import TensorIO
 
 /// The image autoencoder of latent diffusion: images `[N, 3, H, W]` in -1…1 to latents `[N, C, H / 8, W / 8]` and back.
 ///
@@ -42,7 +42,14 @@ public final class AutoencoderKL: Module {
     /// shape.
     public static func load(folder: String) throws -> AutoencoderKL {
         let configuration = try AutoencoderKLConfiguration(path: folder + "/config.json")
-        return try loadWeights(try openTensorArchive(folder)) { AutoencoderKL(configuration, $0) }
+        return try load(openTensorArchive(folder), configuration: configuration)
+    }
+
+    /// Takes the weights from an archive with diffusers' keys; throws as ``load(folder:)`` does.
+    public static func load(
+        _ archive: any TensorArchive, configuration: AutoencoderKLConfiguration
+    ) throws -> AutoencoderKL {
+        try loadWeights(archive) { AutoencoderKL(configuration, $0) }
     }
 
     /// Rounds all weights to `dtype`, so that images of that type are multiplied without widening.

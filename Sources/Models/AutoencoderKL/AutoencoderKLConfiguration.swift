@@ -57,8 +57,10 @@ public struct AutoencoderKLConfiguration: Codable, Hashable, Sendable {
     /// Fields that older files lack have diffusers' defaults: no shift, an attention in the middle, both 1 x 1
     /// convolutions. Throws ``FileError`` for another class, an unknown or missing field, a value of the wrong type or
     /// one that this autoencoder does not have, and values that do not fit each other.
-    public init(path: String) throws {
-        let file = try ConfigurationFile(path: path)
+    public init(path: String) throws { try self.init(ConfigurationFile(path: path)) }
+
+    /// Checks the fields of a `config.json`, wherever they were found; throws as ``init(path:)`` does.
+    public init(_ file: ConfigurationFile) throws {
         try file.requireClass(["AutoencoderKL"])
         func key(_ key: CodingKeys) -> String { key.rawValue }
         inChannels = try file.integer(key(.inChannels), in: 1...1024)

@@ -56,8 +56,10 @@ public struct CLIPTextConfiguration: Codable, Hashable, Sendable {
     /// Throws `FileError` for another class than `CLIPTextModel` and `CLIPTextModelWithProjection`, an activation other
     /// than ``HiddenActivation``'s, a missing field, and values of the wrong type, out of range or at odds with each
     /// other.
-    public init(path: String) throws {
-        let file = try ConfigurationFile(path: path)
+    public init(path: String) throws { try self.init(ConfigurationFile(path: path)) }
+
+    /// Checks the fields of a `config.json`, wherever they were found; throws as ``init(path:)`` does.
+    public init(_ file: ConfigurationFile) throws {
         try file.requireTransformersModel(
             type: "clip_text_model", architectures: ["CLIPTextModel", "CLIPTextModelWithProjection"])
         func integer(_ key: CodingKeys, in range: ClosedRange<Int>) throws -> Int {

@@ -43,8 +43,10 @@ public struct FluxConfiguration: Codable, Hashable, Sendable {
 
     /// Reads and checks a `config.json`; throws ``FileError`` for an unknown key, a value of the wrong type or out of
     /// range, and values that do not fit each other.
-    public init(path: String) throws {
-        let file = try ConfigurationFile(path: path)
+    public init(path: String) throws { try self.init(ConfigurationFile(path: path)) }
+
+    /// Checks the fields of a `config.json`, wherever they were found; throws as ``init(path:)`` does.
+    public init(_ file: ConfigurationFile) throws {
         try file.requireClass(["FluxTransformer2DModel"])
         try file.refuseUnknown(besides: CodingKeys.allCases.map(\.rawValue) + ["patch_size"])
         func integer(_ key: CodingKeys, _ absent: Int, in range: ClosedRange<Int> = 1...1 << 20) throws -> Int {
@@ -69,6 +71,17 @@ public struct FluxConfiguration: Codable, Hashable, Sendable {
             throw file.fault(
                 CodingKeys.axesDimsRope.rawValue,
                 expected: "three even numbers with the sum of attention_head_dim, \(attentionHeadDim)")
+        }
+    }
+
+    /// Which of the published models has these inputs; nil for none of them.
+    public var variant: String? {
+        // A Fill model sees the masked image's latents and the mask, unshuffled 8 x 8 and packed 2 x 2, besides the noise.
+        switch inChannels - outChannels {
+        case outChannels + 256: "FLUX.1 [Fill]"
+        case outChannels: "FLUX.1 [Canny] or [Depth]"
+        case 0: guidanceEmbeds ? "FLUX.1 [dev]" : "FLUX.1 [schnell]"
+        default: nil
         }
     }
 

@@ -21,7 +21,7 @@ final class EmbeddingMLP: Module {
 /// What all blocks are modulated by: the sum of the embedded timestep, guidance (where the model has it) and pooled text.
 final class ConditioningEmbedding: Module {
     /// Width of the sinusoidal embedding.
-    private static let frequencyDimensions = 256
+    static let frequencyDimensions = 256
 
     private let timestepEmbedder: EmbeddingMLP
     private let guidanceEmbedder: EmbeddingMLP?

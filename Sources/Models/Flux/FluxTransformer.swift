@@ -1,7 +1,7 @@
 public import Autograd
 public import NeuralNet
 public import TensorCore
-import TensorIO
+public import TensorIO
 
 /// What a FLUX transformer is asked about: `B` images of `S` packed latent tokens each and their `T` text tokens.
 ///
@@ -77,19 +77,18 @@ public final class FluxTransformer: Module {
 
     /// Loads a `transformer` folder of a diffusers pipeline: `config.json` and one or several safetensors files.
     ///
-    /// Throws ``FileError`` for a faulty file and ``WeightError`` with all keys that are missing, unexpected or of the
-    /// wrong shape.
+    /// Throws as ``load(_:configuration:)`` does, and ``FileError`` for a faulty `config.json`.
     public static func load(folder: String) throws -> FluxTransformer {
         let configuration = try FluxConfiguration(path: folder + "/config.json")
-        let archive = try openTensorArchive(folder)
-        let loader = WeightLoader(archive)
-        let model = FluxTransformer(configuration, loader)
-        try loader.finish()
-        for (name, parameter) in model.namedParameters() where !parameter.value.dtype.isFloatingPoint {
-            throw FileError(
-                archive.path, key: name, expected: "a floating-point type", found: "\(parameter.value.dtype)")
-        }
-        return model
+        return try load(openTensorArchive(folder), configuration: configuration)
+    }
+
+    /// Takes the weights from an archive with diffusers' keys.
+    ///
+    /// Throws ``FileError`` for a faulty file and ``WeightError`` with all keys that are missing, unexpected or of the
+    /// wrong shape.
+    public static func load(_ archive: any TensorArchive, configuration: FluxConfiguration) throws -> FluxTransformer {
+        try loadWeights(archive) { FluxTransformer(configuration, $0) }
     }
 
     /// The parts, named as diffusers names them.

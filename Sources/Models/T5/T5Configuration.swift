@@ -43,8 +43,10 @@ public struct T5Configuration: Codable, Hashable, Sendable {
     ///
     /// Throws `FileError` for another class than `T5EncoderModel`, another feed-forward layer than `gated-gelu`, a
     /// missing field, and values of the wrong type, out of range or at odds with each other.
-    public init(path: String) throws {
-        let file = try ConfigurationFile(path: path)
+    public init(path: String) throws { try self.init(ConfigurationFile(path: path)) }
+
+    /// Checks the fields of a `config.json`, wherever they were found; throws as ``init(path:)`` does.
+    public init(_ file: ConfigurationFile) throws {
         try file.requireTransformersModel(type: "t5", architectures: ["T5EncoderModel"])
         func integer(_ key: CodingKeys, default absent: Int? = nil, in range: ClosedRange<Int>) throws -> Int {
             try file.integer(key.rawValue, default: absent, in: range)

@@ -46,6 +46,46 @@ struct SentencePieceFile {
         }
     }
 
+    /// The model that llama.cpp puts into a GGUF file's metadata.
+    ///
+    /// Throws ``FileError`` when there is none, or when its lists are at odds with each other.
+    init(_ file: GGUFFile) throws {
+        path = file.path
+        func fault(_ key: String, _ expected: String) -> FileError {
+            FileError(file.path, key: key, expected: expected, found: file.metadata[key]?.description ?? "none")
+        }
+        let prefix = "tokenizer.ggml."
+        guard file.metadata[prefix + "model"]?.text == "t5" else {
+            throw fault(prefix + "model", "the tokenizer 't5', or a folder with T5's tokenizer")
+        }
+        guard let texts = file.metadata[prefix + "tokens"]?.array?.texts, !texts.isEmpty else {
+            throw fault(prefix + "tokens", "a list of texts")
+        }
+        guard let scores = file.metadata[prefix + "scores"]?.array?.numbers, scores.count == texts.count,
+            scores.allSatisfy(\.isFinite)
+        else { throw fault(prefix + "scores", "\(texts.count) finite numbers") }
+        guard let types = file.metadata[prefix + "token_type"]?.array?.numbers, types.count == texts.count else {
+            throw fault(prefix + "token_type", "\(texts.count) numbers")
+        }
+        for (index, text) in texts.enumerated() {
+            guard let type = UInt64(exactly: types[index]).flatMap(PieceType.init(rawValue:)) else {
+                throw FileError(
+                    path, key: "\(prefix)token_type[\(index)]", expected: "a type from 1 to 6", found: "\(types[index])"
+                )
+            }
+            guard !text.isEmpty else {
+                throw FileError(path, key: "\(prefix)tokens[\(index)]", expected: "a text", found: "an empty one")
+            }
+            pieces.append(Piece(text: text, score: Float(scores[index]), type: type))
+        }
+        hasByteFallback = false
+        if let bytes = file.metadata[prefix + "precompiled_charsmap"]?.array?.rawBytes, !bytes.isEmpty {
+            charsmap = try Charsmap(bytes, path: path, key: prefix + "precompiled_charsmap")
+        }
+        addsDummyPrefix = file.metadata[prefix + "add_space_prefix"]?.flag ?? true
+        removesExtraWhitespaces = file.metadata[prefix + "remove_extra_whitespaces"]?.flag ?? true
+    }
+
     private static func piece(_ bytes: [UInt8], _ range: Range<Int>, _ key: String, _ path: String) throws -> Piece {
         var piece = Piece()
         var reader = ProtobufReader(bytes, in: range, path: path)

@@ -14,8 +14,10 @@ struct SentencePieceModel: Sendable {
     private let escapesWhitespaces: Bool
     private let treatsWhitespaceAsSuffix: Bool
 
-    init(file path: String) throws {
-        let file = try SentencePieceFile(path)
+    init(file path: String) throws { try self.init(SentencePieceFile(path)) }
+
+    init(_ file: SentencePieceFile) throws {
+        let path = file.path
         guard file.modelType == 1 else {
             let types = [2: "2 (BPE)", 3: "3 (word)", 4: "4 (char)"]
             throw FileError(

@@ -1,4 +1,4 @@
-import TensorIO
+public import TensorIO
 
 /// The tokenizer of the T5 text encoders: sentencepiece unigram pieces and the end token.
 ///
@@ -33,6 +33,26 @@ public struct T5Tokenizer: Sendable {
             throw FileError(folder, expected: "a folder with \(names.joined(separator: " or "))", found: "neither")
         }
         try self.init(file: filePath(folder, name), folder: folder)
+    }
+
+    /// Reads the tokenizer that llama.cpp puts into the metadata of a T5's GGUF file.
+    ///
+    /// - Throws: `FileError` when there is none or it is malformed.
+    public init(_ file: GGUFFile) throws {
+        let model = try SentencePieceModel(SentencePieceFile(file))
+        let tokens = try Self.addedTokens(model, TokenizerConfiguration(extraIDs: 0))
+        vocabularySize = max(model.pieceCount, Int(tokens.map(\.id).max() ?? -1) + 1)
+        let added = AddedTokens(tokens, normalize: model.normalized)
+        segmenter = .sentencePiece(model, added)
+        maximumLength = 512
+        func id(_ token: String) throws -> Int32 {
+            if let id = added.id(of: token) ?? model.id(of: token) { return id }
+            throw FileError(
+                file.path, key: "tokenizer.ggml.tokens", expected: "'\(token)' in the vocabulary",
+                found: "no such token")
+        }
+        eosTokenID = try id("</s>")
+        padTokenID = try id("<pad>")
     }
 
     /// Reads one file, a `tokenizer.json` or a `spiece.model`, with the `tokenizer_config.json` of a folder.

@@ -20,6 +20,9 @@ struct TokenizerConfiguration: Sendable {
 
     static let roles = ["bos_token", "eos_token", "unk_token", "pad_token"]
 
+    /// A configuration that says no more than how many sentinels lie beyond the pieces.
+    init(extraIDs: Int) { self.extraIDs = extraIDs }
+
     /// Reads what the folder has; a folder may have neither file.
     init(folder: String) throws {
         let path = filePath(folder, "tokenizer_config.json")
