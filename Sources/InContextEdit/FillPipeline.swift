@@ -34,23 +34,29 @@ public final class FillPipeline {
     public let encoders: EncoderOptions
 
     /// Reads all parts of a diffusers folder. Throws one error that names what is missing, unexpected or misshapen.
-    public init(path: String, encoders: EncoderOptions = EncoderOptions()) throws {
-        let folder = try PipelineFolder(path: path)
-        self.path = path
+    public convenience init(path: String, encoders: EncoderOptions = EncoderOptions()) throws {
+        try self.init(PipelineParts(folder: path), encoders: encoders)
+    }
+
+    /// Reads a pipeline that is put together from a folder and files; throws as ``init(path:encoders:)`` does.
+    public init(_ parts: PipelineParts, encoders: EncoderOptions = EncoderOptions()) throws {
+        path = parts.folder
         self.encoders = encoders
-        scheduler = try folder.loadScheduler()
-        transformer = try folder.loadTransformer()
-        vae = try folder.loadVAE()
-        textEncoders = try folder.loadTextEncoders()
+        if !parts.namesAllModels { _ = try PipelineFolder(path: parts.folder) }
+        scheduler = try parts.loadScheduler()
+        transformer = try parts.loadTransformer()
+        vae = try parts.loadVAE()
+        textEncoders = try parts.loadTextEncoders()
         vae.tiling = encoders.tiling
         if encoders.vaeType == .bfloat16 { vae.convertWeights(to: .bfloat16) }
         let packed = vae.configuration.latentChannels * 4
         let expected = 2 * packed + DiptychGeometry.latentSide * DiptychGeometry.latentSide * 4
         guard transformer.configuration.inChannels == expected else {
+            let variant = transformer.configuration.variant.map { ", that of \($0)" } ?? ""
             throw FileError(
-                path, key: "transformer/config.json: in_channels",
-                expected: "\(expected) for a Fill model (noise, masked image, mask)",
-                found: "\(transformer.configuration.inChannels)")
+                parts.transformer ?? path, key: parts.transformer == nil ? "transformer/config.json: in_channels" : nil,
+                expected: "\(expected) input channels for a Fill model (noise, masked image, mask)",
+                found: "\(transformer.configuration.inChannels)\(variant)")
         }
     }
 

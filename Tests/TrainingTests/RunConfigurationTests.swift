@@ -42,6 +42,10 @@ private func leaves(_ object: Any, _ prefix: String = "") -> [String] {
         let text = """
             base:
               path: "a b: c"
+              transformer: flux.gguf
+              vae: ae.safetensors
+              clip: clip_l.safetensors
+              t5: ~/t5.gguf
               precision: float32
               vae_precision: bfloat16
               vae_tiling: on
@@ -103,6 +107,8 @@ private func leaves(_ object: Any, _ prefix: String = "") -> [String] {
         expected.base.vaeTiling = .on
         expected.base.vaeTileSize = 128
         expected.base.textEncoderPrecision = .bfloat16
+        (expected.base.transformer, expected.base.vae) = ("flux.gguf", "ae.safetensors")
+        (expected.base.clip, expected.base.t5) = ("clip_l.safetensors", NSHomeDirectory() + "/t5.gguf")
         expected.data.panelWidth = 64
         expected.data.panelHeight = 96
         expected.data.maxSequenceLength = 64
@@ -381,6 +387,20 @@ private func leaves(_ object: Any, _ prefix: String = "") -> [String] {
                 run.yaml: data.path: expected a dataset folder with metadata.jsonl, found no such folder: DIR/none
                 run.yaml: output.folder: expected a folder or a new name, found a file: DIR/file
                 """)
+        run.base.path = Fixtures.path("tiny-random-fill")
+        (run.base.transformer, run.base.t5) = (file, folder.path + "/t5.gguf")
+        func messages() -> [String] {
+            do { try run.validateFiles() } catch {
+                return (error as? ConfigurationError)?.faults.map(\.description) ?? []
+            }
+            return []
+        }
+        let absent = "base.t5: expected a model's file, found no such file: \(folder.path)/t5.gguf"
+        #expect(messages().contains { $0.hasSuffix(absent) })
+        // With all models named no pipeline is needed, but a tokenizer.
+        (run.base.path, run.base.t5, run.base.vae, run.base.clip) = (folder.path, file, file, file)
+        #expect(
+            messages().contains { $0.contains("base.path: expected a folder with CLIP's tokenizer in 'tokenizer'") })
         run.base.path = Fixtures.path("tiny-random-fill")
         run.data.path = folder.path
         run.output.folder = folder.path + "/new/run"

@@ -1,7 +1,7 @@
 public import Adapters
 public import DiptychData
 public import InContextEdit
-import Models
+public import Models
 public import Optimizers
 public import TensorCore
 
@@ -100,6 +100,13 @@ extension RunConfiguration.Precision {
         case .float32: .float32
         case .bfloat16: .bfloat16
         }
+    }
+}
+
+extension RunConfiguration.Base {
+    /// Where the pipeline's parts lie.
+    public var parts: PipelineParts {
+        PipelineParts(folder: path, transformer: transformer, vae: vae, clip: clip, t5: t5)
     }
 }
 

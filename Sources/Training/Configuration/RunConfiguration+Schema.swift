@@ -2,8 +2,21 @@ extension RunConfiguration {
     /// Every key. Reading, checking, writing and ``documentation`` all follow this table.
     static let schema: [ConfigurationField] = [
         .init(
-            "base.path", \.base.path, .path, "The frozen pipeline: a folder in diffusers' layout.", isRequired: true,
-            peerNames: ["name_or_path", "pretrained_model_name_or_path", "base_model_name"]),
+            "base.path", \.base.path, .path,
+            "The frozen pipeline: a folder in diffusers' layout, or one with tokenizers where all models are named.",
+            isRequired: true, peerNames: ["name_or_path", "pretrained_model_name_or_path", "base_model_name"]),
+        .init(
+            "base.transformer", \.base.transformer, ConfigurationValue<String?>.optional(.path),
+            "The transformer's safetensors or GGUF file instead of the folder's.", peerNames: ["unet", "dit"]),
+        .init(
+            "base.vae", \.base.vae, ConfigurationValue<String?>.optional(.path),
+            "The autoencoder's file instead of the folder's.", peerNames: ["ae"]),
+        .init(
+            "base.clip", \.base.clip, ConfigurationValue<String?>.optional(.path),
+            "The CLIP text encoder's file instead of the folder's.", peerNames: ["clip_l"]),
+        .init(
+            "base.t5", \.base.t5, ConfigurationValue<String?>.optional(.path),
+            "The T5 text encoder's file instead of the folder's.", peerNames: ["t5xxl"]),
         .init(
             "base.precision", \.base.precision, .choice,
             "Type of the activations; frozen weights stay in their file's type.",

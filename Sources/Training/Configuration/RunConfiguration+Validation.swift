@@ -1,5 +1,6 @@
 import Foundation
 import InContextEdit
+import Models
 import TensorIO
 
 extension RunConfiguration {
@@ -29,7 +30,21 @@ extension RunConfiguration {
             }
             faults.append(.init(source, key: key, message: "expected \(what) with \(file), found \(found)"))
         }
-        check("base.path", base.path, holds: "model_index.json", "a pipeline folder")
+        if base.parts.namesAllModels {
+            if kind(of: base.path + "/tokenizer") != true {
+                let expected = "expected a folder with CLIP's tokenizer in 'tokenizer'"
+                faults.append(.init(source, key: "base.path", message: "\(expected), found none: \(base.path)"))
+            }
+        } else {
+            check("base.path", base.path, holds: "model_index.json", "a pipeline folder")
+        }
+        for (key, path) in [("transformer", base.transformer), ("vae", base.vae), ("clip", base.clip), ("t5", base.t5)]
+        {
+            if let path, kind(of: path) == nil {
+                faults.append(
+                    .init(source, key: "base.\(key)", message: "expected a model's file, found no such file: \(path)"))
+            }
+        }
         check("data.path", data.path, holds: "metadata.jsonl", "a dataset folder")
         var path = output.folder
         while kind(of: path) == nil, path.contains("/"), path != "/" {

@@ -33,8 +33,16 @@ public struct RunConfiguration: Codable, Sendable, Equatable {
 extension RunConfiguration {
     /// The frozen pipeline.
     public struct Base: Codable, Sendable, Equatable {
-        /// A folder in diffusers' layout.
+        /// A folder in diffusers' layout, or one with the tokenizers where all models are named.
         public var path: String
+        /// The transformer's file instead of the folder's.
+        public var transformer: String?
+        /// The autoencoder's file instead of the folder's.
+        public var vae: String?
+        /// The CLIP text encoder's file instead of the folder's.
+        public var clip: String?
+        /// The T5 text encoder's file instead of the folder's.
+        public var t5: String?
         /// The type of the activations; frozen weights stay in their type.
         public var precision = Precision.bfloat16
         /// The type of the autoencoder's activations.

@@ -41,7 +41,7 @@ public final class Trainer {
         self.configuration = configuration
         Threads.set(configuration.training.threads)
         dataset = try PairDataset(path: configuration.data.path)
-        pipeline = try FillPipeline(path: configuration.base.path, encoders: configuration.pipelineEncoders)
+        pipeline = try FillPipeline(configuration.base.parts, encoders: configuration.pipelineEncoders)
         let transformer = pipeline.transformer
         transformer.usesGradientCheckpointing = configuration.training.gradientCheckpointing
         let seed = UInt64(configuration.training.seed)

@@ -46,7 +46,10 @@ public final class TrainingSession {
     }
 
     /// What may change between sessions without making it another run.
-    private static let changeable = ["training.steps", "training.threads", "base.path", "data.path", "output"]
+    private static let changeable = [
+        "training.steps", "training.threads", "base.path", "base.transformer", "base.vae", "base.clip", "base.t5",
+        "data.path", "output",
+    ]
 
     private static func check(_ configuration: RunConfiguration, against state: RunCheckpoint, at path: String) throws {
         let earlier = try RunConfiguration.parse(state.configuration, file: path)
