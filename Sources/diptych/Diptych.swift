@@ -15,7 +15,7 @@ struct DiptychCommand: ParsableCommand {
         version: version,
         subcommands: [
             DataCommand.self, TrainCommand.self, EditCommand.self, ExportCommand.self, InspectCommand.self,
-            ConfigCommand.self, VelocityCommand.self,
+            QuantizeCommand.self, ConfigCommand.self, VelocityCommand.self,
         ])
 
     static let version = "0.1.0"

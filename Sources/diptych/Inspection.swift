@@ -21,6 +21,7 @@ struct Inspection {
         if path.hasSuffix(".safetensors.index.json") { return try tensors(ShardedSafetensors(indexPath: path)) }
         switch try head(of: path) {
         case let bytes where bytes.starts(with: [0x89, 0x48, 0x44, 0x46]): return try hdf5(path)
+        case let bytes where bytes.starts(with: Array("GGUF".utf8)): return try gguf(path)
         case let bytes where bytes.starts(with: [0x89, 0x50, 0x4E, 0x47]) || bytes.starts(with: [0xFF, 0xD8]):
             let image = try Image(contentsOf: path)
             return ["image, \(image.width) x \(image.height)"]
@@ -53,7 +54,8 @@ struct Inspection {
             return try tensors(openTensorArchive(path))
         } catch {
             throw FileError(
-                path, expected: "a pipeline folder, a run, a dataset or a folder of safetensors", found: "none of them")
+                path, expected: "a pipeline folder, a run, a dataset or a folder of safetensors or GGUF",
+                found: "none of them")
         }
     }
 
@@ -68,6 +70,11 @@ struct Inspection {
             let name = folder.classes[part] ?? "unknown class"
             let archive = try? openTensorArchive(folder.folder(of: part))
             lines.append("  \(part): \(name)" + (archive.map { ", " + summary($0) } ?? ""))
+            if part == .transformer,
+                let configuration = try? FluxConfiguration(path: folder.folder(of: part) + "/config.json")
+            {
+                lines.append("    " + ModelInspection.description(of: configuration))
+            }
         }
         return lines
     }
@@ -85,7 +92,7 @@ struct Inspection {
         let file = try SafetensorsFile(path: path)
         let isAdapter = file.names.contains { $0.contains("lora_A") || $0.contains("lora_B") }
         var lines = [isAdapter ? "adapter, safetensors, \(summary(file))" : "safetensors, \(summary(file))"]
-        if isAdapter { lines += adapter(file) }
+        lines += isAdapter ? adapter(file) : ModelInspection(ScaledArchive.wrapping(file)).lines
         for (key, value) in file.metadata.sorted(by: { $0.key < $1.key }) {
             let text = value.count > 200 ? value.prefix(200) + "…" : value
             lines.append("  \(key) = \(text)")
@@ -130,14 +137,25 @@ struct Inspection {
         return lines + listing(rows)
     }
 
+    private func gguf(_ path: String) throws -> [String] {
+        let file = try GGUFFile(path: path)
+        var lines = ["GGUF version \(file.version), \(summary(file))"] + ModelInspection(file).lines
+        for key in file.metadataKeys {
+            let text = file.metadata[key]?.description ?? ""
+            lines.append("  \(key) = \(text.count > 200 ? text.prefix(200) + "…" : text)")
+        }
+        return lines + listing(file.entries.map { ($0.name, "\($0.type) \($0.shape)") })
+    }
+
     private func tensors(_ archive: any TensorArchive) throws -> [String] {
-        ["\(archive.path): \(summary(archive))"] + listing(archive.names.map { ($0, describe(archive.info($0))) })
+        ["\(archive.path): \(summary(archive))"] + ModelInspection(archive).lines
+            + listing(archive.names.map { ($0, describe(archive.info($0))) })
     }
 
     // MARK: Words
 
     private func describe(_ info: TensorInfo?) -> String {
-        info.map { "\($0.dtype) \($0.shape)" } ?? "unsupported type"
+        info.map { "\($0.typeName) \($0.shape)" } ?? "unsupported type"
     }
 
     /// `98 tensors, 85,120 numbers (bfloat16 85,120)`.
@@ -145,7 +163,7 @@ struct Inspection {
         var counts: [String: Int] = [:]
         for name in archive.names {
             let info = archive.info(name)
-            counts[info?.dtype.rawValue ?? "unsupported", default: 0] += info?.shape.count ?? 0
+            counts[info?.typeName ?? "unsupported", default: 0] += info?.shape.count ?? 0
         }
         let total = counts.values.reduce(0, +)
         let types = counts.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value.grouped)" }.joined(separator: ", ")

@@ -15,8 +15,7 @@ struct EditCommand: ParsableCommand {
 
     @OptionGroup var common: CommonOptions
 
-    @Option(name: .long, help: "The frozen pipeline: a folder in diffusers' layout.", completion: .directory)
-    var base: String
+    @OptionGroup var base: BaseOptions
 
     @Option(
         name: .long, help: "An adapter: a .safetensors file, a checkpoint or a run's folder.",
@@ -143,7 +142,7 @@ struct EditCommand: ParsableCommand {
         encoders.vaeType = vaePrecision.dtype
         encoders.tiling = AutoencoderTiling(mode: vaeTiling.mode, tileSize: vaeTileSize)
         encoders.textType = textEncoderPrecision.dtype
-        let pipeline = try FillPipeline(path: base, encoders: encoders)
+        let pipeline = try FillPipeline(base.parts, encoders: encoders)
         let adapters = try adapter.map { try AdapterSource.load($0, into: pipeline) }
         adapters?.strength = strength
         if panel.panelWidth != source.width || panel.height != source.height {

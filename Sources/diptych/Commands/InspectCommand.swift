@@ -6,7 +6,11 @@ import TensorIO
 struct InspectCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "inspect",
-        abstract: "Prints what a safetensors or HDF5 file, a checkpoint, a run or a pipeline folder holds.")
+        abstract: "Prints what a safetensors, GGUF or HDF5 file, a checkpoint, a run or a pipeline folder holds.",
+        discussion: """
+            A model is known by its tensors, not by its file's name: for each one found, the layout, the proportions, the \
+            types and what is missing are said, and which flags name the other parts of a pipeline.
+            """)
 
     @OptionGroup var common: CommonOptions
 

@@ -20,8 +20,7 @@ struct VelocityCommand: ParsableCommand {
 
     @OptionGroup var common: CommonOptions
 
-    @Option(name: .long, help: "The frozen pipeline: a folder in diffusers' layout.")
-    var base: String
+    @OptionGroup var base: BaseOptions
 
     @Option(name: .long, help: "An adapter: a .safetensors file, a checkpoint or a run's folder.")
     var adapter: String?
@@ -33,7 +32,7 @@ struct VelocityCommand: ParsableCommand {
     var output: String
 
     func run() throws {
-        let pipeline = try FillPipeline(path: base)
+        let pipeline = try FillPipeline(base.parts)
         let adapters = try adapter.map { try AdapterSource.load($0, into: pipeline) }
         let file = try SafetensorsFile(path: inputs)
         let model = pipeline.transformer.configuration
