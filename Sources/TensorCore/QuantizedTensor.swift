@@ -47,10 +47,12 @@ public struct QuantizedTensor: Sendable {
         self.init(storage: storage, format: format, shape: tensor.shape)
         let (elements, size) = (format.blockElements, format.blockByteCount)
         let source = UnsafePointer(numbers.pointer(to: Float.self))
-        parallelFor(blockCount, grain: max(1, 16384 / elements)) { blocks in
-            diptych_quantize(
-                format.code, source + blocks.lowerBound * elements, storage.base + blocks.lowerBound * size,
-                blocks.count)
+        withExtendedLifetime(numbers) {
+            parallelFor(blockCount, grain: max(1, 16384 / elements)) { blocks in
+                diptych_quantize(
+                    format.code, source + blocks.lowerBound * elements, storage.base + blocks.lowerBound * size,
+                    blocks.count)
+            }
         }
     }
 
@@ -60,9 +62,11 @@ public struct QuantizedTensor: Sendable {
     /// The size of all blocks in bytes.
     public var byteCount: Int { Self.byteCount(of: shape.count, format) }
 
-    /// The blocks as they lie in the file.
-    public var bytes: UnsafeRawBufferPointer {
-        UnsafeRawBufferPointer(start: storage.base + byteOffset, count: byteCount)
+    /// Lends the blocks as they lie in the file.
+    public func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+        try withExtendedLifetime(storage) {
+            try body(UnsafeRawBufferPointer(start: storage.base + byteOffset, count: byteCount))
+        }
     }
 
     /// A range along the first axis, of rows or of stacks of rows: a view.

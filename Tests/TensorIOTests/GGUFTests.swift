@@ -50,7 +50,7 @@ import Testing
                     #expect(found.isIdentical(to: try values.tensor("dequantized.\(type)")), "\(type) on \(set)")
                 }
                 for format in QuantizationFormat.allCases where format.isWritable {
-                    let bytes = Array(QuantizedTensor(quantizing: numbers, to: format).bytes)
+                    let bytes = QuantizedTensor(quantizing: numbers, to: format).withBytes(Array.init)
                     #expect(packed[format, default: bytes] == bytes, "\(format) on \(set)")
                     packed[format] = bytes
                 }
@@ -63,7 +63,7 @@ import Testing
     ) throws {
         let (_, values) = try Self.fixture()
         let packed = QuantizedTensor(quantizing: try values.tensor("numbers"), to: format)
-        #expect(Array(packed.bytes) == bytes(of: try values.tensor("quantized.\(format)")))
+        #expect(packed.withBytes(Array.init) == bytes(of: try values.tensor("quantized.\(format)")))
     }
 
     /// Of gaussian numbers; the plain grid over a block's range would have about 0.086 with four bits.

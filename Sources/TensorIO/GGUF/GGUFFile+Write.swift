@@ -48,7 +48,7 @@ extension GGUFFile {
                     precondition(
                         GGUFTensorType(tensor.format) == plan.type && tensor.shape == plan.shape,
                         "\(plan.name): \(tensor.format) \(tensor.shape) for \(plan.type) \(plan.shape)")
-                    try withExtendedLifetime(tensor.storage) { try file.write(tensor.bytes) }
+                    try tensor.withBytes { try file.write($0) }
                 }
             }
             try pad(file)
