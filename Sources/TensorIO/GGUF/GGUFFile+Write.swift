@@ -41,9 +41,10 @@ extension GGUFFile {
                         "\(plan.name): \(tensor.dtype) \(tensor.shape) for \(plan.type) \(plan.shape)")
                     let dense = tensor.contiguous()
                     let size = dense.dtype.byteCount
-                    try file.write(
-                        UnsafeRawBufferPointer(
-                            start: dense.storage.base + dense.offset * size, count: dense.count * size))
+                    try withExtendedLifetime(dense) {
+                        let start = dense.storage.base + dense.offset * size
+                        try file.write(UnsafeRawBufferPointer(start: start, count: dense.count * size))
+                    }
                 case .quantized(let tensor):
                     precondition(
                         GGUFTensorType(tensor.format) == plan.type && tensor.shape == plan.shape,
