@@ -49,13 +49,14 @@ public struct PhotoEdits: Sendable {
     /// the photographs its kind of edit would show, as when all are black and white already.
     public func pair(at index: Int) throws -> Pair {
         precondition(index >= 0, "pair \(index)")
-        let kind = kinds[dealt(index, of: kinds.count, stream: 1)]
-        var random = generator(stream: 0, index)
+        let kind = kinds[Random.dealt(index, of: kinds.count, seed: options.seed, stream: 1)]
+        var random = Random.counted(seed: options.seed, stream: 0, index: index)
         for attempt in 0..<Self.attempts {
             // A photograph of its own turn first; the others when nothing comes of that.
             let number =
                 attempt < Self.attempts / 2
-                ? dealt(index, of: photos.count, stream: 2) : random.integer(below: photos.count)
+                ? Random.dealt(index, of: photos.count, seed: options.seed, stream: 2)
+                : random.integer(below: photos.count)
             let crop = randomCrop(try photos.photo(number), &random)
             let edit = kind.edits[random.integer(below: kind.edits.count)]
             let panels = edit.panels(of: crop)
@@ -75,30 +76,6 @@ public struct PhotoEdits: Sendable {
     }
 
     private static let attempts = 32
-
-    /// Item `index` of an endless sequence over `0..<count` in which each comes once in every `count` items, in a new
-    /// order each time.
-    private func dealt(_ index: Int, of count: Int, stream: UInt64) -> Int {
-        var random = generator(stream: stream, index / count)
-        return random.permutation(count)[index % count]
-    }
-
-    /// A generator of its own for each seed, stream and index.
-    private func generator(stream: UInt64, _ index: Int) -> Random {
-        // The generator takes 32 bits. Both steps mix one to one, so that no two of 2^32 indices share a stream.
-        let key = Self.mixed(options.seed &+ stream &* 0x9E37_79B9_7F4A_7C15)
-        var word = UInt32(truncatingIfNeeded: index) &+ UInt32(truncatingIfNeeded: key >> 32)
-        word = (word ^ word >> 16) &* 0x85EB_CA6B
-        word = (word ^ word >> 13) &* 0xC2B2_AE35
-        return Random(seed: UInt64(word ^ word >> 16 ^ UInt32(truncatingIfNeeded: key)))
-    }
-
-    /// Stafford's mixing of 64 bits, variant 13.
-    private static func mixed(_ value: UInt64) -> UInt64 {
-        var word = (value ^ value >> 30) &* 0xBF58_476D_1CE4_E5B9
-        word = (word ^ word >> 27) &* 0x94D0_49BB_1331_11EB
-        return word ^ word >> 31
-    }
 
     /// A crop of the panel's proportions, half as long as the photograph allows at least, at a random place.
     private func randomCrop(_ photo: Image, _ random: inout Random) -> Image {
