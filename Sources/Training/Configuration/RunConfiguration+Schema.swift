@@ -38,7 +38,8 @@ extension RunConfiguration {
             peerNames: ["te_dtype", "text_encoder_dtype", "t5xxl_dtype"]),
 
         .init(
-            "data.path", \.data.path, .path, "A dataset folder with metadata.jsonl.", isRequired: true,
+            "data.path", \.data.path, .path, "A dataset: a folder with metadata.jsonl, or shards (*.tar).",
+            isRequired: true,
             peerNames: ["folder_path", "train_data_dir", "dataset_config"]),
         .init("data.panel_width", \.data.panelWidth, .pixels(), "Width of one panel; the diptych is twice as wide."),
         .init("data.panel_height", \.data.panelHeight, .pixels(), "Height of the panels."),

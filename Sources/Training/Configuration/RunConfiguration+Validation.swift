@@ -1,3 +1,4 @@
+import DiptychData
 import Foundation
 import InContextEdit
 import Models
@@ -45,7 +46,9 @@ extension RunConfiguration {
                     .init(source, key: "base.\(key)", message: "expected a model's file, found no such file: \(path)"))
             }
         }
-        check("data.path", data.path, holds: "metadata.jsonl", "a dataset folder")
+        if !PairDataset.isThere(data.path) {
+            check("data.path", data.path, holds: PairDataset.metadataName, "shards or a dataset folder")
+        }
         var path = output.folder
         while kind(of: path) == nil, path.contains("/"), path != "/" {
             path = (path as NSString).deletingLastPathComponent

@@ -1,10 +1,10 @@
 public import InContextEdit
 
-/// One line of `metadata.jsonl`: two pictures and what turns one into the other.
+/// One line of `metadata.jsonl`, or one key of a shard: two pictures and what turns one into the other.
 public struct PairRecord: Sendable, Hashable {
-    /// The source picture, relative to the dataset's folder.
+    /// The source picture, relative to the dataset's folder; in a shard, the member's name.
     public var source: String
-    /// The edited picture, relative to the dataset's folder.
+    /// The edited picture, likewise.
     public var target: String
     /// The instruction and whatever else prompts may need.
     public var fields: PromptFields

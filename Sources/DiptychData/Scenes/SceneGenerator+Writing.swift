@@ -1,0 +1,189 @@
+import Foundation
+import InContextEdit
+import Synchronization
+import TensorCore
+import TensorIO
+
+extension SceneGenerator {
+    /// How panels are stored.
+    public enum Format: String, Sendable, Codable, CaseIterable {
+        /// Lossless.
+        case png
+        /// JPEG of quality 95.
+        case jpg
+    }
+
+    /// How a dataset is written.
+    public struct Layout: Sendable, Hashable, Codable {
+        /// How panels are stored; masks are PNG always.
+        public var format: Format
+        /// The most pairs in a shard.
+        public var shardSize: Int
+
+        /// Collects the options; by default JPEG from 128 pixels on, where it takes half of PNG's room or less.
+        public init(format: Format? = nil, shardSize: Int = 1000, size: Int) {
+            self.format = format ?? (size < 128 ? .png : .jpg)
+            self.shardSize = shardSize
+        }
+    }
+
+    /// What a folder of scenes was made with; whoever finds it can finish what was interrupted.
+    struct Manifest: Codable, Equatable {
+        var options: Options
+        var layout: Layout
+        var photos: [String]
+    }
+
+    static let manifestName = "scenes.json"
+
+    /// Writes a dataset of shards, `scenes-000000.tar` …, each whole or not at all, and finishes one that was
+    /// interrupted.
+    ///
+    /// `folder` must be new, empty, or hold what the same options began; `overwrites` removes an earlier dataset of
+    /// scenes. `progress` is told how many pairs are done and how many of these were there before; calls never overlap,
+    /// but come from several threads. Throws ``FolderInUse`` before anything is touched, and ``FileError`` for what the
+    /// file system refuses.
+    public func write(
+        to folder: String, layout: Layout, overwrites: Bool = false,
+        progress: @Sendable (_ done: Int, _ found: Int) -> Void = { _, _ in }
+    ) throws {
+        precondition(layout.shardSize > 0, "shards of \(layout.shardSize) pairs")
+        let root = URL(filePath: folder, directoryHint: .isDirectory)
+        let manifest = Manifest(options: options, layout: layout, photos: renderer.photos.names)
+        try prepare(root, manifest, overwrites: overwrites)
+        let state = Mutex((done: 0, found: 0))
+        for shard in 0..<(options.count + layout.shardSize - 1) / layout.shardSize {
+            let numbers = shard * layout.shardSize..<min(options.count, (shard + 1) * layout.shardSize)
+            let path = root.appending(path: Self.shardName(shard)).relativePath
+            if FileManager.default.fileExists(atPath: path) {
+                state.withLock { state in
+                    state.done += numbers.count
+                    state.found += numbers.count
+                    progress(state.done, state.found)
+                }
+                continue
+            }
+            let samples = Mutex([ShardWriting.Sample?](repeating: nil, count: numbers.count))
+            let fault = Mutex<(any Error)?>(nil)
+            parallelFor(numbers.count, grain: 1) { range in
+                for i in range {
+                    do {
+                        let sample = try sample(at: numbers.lowerBound + i, layout.format)
+                        samples.withLock { $0[i] = sample }
+                        state.withLock { state in
+                            state.done += 1
+                            progress(state.done, state.found)
+                        }
+                    } catch {
+                        fault.withLock { $0 = error }
+                        return
+                    }
+                }
+            }
+            if let fault = fault.withLock({ $0 }) { throw fault }
+            try ShardWriting.write(samples.withLock { $0.compactMap(\.self) }, to: path)
+        }
+        try AtomicFile.write(to: root.appending(path: Self.manifestName).relativePath) {
+            try $0.write(Self.encoded(manifest))
+        }
+        try removed(root.appending(path: ShardWriting.unfinishedName))
+    }
+
+    /// The members of a pair.
+    private func sample(at index: Int, _ format: Format) throws -> ShardWriting.Sample {
+        let pair = pair(at: index)
+        let digits = String(index)
+        let text = SceneText(
+            instruction: pair.fields.instruction, instructions: pair.edit.instructions, task: pair.edit.task.rawValue,
+            subject: pair.fields.subject, description: pair.fields.description, inputCaption: pair.fields.inputCaption,
+            outputCaption: pair.fields.outputCaption,
+            pairCaption: "On the left \(pair.edit.source.caption). On the right \(pair.edit.target.caption).",
+            goal: pair.edit)
+        let imageFormat = format == .png ? ImageFormat.png : .jpeg(quality: 95)
+        return ShardWriting.Sample(
+            key: String(repeating: "0", count: max(0, 9 - digits.count)) + digits,
+            members: [
+                ("source.\(format.rawValue)", try pair.source.encoded(as: imageFormat)),
+                ("target.\(format.rawValue)", try pair.target.encoded(as: imageFormat)),
+                ("mask.png", try pair.mask.encoded(as: .png)), ("json", try Self.encoded(text)),
+            ])
+    }
+
+    private static func shardName(_ number: Int) -> String {
+        let digits = String(number)
+        return "scenes-" + String(repeating: "0", count: max(0, 6 - digits.count)) + digits + ".tar"
+    }
+
+    private static func encoded(_ value: some Encodable) throws -> [UInt8] {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return [UInt8](try encoder.encode(value))
+    }
+
+    /// Makes the folder, or finds there what the same options began.
+    private func prepare(_ root: URL, _ manifest: Manifest, overwrites: Bool) throws {
+        let path = root.relativePath
+        try createFolder(path)
+        let names: [String]
+        do {
+            names = try FileManager.default.contentsOfDirectory(atPath: root.path).sorted()
+        } catch {
+            throw FileError(path, expected: "a readable folder", found: error.localizedDescription)
+        }
+        let unfinished = root.appending(path: ShardWriting.unfinishedName)
+        let known = [ShardWriting.unfinishedName, Self.manifestName].compactMap { name in
+            names.contains(name)
+                ? (try? Data(contentsOf: root.appending(path: name))).flatMap {
+                    try? JSONDecoder().decode(Manifest.self, from: $0)
+                } : nil
+        }
+        if overwrites {
+            for name in names where name == Self.manifestName || name.hasPrefix("scenes-") && name.hasSuffix(".tar") {
+                try removed(root.appending(path: name))
+            }
+        } else if !names.isEmpty, known.first != manifest {
+            throw FolderInUse(
+                folder: path,
+                found: known.isEmpty
+                    ? "'\(names[0])'" + (names.count > 1 ? " and \(names.count - 1) more" : "")
+                    : "scenes of other options (\(Self.manifestName))")
+        }
+        // What a killed process left of a shard.
+        for name in names where name.hasPrefix(".scenes-") && name.hasSuffix(".partial") {
+            try removed(root.appending(path: name))
+        }
+        try AtomicFile.write(to: unfinished.relativePath) { try $0.write(Self.encoded(manifest)) }
+    }
+
+    private func removed(_ file: URL) throws {
+        do {
+            try FileManager.default.removeItem(at: file)
+        } catch {
+            throw FileError(
+                file.relativePath, expected: "a file that can be removed", found: error.localizedDescription)
+        }
+    }
+}
+
+/// The text of a pair in a shard.
+struct SceneText: Codable {
+    var instruction: String
+    /// Every way to demand the edit.
+    var instructions: [String]
+    var task: String
+    var subject: String?
+    var description: String?
+    var inputCaption: String?
+    var outputCaption: String?
+    /// A caption of both panels.
+    var pairCaption: String
+    /// What ``SceneOracle`` judges by.
+    var goal: SceneEdit
+
+    enum CodingKeys: String, CodingKey {
+        case instruction, instructions, task, subject, description, goal
+        case inputCaption = "input_caption"
+        case outputCaption = "output_caption"
+        case pairCaption = "pair_caption"
+    }
+}
