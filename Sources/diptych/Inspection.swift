@@ -48,7 +48,7 @@ struct Inspection {
         let file = URL(filePath: path)
         func has(_ name: String) -> Bool { FileManager.default.fileExists(atPath: file.appending(path: name).path) }
         if has("model_index.json") { return try pipeline(path) }
-        if has(PairDataset.metadataName) { return try dataset(path) }
+        if PairDataset.isThere(path) { return try dataset(path) }
         if has("checkpoints") { return try hdf5(RunFolder.checkpoint(at: path)) }
         do {
             return try tensors(openTensorArchive(path))

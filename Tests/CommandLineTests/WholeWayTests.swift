@@ -120,7 +120,10 @@ import Testing
         let cases: [(options: [String], status: Int32, line: String)] = [
             (["--set", "training.batch_size=9223372036854775807"], 1, "expected integer, 1 to 65536"),
             (["--set", "data.panel_width=50"], 1, "data.panel_width: expected integer, a multiple of 16"),
-            (["--set", "data.path=nowhere"], 1, "expected a dataset folder with metadata.jsonl, found no such folder"),
+            (
+                ["--set", "data.path=nowhere"], 1,
+                "expected shards or a dataset folder with metadata.jsonl, found no such folder"
+            ),
             (["--set", "adapter.moe.targets=[nothing]"], 1, "nothing"),
             (["--resume"], 1, "my run: expected a run's folder or a checkpoint, found no such file"),
             (["--resme"], 2, "Unknown option '--resme'. Did you mean '--resume'?"),

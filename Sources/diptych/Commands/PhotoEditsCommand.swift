@@ -4,7 +4,6 @@ import Foundation
 import Synchronization
 import TensorCore
 import TensorIO
-import Training
 
 /// `diptych data photo-edits --photos DIR --count N --out DIR`
 struct PhotoEditsCommand: ParsableCommand {
@@ -82,28 +81,14 @@ struct PhotoEditsCommand: ParsableCommand {
     func run() throws {
         Threads.set(threads)
         let edits = try PhotoEdits(photos: photos, options: options)
-        let line = Mutex(ProgressLine())
+        let line = Mutex(ProgressLine(total: count, of: "pairs"))
         do {
-            try edits.write(to: out, overwrites: overwrite) { done, total in
-                line.withLock { $0.show("\(done)/\(total) pairs", isLast: done == total) }
+            try edits.write(to: out, overwrites: overwrite) { done, _ in
+                line.withLock { $0.show(done) }
             }
         } catch let error as FolderInUse {
             throw FileError(out, expected: "a new or empty folder (--overwrite replaces a dataset)", found: error.found)
         }
         print("\(count) pairs of \(options.width)x\(options.height) pixels: \(out)")
-    }
-}
-
-/// A line that is drawn again in place on a terminal, at most ten times a second; silent elsewhere.
-private struct ProgressLine: Sendable {
-    private var drawn: Double?
-
-    mutating func show(_ text: String, isLast: Bool) {
-        let output = ProgressOutput.standardError
-        guard output.width() != nil else { return }
-        let now = output.now()
-        guard isLast || drawn.map({ now - $0 >= 0.1 }) ?? true else { return }
-        drawn = now
-        output.write("\r\(text)\u{1B}[K" + (isLast ? "\n" : ""))
     }
 }

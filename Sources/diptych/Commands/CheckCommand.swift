@@ -1,0 +1,64 @@
+import ArgumentParser
+import DiptychData
+import Foundation
+import Synchronization
+import TensorCore
+import TensorIO
+import Training
+
+/// `diptych data check PATH`
+struct CheckCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "check",
+        abstract: "Reads every pair of a dataset once and reports every fault with its place.",
+        discussion: """
+            Faults are pictures that are missing or cannot be decoded, panels of different sizes, empty instructions, \
+            text that is no JSON, pairs that are there twice. The status is 1 when there are any.
+            """)
+
+    @OptionGroup var common: CommonOptions
+
+    @Argument(help: "A folder with a metadata.jsonl, a folder of shards, or a shard (.tar).", completion: .file())
+    var path: String
+
+    @Option(name: .long, parsing: .unconditional, help: "Threads; 0 for one a processor.")
+    var threads = 0
+
+    func validate() throws {
+        if threads < 0 { throw ValidationError("--threads: expected 0 or more, found \(threads)") }
+    }
+
+    func run() throws {
+        Threads.set(threads)
+        let line = Mutex<ProgressLine?>(nil)
+        let check = try DatasetCheck(path: path) { done, total in
+            line.withLock { line in
+                if line == nil { line = ProgressLine(total: total, of: "pairs") }
+                line?.show(done)
+            }
+        }
+        let megabytes = String(format: "%.1f", Double(check.byteCount) / 1e6)
+        print("\(path): \(check.pairCount.grouped) pairs, \(megabytes) MB of pictures")
+        for (title, rows) in [("task", check.tasks), ("size", check.sizes)] where !rows.isEmpty {
+            let most = rows[0].count
+            let width = rows.prefix(20).map(\.name.count).max() ?? 0
+            print("\n\(title)")
+            for row in rows.prefix(20) {
+                let bar = String(repeating: "#", count: max(1, row.count * 40 / most))
+                let name = row.name.padding(toLength: width, withPad: " ", startingAt: 0)
+                print(
+                    "  \(name)  \(String(repeating: " ", count: max(0, 9 - row.count.grouped.count)))\(row.count.grouped)  \(bar)"
+                )
+            }
+            if rows.count > 20 { print("  and \(rows.count - 20) more") }
+        }
+        if check.faults.isEmpty {
+            print("\nno faults")
+            return
+        }
+        fflush(nil)
+        _ = StandardStream.error.write(check.faults.map { "error: \($0)\n" }.joined())
+        print("\n\(check.faults.count.grouped) \(check.faults.count == 1 ? "fault" : "faults")")
+        throw ExitCode(1)
+    }
+}

@@ -1,0 +1,52 @@
+import ArgumentParser
+import DiptychData
+import Foundation
+import TensorIO
+
+/// `diptych data preview PATH --out sheet.png`
+struct PreviewCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "preview", abstract: "Draws a sheet of random pairs of a dataset with their instructions.")
+
+    @OptionGroup var common: CommonOptions
+
+    @Argument(help: "A folder with a metadata.jsonl, a folder of shards, or a shard (.tar).", completion: .file())
+    var path: String
+
+    @Option(name: .long, help: "The sheet, a PNG or JPEG file.", completion: .file(extensions: ["png", "jpg"]))
+    var out: String
+
+    @Option(name: .long, parsing: .unconditional, help: "The number of pairs.")
+    var count = 12
+
+    @Option(name: .long, parsing: .unconditional, help: "Pairs beside each other.")
+    var columns = 3
+
+    @Option(name: .long, parsing: .unconditional, help: "Side of a panel on the sheet in pixels.")
+    var panel = 160
+
+    @Option(name: .long, parsing: .unconditional, help: "What the choice of pairs depends on.")
+    var seed: UInt64 = 0
+
+    func validate() throws {
+        for (name, value, range) in [
+            ("count", count, 1...1000), ("columns", columns, 1...20), ("panel", panel, 32...1024),
+        ] where !range.contains(value) {
+            throw ValidationError("--\(name): expected \(range.lowerBound) to \(range.upperBound), found \(value)")
+        }
+        // The largest picture that can be read again.
+        let rows = (count + columns - 1) / columns
+        if rows * (panel + 120) > Image.maximumSide || columns * (2 * panel + 15) > Image.maximumSide {
+            throw ValidationError(
+                "--count: expected a sheet of at most \(Image.maximumSide) pixels a side, found more; use more columns or a smaller --panel"
+            )
+        }
+    }
+
+    func run() throws {
+        try AtomicFile.requireWritable(out)
+        let sheet = try ContactSheet(path: path, count: count, columns: columns, panelSide: panel, seed: seed)
+        try sheet.image.write(to: out)
+        print("\(sheet.indices.count) pairs: \(out)")
+    }
+}

@@ -1,0 +1,121 @@
+public import ArgumentParser
+public import DiptychData
+import Foundation
+import Synchronization
+import TensorCore
+import TensorIO
+
+/// `diptych data scenes --count N --size 64 --level 1 --seed 1 --out DIR`
+struct ScenesCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "scenes",
+        abstract: "Makes pairs of a generated world, with exact ground truth, as WebDataset shards.",
+        discussion: """
+            Ten kinds of edit take turns: \(SceneTask.allCases.map(\.rawValue).joined(separator: ", ")).
+            Level 1 has one or two things of six kinds in six colors on a grid of 3 x 2 places; level 2 has all kinds, \
+            sizes, overlaps and styles; level 3 has photographs as backgrounds and patches.
+            The same seed gives the same bytes, whatever the number of threads. A run that was interrupted is finished \
+            by the same command. The parts train, validation and test share no scene.
+            """)
+
+    @OptionGroup var common: CommonOptions
+
+    @Option(name: .long, parsing: .unconditional, help: "The number of pairs.")
+    var count: Int
+
+    @Option(
+        name: .long, help: "Where the shards go: a new or empty folder, or one that was begun.", completion: .directory)
+    var out: String?
+
+    @Option(name: .long, parsing: .unconditional, help: "Side of a panel in pixels, a multiple of 16.")
+    var size = 64
+
+    @Option(name: .long, parsing: .unconditional, help: "What the world is composed of: 1, 2 or 3.")
+    var level = 1
+
+    @Option(name: .long, parsing: .unconditional, help: "What all that is random depends on.")
+    var seed: UInt64 = 0
+
+    @Option(name: .long, help: "The part of the world: \(SceneSplit.allCases.map(\.rawValue).joined(separator: ", ")).")
+    var split: SceneSplit = .train
+
+    @Option(name: .long, help: .init("Kinds of edit to make, by commas; all unless told.", valueName: "kind,kind"))
+    var kinds: String?
+
+    @Option(name: .long, help: "A folder of photographs (PNG or JPEG), for level 3.", completion: .directory)
+    var photos: String?
+
+    @Option(
+        name: .long,
+        help: "How panels are stored: png, or jpg of quality 95. By default jpg from 128 pixels on, png below.")
+    var format: SceneGenerator.Format?
+
+    @Option(name: .long, parsing: .unconditional, help: "Pairs in a shard.")
+    var shard = 1000
+
+    @Option(name: .long, parsing: .unconditional, help: "Threads; 0 for one a processor.")
+    var threads = 0
+
+    @Flag(name: .long, help: "Replace scenes that are in the folder already.")
+    var overwrite = false
+
+    @Flag(
+        name: .long,
+        help: "Write nothing: print how many right and wrong results of the edits the oracle lets pass.")
+    var checkOracle = false
+
+    private func options() throws -> SceneGenerator.Options {
+        let tasks = try (kinds?.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) })?.map { name in
+            guard let task = SceneTask(rawValue: name) else {
+                let names = SceneTask.allCases.map(\.rawValue)
+                let nearest = nearestName(to: name, among: names).map { " (did you mean '\($0)'?)" } ?? ""
+                throw ValidationError("--kinds: expected \(names.joined(separator: ", ")), found '\(name)'\(nearest)")
+            }
+            return task
+        }
+        return SceneGenerator.Options(
+            count: count, size: size, level: level, seed: seed, split: split, tasks: tasks ?? SceneTask.allCases,
+            photos: photos)
+    }
+
+    func validate() throws {
+        if threads < 0 { throw ValidationError("--threads: expected 0 or more, found \(threads)") }
+        guard 1...1_000_000 ~= shard else {
+            throw ValidationError("--shard: expected 1 to 1000000 pairs, found \(shard)")
+        }
+        if out == nil, !checkOracle { throw ValidationError("--out: expected a folder, found none") }
+        do {
+            try options().check()
+        } catch let error as OptionError {
+            let name = error.option == "tasks" ? "kinds" : error.option
+            throw ValidationError("--\(name)\(error.description.dropFirst(error.option.count))")
+        }
+    }
+
+    func run() throws {
+        Threads.set(threads)
+        let generator = try SceneGenerator(options: options())
+        if checkOracle {
+            print(try SceneOracleCheck(generator, count: count).lines.joined(separator: "\n"))
+            return
+        }
+        guard let out else { return }
+        let line = Mutex(ProgressLine(total: count, of: "pairs"))
+        let begin = ContinuousClock.now
+        do {
+            try generator.write(
+                to: out, layout: .init(format: format, shardSize: shard, size: size), overwrites: overwrite
+            ) { done, found in line.withLock { $0.show(done, found: found) } }
+        } catch let error as FolderInUse {
+            throw FileError(
+                out,
+                expected: "a new or empty folder, or one that the same options began (--overwrite replaces scenes)",
+                found: error.found)
+        }
+        let seconds = begin.duration(to: .now) / .seconds(1)
+        print("\(count.grouped) pairs of \(size)x\(size) pixels in \(String(format: "%.1f", seconds)) s: \(out)")
+    }
+}
+
+extension SceneSplit: ExpressibleByArgument {}
+extension SceneGenerator.Format: ExpressibleByArgument {}
