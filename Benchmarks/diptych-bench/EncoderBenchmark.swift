@@ -34,6 +34,9 @@ struct EncoderBenchmark: ParsableCommand {
     @Flag(help: "The autoencoder in tiles.")
     var tiling = false
 
+    @Flag(help: "Without a first run that is not counted.")
+    var cold = false
+
     @Flag(help: "Also print where the time goes, by primitive.")
     var profile = false
 
@@ -58,7 +61,7 @@ struct EncoderBenchmark: ParsableCommand {
         Threads.set(threads)
         let type: DType = dtype == "bf16" ? .bfloat16 : .float32
         let (operations, step) = prepared(type)
-        step()
+        if !cold { step() }
         MemoryAccount.resetPeak()
         var seconds: [Double] = []
         let measured = Profile()
