@@ -4,15 +4,20 @@
 #include "RowKernels.h"
 
 #define DIPTYCH_EACH_KERNEL(K)                                                                                         \
-    K(void, unary, (enum diptych_unary_function f, const float *x, float *y, ptrdiff_t n), (f, x, y, n))               \
+    K(void, unary_as, (enum diptych_unary_function f, enum diptych_type t, const void *x, void *y, ptrdiff_t n),          \
+      (f, t, x, y, n))                                                                                                 \
     K(void, unary_gradient,                                                                                            \
-      (enum diptych_unary_function f, const float *x, const float *dy, float *dx, ptrdiff_t n), (f, x, dy, dx, n))     \
-    K(void, binary,                                                                                                    \
-      (enum diptych_binary_function f, const float *a, ptrdiff_t p, const float *b, ptrdiff_t q, float *y,             \
-       ptrdiff_t n),                                                                                                   \
-      (f, a, p, b, q, y, n))                                                                                           \
-    K(void, affine, (const float *x, float scale, float shift, float *y, ptrdiff_t n), (x, scale, shift, y, n))        \
-    K(void, accumulate, (const float *x, float p, float *y, float q, ptrdiff_t n), (x, p, y, q, n))                    \
+      (enum diptych_unary_function f, enum diptych_type t, const void *x, const void *dy, void *dx, ptrdiff_t n),      \
+      (f, t, x, dy, dx, n))                                                                                            \
+    K(void, binary_as,                                                                                                    \
+      (enum diptych_binary_function f, enum diptych_type t, struct diptych_run a, struct diptych_run b, void *y,       \
+       ptrdiff_t m, ptrdiff_t n),                                                                                      \
+      (f, t, a, b, y, m, n))                                                                                           \
+    K(void, affine_as, (enum diptych_type t, const void *x, float scale, float shift, void *y, ptrdiff_t n),              \
+      (t, x, scale, shift, y, n))                                                                                      \
+    K(void, accumulate,                                                                                                \
+      (enum diptych_type t, const void *x, float p, enum diptych_type u, void *y, float q, ptrdiff_t n),               \
+      (t, x, p, u, y, q, n))                                                                                           \
     K(void, float32_to_bfloat16, (const float *x, uint16_t *y, ptrdiff_t n), (x, y, n))                                \
     K(void, bfloat16_to_float32, (const uint16_t *x, float *y, ptrdiff_t n), (x, y, n))                                \
     K(void, float32_to_float16, (const float *x, uint16_t *y, ptrdiff_t n), (x, y, n))                                 \
@@ -20,13 +25,15 @@
     K(void, adamw,                                                                                                     \
       (const struct diptych_adamw_options *o, float *p, const float *g, float *m, float *v, ptrdiff_t n),              \
       (o, p, g, m, v, n))                                                                                              \
-    K(double, sum, (const float *x, ptrdiff_t n), (x, n))                                                              \
+    K(double, sum_as, (enum diptych_type t, const void *x, ptrdiff_t n), (t, x, n))                                       \
     K(double, dot, (const float *x, const float *y, ptrdiff_t n), (x, y, n))                                           \
-    K(float, maximum, (const float *x, ptrdiff_t n), (x, n))                                                           \
-    K(void, sum_rows, (const float *x, ptrdiff_t m, ptrdiff_t stride, ptrdiff_t n, double divisor, float *y),          \
-      (x, m, stride, n, divisor, y))                                                                                   \
-    K(void, maximum_rows, (const float *x, ptrdiff_t m, ptrdiff_t stride, ptrdiff_t n, float *y),                      \
-      (x, m, stride, n, y))                                                                                            \
+    K(float, maximum, (enum diptych_type t, const void *x, ptrdiff_t n), (t, x, n))                                    \
+    K(void, sum_rows_as,                                                                                                  \
+      (enum diptych_type t, const void *x, ptrdiff_t m, ptrdiff_t stride, ptrdiff_t n, double divisor, float *y),      \
+      (t, x, m, stride, n, divisor, y))                                                                                \
+    K(void, maximum_rows,                                                                                              \
+      (enum diptych_type t, const void *x, ptrdiff_t m, ptrdiff_t stride, ptrdiff_t n, float *y),                      \
+      (t, x, m, stride, n, y))                                                                                         \
     K(float, softmax, (const float *x, float *y, ptrdiff_t n), (x, y, n))                                              \
     K(void, exponential_of_difference, (const float *x, float shift, float *y, ptrdiff_t n), (x, shift, y, n))         \
     K(void, softmax_gradient, (const float *y, const float *dy, float shift, float *dx, ptrdiff_t n),                  \
@@ -48,9 +55,12 @@
        float slope, float *dx, ptrdiff_t n),                                                                           \
       (x, mean, r, weight, factor, dy, shift, slope, dx, n))                                                           \
     K(void, normalize_parameter_gradient,                                                                              \
-      (const float *x, const float *dy, const float *mean, const float *r, ptrdiff_t m, ptrdiff_t stride,              \
-       ptrdiff_t n, float *dweight, float *dbias),                                                                     \
-      (x, dy, mean, r, m, stride, n, dweight, dbias))                                                                  \
+      (enum diptych_type t, const void *x, const void *dy, const float *mean, const float *r, ptrdiff_t m,             \
+       ptrdiff_t stride, ptrdiff_t n, float *dweight, float *dbias),                                                   \
+      (t, x, dy, mean, r, m, stride, n, dweight, dbias))                                                               \
+    K(void, gated_sum,                                                                                                 \
+      (enum diptych_type t, const void *x, const void *y, const float *gate, void *sum, ptrdiff_t m, ptrdiff_t n),     \
+      (t, x, y, gate, sum, m, n))                                                                                      \
     K(void, rotary,                                                                                                    \
       (const float *x, const float *cosine, const float *sine, float sign, float *y, ptrdiff_t n),                     \
       (x, cosine, sine, sign, y, n))

@@ -6,6 +6,7 @@
 #define KERNEL(name) name##_avx2
 #define TABLE diptych_kernels_avx2
 #define FUSED 1
+#define HALVES 1
 
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
 #include "kernels.inc"

@@ -6,6 +6,7 @@
 #define KERNEL(name) name##_avx512
 #define TABLE diptych_kernels_avx512
 #define FUSED 1
+#define HALVES 1
 
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c"))), apply_to = function)
 #include "kernels.inc"

@@ -6,8 +6,10 @@
 #define TABLE diptych_kernels_scalar
 #if defined(__aarch64__)
 #define FUSED 1
+#define HALVES 1
 #else
 #define FUSED 0
+#define HALVES 0
 #endif
 
 #include "kernels.inc"

@@ -4,7 +4,16 @@
 
 // Kernels on runs of contiguous elements. Each exists once for every instruction set; the call goes to the one in force.
 // An element's result does not depend on its place in the run, so work may be cut anywhere. Results may overwrite
-// operands that begin at the same address.
+// operands of the same type that begin at the same address.
+//
+// Elements of 16 bits are widened to float32 in registers, and results rounded once, to nearest, ties to even.
+
+/// The types of elements, numbered as in `gemm_type`.
+enum diptych_type {
+    DIPTYCH_FLOAT32 = 0,
+    DIPTYCH_BFLOAT16 = 1,
+    DIPTYCH_FLOAT16 = 2,
+};
 
 /// Functions of one element.
 enum diptych_unary_function {
@@ -34,23 +43,34 @@ enum diptych_binary_function {
     DIPTYCH_MINIMUM,
 };
 
-/// y[i] = f(x[i]).
-void diptych_unary(enum diptych_unary_function function, const float *x, float *y, ptrdiff_t count);
+/// y[i] = f(x[i]), all of one type.
+void diptych_unary_as(
+    enum diptych_unary_function function, enum diptych_type type, const void *x, void *y, ptrdiff_t count);
 
-/// dx[i] = f'(x[i]) dy[i].
+/// dx[i] = f'(x[i]) dy[i], all of one type.
 void diptych_unary_gradient(
-    enum diptych_unary_function function, const float *x, const float *dy, float *dx, ptrdiff_t count);
-
-/// y[i] = f(a[i step_a], b[i step_b]).
-void diptych_binary(
-    enum diptych_binary_function function, const float *a, ptrdiff_t step_a, const float *b, ptrdiff_t step_b, float *y,
+    enum diptych_unary_function function, enum diptych_type type, const void *x, const void *dy, void *dx,
     ptrdiff_t count);
 
-/// y[i] = x[i] scale + shift, two roundings.
-void diptych_affine(const float *x, float scale, float shift, float *y, ptrdiff_t count);
+/// Rows of an operand: elements are `step` apart, rows `stride`.
+struct diptych_run {
+    const void *x;
+    ptrdiff_t step, stride;
+};
 
-/// y[i] = y[i] scale_y + x[i] scale_x, three roundings.
-void diptych_accumulate(const float *x, float scale_x, float *y, float scale_y, ptrdiff_t count);
+/// y[row count + i] = f(a[row stride_a + i step_a], b[row stride_b + i step_b]), all of one type.
+void diptych_binary_as(
+    enum diptych_binary_function function, enum diptych_type type, struct diptych_run a, struct diptych_run b, void *y,
+    ptrdiff_t rows, ptrdiff_t count);
+
+/// y[i] = x[i] scale + shift, of one type, two roundings before the last.
+void diptych_affine_as(
+    enum diptych_type type, const void *x, float scale, float shift, void *y, ptrdiff_t count);
+
+/// y[i] = y[i] scale_y + x[i] scale_x, three roundings before the last; `target` is the type of y.
+void diptych_accumulate(
+    enum diptych_type type, const void *x, float scale_x, enum diptych_type target, void *y, float scale_y,
+    ptrdiff_t count);
 
 /// To the nearest bfloat16, ties to even; a NaN stays a quiet NaN.
 void diptych_float32_to_bfloat16(const float *x, uint16_t *y, ptrdiff_t count);
@@ -80,3 +100,20 @@ struct diptych_adamw_options {
 /// one pass, bit for bit the same for every instruction set.
 void diptych_adamw(
     const struct diptych_adamw_options *options, float *p, const float *g, float *m, float *v, ptrdiff_t count);
+
+// For float32, in short.
+
+static inline void diptych_unary(enum diptych_unary_function function, const float *x, float *y, ptrdiff_t count) {
+    diptych_unary_as(function, DIPTYCH_FLOAT32, x, y, count);
+}
+
+static inline void diptych_binary(
+    enum diptych_binary_function function, const float *a, ptrdiff_t step_a, const float *b, ptrdiff_t step_b, float *y,
+    ptrdiff_t count) {
+    struct diptych_run left = {a, step_a, 0}, right = {b, step_b, 0};
+    diptych_binary_as(function, DIPTYCH_FLOAT32, left, right, y, 1, count);
+}
+
+static inline void diptych_affine(const float *x, float scale, float shift, float *y, ptrdiff_t count) {
+    diptych_affine_as(DIPTYCH_FLOAT32, x, scale, shift, y, count);
+}

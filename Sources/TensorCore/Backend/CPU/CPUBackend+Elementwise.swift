@@ -6,135 +6,108 @@ extension CPUBackend {
     public func unary(_ operation: UnaryOperation, _ x: Tensor) -> Tensor {
         guard let kernel = operation.kernel else {
             let function = operation == .sine ? { sinf($0) } : { cosf($0) }
-            return map(x, grain: operation.grain) { x, y, count in
-                for i in 0..<count { y[i] = function(x[i]) }
-            }
+            let source = float32(x)
+            let result = Tensor(uninitialized: x.shape)
+            let (from, to) = (floats(source), floats(result))
+            parallelFor(x.count, grain: operation.grain) { part in for i in part { to[i] = function(from[i]) } }
+            return rounded(result, to: x.dtype)
         }
-        return map(x, grain: operation.grain) { x, y, count in diptych_unary(kernel, x, y, count) }
+        return map(x, grain: operation.grain) { type, x, y, count in diptych_unary_as(kernel, type, x, y, count) }
     }
 
     /// See ``Backend/unaryGradient(_:_:gradient:)``.
     public func unaryGradient(_ operation: UnaryOperation, _ x: Tensor, gradient: Tensor) -> Tensor {
-        // Dense, so that both have unit steps along every row.
-        let (x, dy) = (dense(x), dense(gradient))
         guard let kernel = operation.kernel else {
             let slope = operation == .sine ? { cosf($0) } : { -sinf($0) }
-            return zip(x, dy, grain: operation.grain) { x, _, dy, _, dx, count in
-                for i in 0..<count { dx[i] = slope(x[i]) * dy[i] }
-            }
+            let (source, dy) = (float32(x), float32(gradient))
+            let result = Tensor(uninitialized: x.shape)
+            let (from, g, to) = (floats(source), floats(dy), floats(result))
+            parallelFor(x.count, grain: operation.grain) { part in for i in part { to[i] = slope(from[i]) * g[i] } }
+            return rounded(result, to: x.dtype)
         }
-        return zip(x, dy, grain: operation.grain) { x, _, dy, _, dx, count in
-            diptych_unary_gradient(kernel, x, dy, dx, count)
+        let (from, dy) = kernelTensors(x.contiguous(), gradient.contiguous())
+        let result = Tensor(uninitialized: x.shape, dtype: from.tensor.dtype)
+        let to = KernelTensor(result)
+        parallelFor(x.count, grain: operation.grain) { part in
+            let start = part.lowerBound
+            diptych_unary_gradient(kernel, to.type, from[start], dy[start], to[start], part.count)
         }
+        return rounded(result, to: x.dtype)
     }
 
     /// See ``Backend/binary(_:_:_:)``.
     public func binary(_ operation: BinaryOperation, _ a: Tensor, _ b: Tensor) -> Tensor {
         let kernel = operation.kernel
-        return zip(a, b, grain: 1 << 16) { x, p, y, q, z, count in diptych_binary(kernel, x, p, y, q, z, count) }
+        let (x, y) = kernelTensors(a, b)
+        let result = Tensor(uninitialized: a.shape, dtype: x.tensor.dtype)
+        let to = KernelTensor(result)
+        if a.count == 0 { return rounded(result, to: a.dtype) }
+        let grain = 1 << 16
+        func compute(_ i: Int, _ p: Int, _ j: Int, _ q: Int, _ k: Int, _ count: Int) {
+            diptych_binary_as(
+                kernel, to.type, diptych_run(x: x[i], step: p, stride: 0), diptych_run(x: y[j], step: q, stride: 0),
+                to[k], 1, count)
+        }
+        if x.tensor.isContiguous && y.tensor.isContiguous {
+            parallelFor(a.count, grain: grain) { part in
+                compute(part.lowerBound, 1, part.lowerBound, 1, part.lowerBound, part.count)
+            }
+            return rounded(result, to: a.dtype)
+        }
+        let loop = StridedLoop(a.shape, [x.tensor.strides, y.tensor.strides, a.shape.contiguousStrides])
+        let length = loop.rowLength
+        let (p, q) = (loop.step(0), loop.step(1))
+        if loop.rowCount == 1 {
+            parallelFor(length, grain: grain) { part in
+                compute(part.lowerBound * p, p, part.lowerBound * q, q, part.lowerBound, part.count)
+            }
+        } else if let s = loop.rowStride(0), let t = loop.rowStride(1) {
+            parallelFor(loop.rowCount, grain: max(1, grain / length)) { rows in
+                let row = rows.lowerBound
+                diptych_binary_as(
+                    kernel, to.type, diptych_run(x: x[row * s], step: p, stride: s),
+                    diptych_run(x: y[row * t], step: q, stride: t), to[row * length], rows.count, length)
+            }
+        } else {
+            parallelFor(loop.rowCount, grain: max(1, grain / length)) { rows in
+                loop.forEachRow(in: rows) { _, offsets in compute(offsets[0], p, offsets[1], q, offsets[2], length) }
+            }
+        }
+        return rounded(result, to: a.dtype)
     }
 
     /// See ``Backend/affine(_:scale:shift:)``.
     public func affine(_ x: Tensor, scale: Float, shift: Float) -> Tensor {
-        map(x, grain: 1 << 16) { x, y, count in diptych_affine(x, scale, shift, y, count) }
+        map(x, grain: 1 << 16) { type, x, y, count in diptych_affine_as(type, x, scale, shift, y, count) }
     }
 
     /// See ``Backend/accumulate(_:scale:into:targetScale:)``.
     public func accumulate(_ source: Tensor, scale sourceScale: Float, into target: Tensor, targetScale: Float) {
-        guard target.dtype == .float32, target.isContiguous else {
+        guard target.dtype.kernelType != nil, target.isContiguous else {
             let sum = copy(target, as: .float32)
             accumulate(source, scale: sourceScale, into: sum, targetScale: targetScale)
             assign(sum, to: target)
             return
         }
-        let (x, y) = (float32(source), floats(target))
-        let from = floats(x)
+        let (x, y) = (dense(source), KernelTensor(target))
         parallelFor(target.count, grain: 1 << 16) { part in
             let start = part.lowerBound
-            diptych_accumulate(from + start, sourceScale, y + start, targetScale, part.count)
+            diptych_accumulate(x.type, x[start], sourceScale, y.type, y[start], targetScale, part.count)
         }
     }
 
-    private func dense(_ x: Tensor) -> Tensor { x.isContiguous ? x : copy(x, as: x.dtype) }
-
-    /// A kernel on a run of elements, blind to where the run lies in the tensor.
-    private typealias Run = (UnsafePointer<Float>, UnsafeMutablePointer<Float>, Int) -> Void
-    /// A kernel on two runs, each with a step, and a dense result.
-    private typealias PairedRun = (
-        UnsafePointer<Float>, Int, UnsafePointer<Float>, Int, UnsafeMutablePointer<Float>, Int
-    ) -> Void
-
-    /// `x` through a kernel; 16-bit elements are widened and narrowed block by block, in the cache.
-    private func map(_ x: Tensor, grain: Int, _ kernel: Run) -> Tensor {
-        guard let half = HalfFormat(x.dtype) else {
-            let source = float32(x)
-            let result = Tensor(uninitialized: x.shape)
-            let (from, to) = (floats(source), floats(result))
-            parallelFor(x.count, grain: grain) { part in
-                kernel(from + part.lowerBound, to + part.lowerBound, part.count)
-            }
-            return rounded(result, to: x.dtype)
-        }
-        let source = dense(x)
-        let result = Tensor(uninitialized: x.shape, dtype: x.dtype)
-        let (from, to) = (source.halves, result.halves)
+    /// `x` through a kernel on runs of elements, blind to where a run lies in the tensor.
+    private func map(
+        _ x: Tensor, grain: Int,
+        _ kernel: (diptych_type, UnsafeRawPointer, UnsafeMutableRawPointer, Int) -> Void
+    ) -> Tensor {
+        let from = dense(x)
+        let result = Tensor(uninitialized: x.shape, dtype: from.tensor.dtype)
+        let to = KernelTensor(result)
         parallelFor(x.count, grain: grain) { part in
-            withUnsafeTemporaryAllocation(of: Float.self, capacity: HalfFormat.block) { buffer in
-                let block = buffer.baseAddress!
-                for start in stride(from: part.lowerBound, to: part.upperBound, by: HalfFormat.block) {
-                    let count = min(HalfFormat.block, part.upperBound - start)
-                    half.widen(from + start, block, count)
-                    kernel(block, block, count)
-                    half.narrow(block, to + start, count)
-                }
-            }
+            kernel(to.type, from[part.lowerBound], to[part.lowerBound], part.count)
         }
-        return result
-    }
-
-    /// Two views of one shape through a kernel, row by row as they lie, broadcast or not.
-    private func zip(_ a: Tensor, _ b: Tensor, grain: Int, _ kernel: PairedRun) -> Tensor {
-        if let half = HalfFormat(a.dtype), a.dtype == b.dtype {
-            let result = Tensor(uninitialized: a.shape, dtype: a.dtype)
-            let (x, y, to) = (a.halves, b.halves, result.halves)
-            forEachRun(a, b, grain: grain) { i, p, j, q, k, count in
-                half.withWidened(x + i, p, y + j, q, to + k, count, kernel)
-            }
-            return result
-        }
-        let u = a.dtype == .float32 ? a : copy(a, as: .float32)
-        let v = b.dtype == .float32 ? b : copy(b, as: .float32)
-        let result = Tensor(uninitialized: a.shape)
-        let (x, y, to) = (u.stridedPointer(to: Float.self), v.stridedPointer(to: Float.self), floats(result))
-        forEachRun(u, v, grain: grain) { i, p, j, q, k, count in kernel(x + i, p, y + j, q, to + k, count) }
-        return rounded(result, to: a.dtype)
-    }
-
-    /// Calls `body` with the offset and the step of runs of elements in `a` and in `b`, the offset in a dense result,
-    /// and the length.
-    private func forEachRun(
-        _ a: Tensor, _ b: Tensor, grain: Int, _ body: (Int, Int, Int, Int, Int, Int) -> Void
-    ) {
-        let count = a.count
-        if count == 0 { return }
-        if a.isContiguous && b.isContiguous {
-            parallelFor(count, grain: grain) { part in
-                body(part.lowerBound, 1, part.lowerBound, 1, part.lowerBound, part.count)
-            }
-            return
-        }
-        let loop = StridedLoop(a.shape, [a.strides, b.strides, a.shape.contiguousStrides])
-        let length = loop.rowLength
-        let (p, q) = (loop.step(0), loop.step(1))
-        if loop.rowCount == 1 {
-            parallelFor(length, grain: grain) { part in
-                body(part.lowerBound * p, p, part.lowerBound * q, q, part.lowerBound, part.count)
-            }
-            return
-        }
-        parallelFor(loop.rowCount, grain: max(1, grain / length)) { rows in
-            loop.forEachRow(in: rows) { _, offsets in body(offsets[0], p, offsets[1], q, offsets[2], length) }
-        }
+        return rounded(result, to: x.dtype)
     }
 }
 

@@ -3,28 +3,29 @@ import CKernels
 extension CPUBackend {
     /// See ``Backend/softmax(_:)``.
     public func softmax(_ x: Tensor) -> Tensor {
-        let source = float32(x)
-        let result = Tensor(uninitialized: x.shape)
+        let source = dense(x)
+        let result = uninitialized(x.shape, like: source)
         let length = x.shape[-1]
-        let (from, to) = (floats(source), floats(result))
-        forEachRow(of: x) { row in
-            _ = diptych_softmax(from + row * length, to + row * length, length)
+        let (reader, writer) = (RowReader(source), RowWriter(result))
+        forEachRow(of: x) { row, buffers in
+            let line = reader.row(row, buffers[0])
+            writer.write(row, buffers[1]) { _ = diptych_softmax(line, $0, length) }
         }
-        return rounded(result, to: x.dtype)
+        return rounded(result.tensor, to: x.dtype)
     }
 
     /// See ``Backend/softmaxGradient(output:gradient:)``.
     public func softmaxGradient(output: Tensor, gradient: Tensor) -> Tensor {
-        let (y, dy) = (float32(output), float32(gradient))
-        let result = Tensor(uninitialized: output.shape)
+        let (y, dy) = kernelTensors(output.contiguous(), gradient.contiguous())
+        let result = uninitialized(output.shape, like: y)
         let length = output.shape[-1]
-        let (p, g, to) = (floats(y), floats(dy), floats(result))
-        forEachRow(of: output) { row in
-            let base = row * length
-            let dot = diptych_dot(p + base, g + base, length)
-            diptych_softmax_gradient(p + base, g + base, Float(dot), to + base, length)
+        let (outputs, slopes, writer) = (RowReader(y), RowReader(dy), RowWriter(result))
+        forEachRow(of: output) { row, buffers in
+            let (p, g) = (outputs.row(row, buffers[0]), slopes.row(row, buffers[1]))
+            let dot = Float(diptych_dot(p, g, length))
+            writer.write(row, buffers[2]) { diptych_softmax_gradient(p, g, dot, $0, length) }
         }
-        return rounded(result, to: output.dtype)
+        return rounded(result.tensor, to: output.dtype)
     }
 
     /// See ``Backend/layerNorm(_:weight:bias:epsilon:)``.
@@ -61,18 +62,18 @@ extension CPUBackend {
     private func normalized(
         _ x: Tensor, weight: Tensor?, bias: Tensor?, _ statistics: (UnsafePointer<Float>, Int) -> (Float, Float)
     ) -> Tensor {
-        let source = float32(x)
-        let result = Tensor(uninitialized: x.shape)
+        let source = dense(x)
+        let result = uninitialized(x.shape, like: source)
         let length = x.shape[-1]
-        let (from, to) = (floats(source), floats(result))
         let (scale, shift) = (weight.map(float32), bias.map(float32))
         let (w, s) = (scale.map(floats), shift.map(floats))
-        forEachRow(of: x) { row in
-            let line = from + row * length
+        let (reader, writer) = (RowReader(source), RowWriter(result))
+        forEachRow(of: x) { row, buffers in
+            let line = reader.row(row, buffers[0])
             let (mean, reciprocal) = statistics(line, length)
-            diptych_normalize(line, mean, reciprocal, w, s, to + row * length, length)
+            writer.write(row, buffers[1]) { diptych_normalize(line, mean, reciprocal, w, s, $0, length) }
         }
-        return rounded(result, to: x.dtype)
+        return rounded(result.tensor, to: x.dtype)
     }
 
     /// The gradients of ``normalized(_:weight:bias:_:)``; `isCentred` tells whether the mean depends on the row.
@@ -80,29 +81,31 @@ extension CPUBackend {
         _ x: Tensor, weight: Tensor?, gradient: Tensor, isCentred: Bool, needsInput: Bool, needsParameters: Bool,
         _ statistics: (UnsafePointer<Float>, Int) -> (Float, Float)
     ) -> NormGradients {
-        let (source, dy) = (float32(x), float32(gradient))
+        let (source, dy) = kernelTensors(x.contiguous(), gradient.contiguous())
         let length = x.shape[-1]
         let rows = length == 0 ? 0 : x.count / length
-        let (from, g) = (floats(source), floats(dy))
         let scale = weight.map(float32)
         let w = scale.map(floats)
         let found = Tensor(uninitialized: [2, rows])
         let (means, reciprocals) = (floats(found), floats(found) + rows)
-        let dx = needsInput ? Tensor(uninitialized: x.shape) : nil
-        let to = dx.map(floats)
-        forEachRow(of: x) { row in
-            let (a, b) = (from + row * length, g + row * length)
+        let dx = needsInput ? uninitialized(x.shape, like: source) : nil
+        let (reader, slopes, writer) = (RowReader(source), RowReader(dy), dx.map { RowWriter($0) })
+        forEachRow(of: x) { row, buffers in
+            let a = reader.row(row, buffers[0])
             let (mean, reciprocal) = statistics(a, length)
             (means[row], reciprocals[row]) = (mean, reciprocal)
-            guard let to else { return }
+            guard let writer else { return }
+            let b = slopes.row(row, buffers[1])
             var (sum, dot) = (0.0, 0.0)
             diptych_normalize_gradient_sums(a, mean, reciprocal, w, b, length, &sum, &dot)
             let shift = isCentred ? Float(sum / Double(length)) : 0
-            diptych_normalize_gradient(
-                a, mean, reciprocal, w, 1, b, shift, Float(dot / Double(length)), to + row * length, length)
+            writer.write(row, buffers[2]) {
+                diptych_normalize_gradient(
+                    a, mean, reciprocal, w, 1, b, shift, Float(dot / Double(length)), $0, length)
+            }
         }
         var result = NormGradients()
-        result.input = dx.map { rounded($0, to: x.dtype) }
+        result.input = dx.map { rounded($0.tensor, to: x.dtype) }
         if needsParameters {
             let dw = Tensor(uninitialized: [length])
             let db = isCentred ? Tensor(uninitialized: [length]) : nil
@@ -113,7 +116,8 @@ extension CPUBackend {
                 let start = part.lowerBound * 256
                 let count = min(part.upperBound * 256, length) - start
                 diptych_normalize_parameter_gradient(
-                    from + start, g + start, isCentred ? means : nil, reciprocals, rows, length, count, toW + start,
+                    source.type, source[start], dy[start], isCentred ? means : nil, reciprocals, rows, length, count,
+                    toW + start,
                     toB.map { $0 + start })
             }
             (result.weight, result.bias) = (dw, db)

@@ -12,13 +12,13 @@ extension CPUBackend {
         let sorted = axes.sorted()
         let areNeighbours = !sorted.isEmpty && sorted.last! - sorted[0] == sorted.count - 1 && x.isContiguous
         let kept = (0..<x.rank).filter { !axes.contains($0) }
-        let source = float32(areNeighbours ? x : x.permuted(kept + axes))
+        let source = dense(areNeighbours ? x : x.permuted(kept + axes))
         let inner = areNeighbours ? x.shape.dimensions[(sorted.last! + 1)...].reduce(1, *) : 1
         let outer = result.count / inner
-        let (from, to) = (floats(source), floats(result))
+        let to = floats(result)
         if inner == 1 {
             parallelFor(outer, grain: max(1, (1 << 16) / max(length, 1))) { part in
-                for row in part { to[row] = reduction.ofRow(from + row * length, length) }
+                for row in part { to[row] = reduction.ofRow(source.type, source[row * length], length) }
             }
         } else {
             // Columns are independent of each other, so they may be shared out like rows.
@@ -30,11 +30,11 @@ extension CPUBackend {
                     let (row, block) = (piece / blocks, piece % blocks)
                     let end = min(blocks, block + part.upperBound - piece)
                     let (start, count) = (block * 256, min(end * 256, inner) - block * 256)
-                    let (columns, sums) = (from + row * length * inner + start, to + row * inner + start)
+                    let (columns, sums) = (source[row * length * inner + start], to + row * inner + start)
                     switch reduction {
-                    case .sum: diptych_sum_rows(columns, length, inner, count, 1, sums)
-                    case .mean: diptych_sum_rows(columns, length, inner, count, Double(length), sums)
-                    case .maximum: diptych_maximum_rows(columns, length, inner, count, sums)
+                    case .sum: diptych_sum_rows_as(source.type, columns, length, inner, count, 1, sums)
+                    case .mean: diptych_sum_rows_as(source.type, columns, length, inner, count, Double(length), sums)
+                    case .maximum: diptych_maximum_rows(source.type, columns, length, inner, count, sums)
                     }
                     piece += end - block
                 }
@@ -78,11 +78,11 @@ extension CPUBackend {
 
 /// Four accumulators, so that the additions overlap; double precision, so that their order hardly matters.
 extension Reduction {
-    fileprivate func ofRow(_ x: UnsafePointer<Float>, _ count: Int) -> Float {
+    fileprivate func ofRow(_ type: diptych_type, _ x: UnsafeRawPointer, _ count: Int) -> Float {
         switch self {
-        case .sum: Float(diptych_sum(x, count))
-        case .mean: Float(diptych_sum(x, count) / Double(count))
-        case .maximum: diptych_maximum(x, count)
+        case .sum: Float(diptych_sum_as(type, x, count))
+        case .mean: Float(diptych_sum_as(type, x, count) / Double(count))
+        case .maximum: diptych_maximum(type, x, count)
         }
     }
 }

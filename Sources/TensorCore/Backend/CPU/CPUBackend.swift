@@ -2,8 +2,8 @@ import COpenBLAS
 
 /// The processor: `float32` arithmetic, matrix products by kernels of our own.
 ///
-/// Inputs of other floating-point types are widened to `float32` first and the result is rounded once at the end;
-/// matrix products read them as they lie.
+/// Inputs of other floating-point types are widened to `float32` in registers or row by row in the cache, and results
+/// rounded once at the end.
 public struct CPUBackend: Backend {
     /// What multiplies matrices.
     public enum Engine: String, Sendable, CaseIterable {
@@ -49,8 +49,8 @@ public struct CPUBackend: Backend {
     /// The floats of a contiguous `float32` tensor.
     func floats(_ x: Tensor) -> UnsafeMutablePointer<Float> { x.pointer(to: Float.self) }
 
-    /// Rounds a `float32` result to the type that the operation promises, unless it has it already.
+    /// Rounds a result to the type that the operation promises, unless it has it.
     func rounded(_ result: Tensor, to dtype: DType) -> Tensor {
-        dtype == result.dtype ? result : copy(result, as: dtype)
+        result.dtype == dtype ? result : copy(result, as: dtype)
     }
 }

@@ -47,6 +47,15 @@ struct StridedLoop {
     /// The stride of a view along its rows.
     func step(_ view: Int) -> Int { strides[strides.count - views + view] }
 
+    /// The stride of a view from one row to the next, when the rows lie along one axis.
+    func rowStride(_ view: Int) -> Int? {
+        switch extents.count {
+        case 1: 0
+        case 2: strides[view]
+        default: nil
+        }
+    }
+
     /// Calls `body` with the number of each row in `rows` and the offset of its first element in each view.
     @inline(__always)
     func forEachRow(in rows: Range<Int>, _ body: (Int, UnsafePointer<Int>) -> Void) {
