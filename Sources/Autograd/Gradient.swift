@@ -33,13 +33,37 @@ struct Gradient {
 
     private init(dtype: DType, shape: Shape) { (self.dtype, self.shape) = (dtype, shape) }
 
-    /// The sum of two gradients of one value; in `float32` when one of them is of another type.
-    func adding(_ other: Gradient) -> Gradient {
-        guard dtype == other.dtype else { return converted(to: .float32).adding(other.converted(to: .float32)) }
-        var result = self
-        if let a = sum, let b = other.sum { result.sum = a + b } else { result.sum = sum ?? other.sum }
-        result.products += other.products
-        return result
+    /// Adds a gradient to those of the same value that came before; in `float32` when one of them is of another type.
+    ///
+    /// The sum is written over the old one where nothing else refers to its elements: not another destination of the
+    /// same adjoint, not a saved value, not the caller. All others are left as they are.
+    static func add(_ addition: Gradient, to place: inout Gradient?) {
+        // Taken out, so that only references from elsewhere count.
+        guard var old = place.take() else {
+            place = addition
+            return
+        }
+        old.add(addition)
+        place = old
+    }
+
+    private mutating func add(_ other: Gradient) {
+        guard dtype == other.dtype else {
+            self = converted(to: .float32)
+            return add(other.converted(to: .float32))
+        }
+        products += other.products
+        guard let addition = other.sum else { return }
+        guard var old = sum.take() else {
+            sum = addition
+            return
+        }
+        if old.isSoleOwner() {
+            Device.backend.accumulate(addition, scale: 1, into: old, targetScale: 1)
+            sum = old
+        } else {
+            sum = old + addition
+        }
     }
 
     /// Computes what is left.

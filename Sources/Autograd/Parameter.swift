@@ -24,4 +24,13 @@ public final class Parameter {
         precondition(value.shape == self.value.shape, "replacing \(self.value.shape) by \(value.shape)")
         variable = Variable(value, requiresGradient: isTrained)
     }
+
+    /// Lets `body` write into the elements of the value, which are copied first if anything else refers to them: a
+    /// snapshot, an average, a recorded operation. The gradient is dropped.
+    public func update(_ body: (Tensor) -> Void) {
+        let isOurs = isKnownUniquelyReferenced(&variable) && variable.value.isSoleOwner()
+        let value = isOurs ? variable.value : variable.value.copied()
+        body(value)
+        variable = Variable(value, requiresGradient: isTrained)
+    }
 }

@@ -52,7 +52,7 @@ final class Node {
     func receive(_ gradient: Gradient, at index: Int) {
         checkGradient(gradient.shape, outputs[index].shape)
         let gradient = acceptsAnyType ? gradient : gradient.converted(to: outputs[index].dtype)
-        upstream[index] = upstream[index]?.adding(gradient) ?? gradient
+        Gradient.add(gradient, to: &upstream[index])
     }
 
     /// Runs the adjoint once and lets go of all that it saved.

@@ -60,10 +60,10 @@ public final class Variable {
         pending = gradient.map(Gradient.init)
     }
 
-    /// Adds to the gradient of a leaf; the first one is kept as it is, later ones are summed into a fresh tensor.
+    /// Adds to the gradient of a leaf; see ``Gradient/add(_:to:)``.
     func accumulateGradient(_ addition: Gradient) {
         checkGradient(addition.shape, shape)
-        pending = pending?.adding(addition) ?? addition
+        Gradient.add(addition, to: &pending)
     }
 
     /// Sends gradients back through everything this variable came from, into the leaves that want them.

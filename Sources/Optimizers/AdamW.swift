@@ -63,14 +63,17 @@ public final class AdamW: Optimizer {
             guard let gradient = parameter.variable.gradient else { continue }
             let shape = parameter.value.shape
             if moments[name] == nil { names.append(name) }
-            let value = parameter.value.copied()
-            let next = Moments(
-                first: moments[name]?.first.copied() ?? Tensor(zeros: shape),
-                second: moments[name]?.second.copied() ?? Tensor(zeros: shape))
-            Device.backend.adamWStep(
-                value, gradient: gradient.contiguous(), first: next.first, second: next.second, options: step)
+            // Taken out, so that moments that no snapshot holds are written in place.
+            var next =
+                moments.removeValue(forKey: name)
+                ?? Moments(first: Tensor(zeros: shape), second: Tensor(zeros: shape))
+            next.first.makeSoleOwner()
+            next.second.makeSoleOwner()
+            parameter.update {
+                Device.backend.adamWStep(
+                    $0, gradient: gradient.contiguous(), first: next.first, second: next.second, options: step)
+            }
             moments[name] = next
-            parameter.replace(value)
         }
     }
 

@@ -5,7 +5,7 @@
 /// strided view contiguous unless its documentation says so.
 public struct Tensor: Sendable {
     /// The bytes that this tensor views.
-    public let storage: Storage
+    public private(set) var storage: Storage
     /// The element type.
     public let dtype: DType
     /// The extents, outermost first.
@@ -69,6 +69,15 @@ public struct Tensor: Sendable {
 
     /// A scalar of type `float32`.
     public init(_ value: Float) { self.init([value], []) }
+
+    /// Whether nobody else views these elements, so that they may be written: the storage is this value's alone and
+    /// mutable, and no two places are one element.
+    package mutating func isSoleOwner() -> Bool {
+        storage.isMutable && isContiguous && isKnownUniquelyReferenced(&storage)
+    }
+
+    /// Copies elements that others view too.
+    package mutating func makeSoleOwner() { if !isSoleOwner() { self = copied() } }
 
     /// The number of elements.
     public var count: Int { shape.count }

@@ -137,4 +137,73 @@ import Testing
             Variable(Tensor(zeros: [2]), requiresGradient: true).backward()
         }
     }
+
+    /// Sums of gradients are written over what nobody else can see, and over nothing else.
+    @Test func gradientsAreAddedInPlaceWhereNobodySees() throws {
+        let weight = leaf([1, 2, 3])
+        func step() { (weight * weight).sum().backward() }
+        step()
+        let place = try ObjectIdentifier(#require(weight.gradient).storage)
+        step()
+        #expect(try ObjectIdentifier(#require(weight.gradient).storage) == place)
+        #expect(weight.gradient?.floats == [4, 8, 12])
+        // Held by somebody: left as it is.
+        let held = try #require(weight.gradient)
+        step()
+        #expect(held.floats == [4, 8, 12] && weight.gradient?.floats == [6, 12, 18])
+        #expect(weight.gradient?.storage !== held.storage)
+    }
+
+    @Test func sharedAndLentGradientsAreNeverWritten() throws {
+        // One tensor is the gradient of both leaves, and the caller's.
+        let (a, b) = (leaf([1, 2]), leaf([3, 4]))
+        let seed = Tensor([10, 100] as [Float], [2])
+        for count in 1...3 {
+            (a + b).backward(seed: seed)
+            #expect(seed.floats == [10, 100])
+            let expected = [10, 100].map { Float(count) * $0 }
+            #expect(a.gradient?.floats == expected && b.gradient?.floats == expected)
+        }
+        // Both shares of one value are the same tensor.
+        let c = leaf([1, 1])
+        let twice = c.affine(scale: 1)
+        (twice + twice).backward(seed: seed)
+        #expect(seed.floats == [10, 100] && c.gradient?.floats == [20, 200])
+        // A broadcast view, whose elements are one.
+        let d = leaf([1, 2, 3])
+        (d.sum() + d.sum()).backward()
+        d.sum().backward()
+        #expect(d.gradient?.floats == [3, 3, 3])
+        // A view into a larger tensor that somebody holds.
+        let whole = Tensor([1, 2, 3, 4] as [Float], [4])
+        let e = leaf([0, 0])
+        e.backward(seed: whole.sliced(axis: 0, 1..<3))
+        e.backward(seed: whole.sliced(axis: 0, 1..<3))
+        #expect(whole.floats == [1, 2, 3, 4] && e.gradient?.floats == [4, 6])
+    }
+
+    @Test func gradientsOfSixteenBitsMeetInPlaceToo() {
+        let x = Variable(Tensor.sample([33], seed: 1).converted(to: .bfloat16), requiresGradient: true)
+        let branches = x.affine(scale: 1)
+        let y = branches.affine(scale: 2) + branches.affine(scale: 3) + branches * branches
+        y.backward(seed: Tensor(full: [33], 1, dtype: .bfloat16))
+        let expected = x.value.floats.map { Double(5 + 2 * $0) }
+        #expect(x.gradient?.dtype == .bfloat16)
+        #expect(x.gradient?.error(from: expected) ?? 1 <= 1e-2)
+    }
+
+    @Test func parametersAreUpdatedInPlaceUnlessSomebodyLooks() {
+        let parameter = Parameter(Tensor([1, 2] as [Float], [2]), isTrained: true)
+        let place = ObjectIdentifier(parameter.value.storage)
+        parameter.update { $0.accumulate(Tensor([1, 1] as [Float], [2])) }
+        #expect(ObjectIdentifier(parameter.value.storage) == place && parameter.value.floats == [2, 3])
+        let snapshot = parameter.value
+        parameter.update { $0.accumulate(Tensor([1, 1] as [Float], [2])) }
+        #expect(snapshot.floats == [2, 3] && parameter.value.floats == [3, 4])
+        let recorded = parameter.variable * 2
+        parameter.update { $0.accumulate(Tensor([1, 1] as [Float], [2])) }
+        #expect(parameter.value.floats == [4, 5])
+        recorded.backward(seed: Tensor(full: [2], 1))
+        #expect(parameter.variable.gradient == nil)
+    }
 }
