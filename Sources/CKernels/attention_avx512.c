@@ -5,6 +5,8 @@
 #define LANES 16
 #define TILE_ROWS 14
 #define HARDWARE_MAXIMUM(a, b) (floats)_mm512_max_ps((__m512)(a), (__m512)(b))
+#define ALTERNATING_SUM(a, b, c) (floats)_mm512_fmaddsub_ps((__m512)(a), (__m512)(b), (__m512)(c))
+#define ALTERNATING_DIFFERENCE(a, b, c) (floats)_mm512_fmsubadd_ps((__m512)(a), (__m512)(b), (__m512)(c))
 #define NAME attention_kernels_avx512
 #include "attention_template.h"
 #pragma clang attribute pop

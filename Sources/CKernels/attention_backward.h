@@ -38,7 +38,7 @@ static size_t lay_out_backward(const attention_problem *p, ptrdiff_t blocks, voi
     m->query_rows = piece(&all, blocks * block_rows * depth);
     m->gradient_rows = piece(&all, blocks * block_rows * depth);
     m->log_sum = piece(&all, blocks * attention_rows);
-    m->slope = piece(&all, blocks * attention_rows);
+    m->slope = piece(&all, blocks * attention_rows + LANES);
     m->dq = piece(&all, blocks * attention_rows * depth);
     m->keys = piece(&all, units * attention_keys);
     m->key_rows = piece(&all, key_units * depth);
@@ -67,22 +67,46 @@ static size_t backward_memory(const attention_problem *p, ptrdiff_t blocks) {
     return lay_out_backward(p, blocks, NULL, &m);
 }
 
-/// The sum of do o of each row of a block.
+/// The sums of do o of at most LANES rows of one stream.
+INLINE floats products_of_rows(
+    const int is_whole, int type, const char *gradient, ptrdiff_t next, const char *output, ptrdiff_t output_next,
+    ptrdiff_t count, ptrdiff_t depth) {
+    floats sums[LANES];
+    for (ptrdiff_t r = 0; r < LANES; r++) {
+        sums[r] = (floats){0};
+        if (r >= count) continue;
+        // The next head's.
+        __builtin_prefetch(output + r * output_next + depth * size_of(type), 0, 2);
+        for (ptrdiff_t i = 0; i < depth; i += LANES)
+            sums[r] += load(gradient + r * next + i * size_of(type), type, rest_of(is_whole, depth, i))
+                * load(output + r * output_next + i * size_of(type), type, rest_of(is_whole, depth, i));
+    }
+    return totals(sums);
+}
+
+/// The sum of do o of each row of a block; `sums` has room for LANES more.
 static void sum_products(
     const attention_problem *p, ptrdiff_t batch, ptrdiff_t head, ptrdiff_t first, ptrdiff_t end, float *sums) {
+    const ptrdiff_t depth = p->depth, size = size_of(p->type), output_next = p->heads * depth * size;
     ptrdiff_t begin = 0;
     for (ptrdiff_t i = 0; i < p->stream_count; i++) {
         const attention_stream *s = p->streams + i;
-        for (ptrdiff_t row = greatest(first, begin); row < least(end, begin + s->queries); row++) {
+        const ptrdiff_t stop = least(end, begin + s->queries), next = s->gradient.token * size;
+        for (ptrdiff_t row = greatest(first, begin); row < stop; row += LANES) {
             const char *gradient = row_of(&s->gradient, p->type, batch, head, row - begin);
-            const char *output = (const char *)s->output
-                + ((batch * s->queries + row - begin) * p->heads + head) * p->depth * size_of(p->type);
-            floats sum = {0};
-            if (gradient)
-                for (ptrdiff_t j = 0; j < p->depth; j += LANES)
-                    sum += load(gradient + j * size_of(p->type), p->type, p->depth - j)
-                        * load(output + j * size_of(p->type), p->type, p->depth - j);
-            sums[row - first] = total(sum);
+            const char *output =
+                (const char *)s->output + ((batch * s->queries + row - begin) * p->heads + head) * depth * size;
+            const ptrdiff_t count = least(LANES, stop - row);
+            floats found = {0};
+            if (gradient && p->type == gemm_float32)
+                found = depth % LANES == 0
+                    ? products_of_rows(1, gemm_float32, gradient, next, output, output_next, count, depth)
+                    : products_of_rows(0, gemm_float32, gradient, next, output, output_next, count, depth);
+            else if (gradient)
+                found = depth % LANES == 0
+                    ? products_of_rows(1, gemm_bfloat16, gradient, next, output, output_next, count, depth)
+                    : products_of_rows(0, gemm_bfloat16, gradient, next, output, output_next, count, depth);
+            *(loose_floats *)(sums + row - first) = found;
         }
         begin += s->queries;
     }

@@ -37,8 +37,10 @@ static void mask_scores(
 typedef struct {
     /// Queries by tiles, `[tile][depth units][TILE_STEP]`.
     gemm_unit *queries;
-    /// The outputs so far, `[tile][TILE_ROWS][padded depth]`, and each row's largest score and sum of weights.
-    float *output, *most, *sum;
+    /// The outputs so far, `[tile][TILE_ROWS][padded depth]`.
+    float *output;
+    /// For each row `[tile][TILE_STEP]`: its largest score, its sum of weights, and by what its output is to be multiplied.
+    float *most, *sum, *factor;
     /// A tile of keys, by columns, and of values, by rows.
     gemm_unit *keys, *values;
     /// A register tile's rows of scores and, where they are units of another kind, weights.
@@ -51,8 +53,9 @@ static size_t lay_out_forward(const attention_problem *p, ptrdiff_t rows, void *
     pieces all = {memory, 0};
     m->queries = piece(&all, tiles * depth_units(p) * TILE_STEP);
     m->output = piece(&all, tiles * TILE_ROWS * depth);
-    m->most = piece(&all, tiles * TILE_ROWS);
-    m->sum = piece(&all, tiles * TILE_ROWS);
+    m->most = piece(&all, tiles * TILE_STEP);
+    m->sum = piece(&all, tiles * TILE_STEP);
+    m->factor = piece(&all, tiles * TILE_STEP);
     m->keys = piece(&all, depth_units(p) * multiple(attention_keys, PANEL));
     m->values = piece(&all, depth * quotient(attention_keys, UNIT_ELEMENTS));
     m->scores = piece(&all, TILE_ROWS * attention_step);
@@ -66,23 +69,37 @@ static size_t forward_memory(const attention_problem *p, ptrdiff_t rows) {
     return lay_out_forward(p, rows, NULL, &m);
 }
 
-/// Weights of one query for a tile of keys; gives the factor by which what was summed so far shrinks.
-INLINE float soften(const float *s, ptrdiff_t padded, float *most, float *sum, gemm_unit *weights) {
-    floats high = splat(*most);
-    for (ptrdiff_t j = 0; j < padded; j += LANES) high = larger(high, *(const floats *)(s + j));
-    const float before = *most, now = largest(high);
-    // Where no key is visible yet, any finite shift gives zeros.
-    const float shift = now == -INFINITY ? 0 : now;
-    floats part = {0};
-    for (ptrdiff_t j = 0; j < padded; j += LANES) {
-        floats e = power_of_two(*(const floats *)(s + j) - shift);
-        part += e;
-        store_units(e, weights + j / UNIT_ELEMENTS);
+/// The weights of a tile of queries for a tile of keys; `factor` becomes by what the sums so far shrink.
+INLINE void soften(
+    const float *scores, ptrdiff_t height, ptrdiff_t padded, float *most, float *sum, float *factor,
+    gemm_unit *weights) {
+    for (ptrdiff_t g = 0; g < height; g += LANES) {
+        floats parts[LANES];
+        for (ptrdiff_t r = 0; r < LANES; r++) {
+            parts[r] = splat(-INFINITY);
+            if (g + r < height)
+                for (ptrdiff_t j = 0; j < padded; j += LANES)
+                    parts[r] = larger(parts[r], *(const floats *)(scores + (g + r) * attention_step + j));
+        }
+        const floats before = *(const floats *)(most + g), now = larger(before, maxima(parts));
+        // Where no key is visible yet, any finite shift gives zeros.
+        const floats shift = pick(now == -INFINITY, splat(0), now);
+        float shifts[LANES] __attribute__((aligned(64)));
+        *(floats *)shifts = shift;
+        for (ptrdiff_t r = 0; r < LANES; r++) {
+            parts[r] = (floats){0};
+            if (g + r < height)
+                for (ptrdiff_t j = 0; j < padded; j += LANES) {
+                    floats e = power_of_two(*(const floats *)(scores + (g + r) * attention_step + j) - shifts[r]);
+                    parts[r] += e;
+                    store_units(e, weights + (g + r) * score_step + j / UNIT_ELEMENTS);
+                }
+        }
+        const floats shrinks = power_of_two(before - shift);
+        *(floats *)(factor + g) = shrinks;
+        *(floats *)(sum + g) = *(const floats *)(sum + g) * shrinks + totals(parts);
+        *(floats *)(most + g) = now;
     }
-    const float factor = before == now ? 1 : power_of_two(splat(before - shift))[0];
-    *sum = *sum * factor + total(part);
-    *most = now;
-    return factor;
 }
 
 static void forward(const attention_problem *p, const attention_part *part, void *memory) {
@@ -101,7 +118,7 @@ static void forward(const attention_problem *p, const attention_part *part, void
             columns_from_rows(m.rows, row_units, units, m.queries + t * units * TILE_STEP + g, TILE_STEP);
         }
     }
-    for (ptrdiff_t i = 0; i < tiles * TILE_ROWS; i++) {
+    for (ptrdiff_t i = 0; i < tiles * TILE_STEP; i++) {
         m.most[i] = -INFINITY;
         m.sum[i] = 0;
     }
@@ -123,38 +140,38 @@ static void forward(const attention_problem *p, const attention_part *part, void
             multiply_columns(
                 height, count, units, m.queries + t * units * TILE_STEP, TILE_STEP, m.keys, units, m.scores,
                 attention_step, p->scale * log2_e, 0);
-            for (ptrdiff_t r = 0; r < height; r++) {
-                float *s = m.scores + r * attention_step;
-                gemm_unit *weights = m.weights + r * score_step;
-                const ptrdiff_t row = part->first_row + first + r;
-                if (row >= part->last_row) {
-                    memset(weights, 0, (size_t)(padded / UNIT_ELEMENTS) * sizeof(gemm_unit));
-                    continue;
-                }
-                if (p->bias || p->causal || count < padded) mask_scores(p, batch, head, row, key, count, padded, s);
-                const float factor = soften(s, padded, m.most + first + r, m.sum + first + r, weights);
-                if (key > 0 && factor != 1)
-                    for (ptrdiff_t j = 0; j < depth; j += LANES) *(floats *)(output + r * depth + j) *= factor;
-            }
+            // The row that fills up a pair is computed along and never written.
+            if (p->bias || p->causal || count < padded)
+                for (ptrdiff_t r = 0; r < least(height, rows - first); r++)
+                    mask_scores(
+                        p, batch, head, part->first_row + first + r, key, count, padded, m.scores + r * attention_step);
+            float *factor = m.factor + t * TILE_STEP;
+            soften(m.scores, height, padded, m.most + t * TILE_STEP, m.sum + t * TILE_STEP, factor, m.weights);
+            if (key > 0)
+                for (ptrdiff_t r = 0; r < height; r++)
+                    if (factor[r] != 1)
+                        for (ptrdiff_t j = 0; j < depth; j += LANES) *(floats *)(output + r * depth + j) *= factor[r];
             multiply_rows(
                 height, p->depth, padded / UNIT_ELEMENTS, m.weights, m.values, attention_keys / UNIT_ELEMENTS, output,
                 depth, key > 0);
         }
     }
-    ptrdiff_t begin = 0;
-    ptrdiff_t tile = 0, first = 0, height = rows > 0 ? tile_height(rows, tiles, 0, &first) : 0;
+    for (ptrdiff_t i = 0; i < tiles * TILE_STEP; i += LANES) {
+        const floats sum = *(const floats *)(m.sum + i);
+        *(floats *)(m.factor + i) = pick(sum == 0, splat(0), 1 / sum);
+    }
+    ptrdiff_t begin = 0, tile = 0, first = 0, height = rows > 0 ? tile_height(rows, tiles, 0, &first) : 0;
     for (ptrdiff_t i = 0; i < p->stream_count; i++) {
         const attention_stream *s = p->streams + i;
         for (ptrdiff_t row = greatest(part->first_row, begin); row < least(part->last_row, begin + s->queries); row++) {
-            const ptrdiff_t at = row - part->first_row;
-            if (at >= first + height) height = tile_height(rows, tiles, ++tile, &first);
-            const float sum = m.sum[at];
+            if (row - part->first_row >= first + height) height = tile_height(rows, tiles, ++tile, &first);
+            const ptrdiff_t r = row - part->first_row - first, at = tile * TILE_STEP + r;
             write_row(
-                m.output + (tile * TILE_ROWS + at - first) * depth, sum == 0 ? 0 : 1 / sum, p->depth, p->type,
+                m.output + (tile * TILE_ROWS + r) * depth, m.factor[at], p->depth, p->type,
                 (char *)s->output
                     + ((batch * s->queries + row - begin) * p->heads + head) * p->depth * size_of(p->type));
             p->log_sum_exp[(batch * p->heads + head) * p->queries + row] =
-                sum == 0 ? -INFINITY : m.most[at] * ln_2 + logf(sum);
+                m.sum[at] == 0 ? -INFINITY : m.most[at] * ln_2 + logf(m.sum[at]);
         }
         begin += s->queries;
     }

@@ -32,11 +32,14 @@ INLINE const char *row_of(const attention_tokens *t, int type, ptrdiff_t batch, 
 
 /// Each of LANES / 2 numbers twice, of which `rest` are wanted; zeros behind them.
 INLINE floats doubled(const float *from, ptrdiff_t rest) {
-    few_floats x = {0};
-    if (rest >= LANES)
+    few_floats x;
+    if (rest >= LANES) {
         x = *(const few_floats *)from;
-    else
-        memcpy(&x, from, (size_t)rest / 2 * sizeof(float));
+    } else {
+        floats some;
+        load_some(from, gemm_float32, rest / 2, &some);
+        memcpy(&x, &some, sizeof x);
+    }
 #if LANES == 16
     return __builtin_shufflevector(x, x, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
 #elif LANES == 8
@@ -46,24 +49,28 @@ INLINE floats doubled(const float *from, ptrdiff_t rest) {
 #endif
 }
 
-/// Neighbouring pairs (a, b) become (-b, a).
-INLINE floats quarter_turned(floats x) {
+/// Neighbours exchanged.
+INLINE floats exchanged(floats x) {
 #if LANES == 16
-    floats y = __builtin_shufflevector(x, x, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14);
-    const units sign = {1u << 31, 0, 1u << 31, 0, 1u << 31, 0, 1u << 31, 0, 1u << 31, 0, 1u << 31, 0, 1u << 31, 0, 1u << 31, 0};
+    return __builtin_shufflevector(x, x, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14);
 #elif LANES == 8
-    floats y = __builtin_shufflevector(x, x, 1, 0, 3, 2, 5, 4, 7, 6);
-    const units sign = {1u << 31, 0, 1u << 31, 0, 1u << 31, 0, 1u << 31, 0};
+    return __builtin_shufflevector(x, x, 1, 0, 3, 2, 5, 4, 7, 6);
 #else
-    floats y = __builtin_shufflevector(x, x, 1, 0, 3, 2);
-    const units sign = {1u << 31, 0, 1u << 31, 0};
+    return __builtin_shufflevector(x, x, 1, 0, 3, 2);
 #endif
-    return (floats)((units)y ^ sign);
 }
 
-/// `x` turned by the angles of one token, forwards or, with `sign` -1, back.
-INLINE floats turned(floats x, const float *cosine, const float *sine, float sign, ptrdiff_t i, ptrdiff_t rest) {
-    return x * doubled(cosine + i / 2, rest) + quarter_turned(x) * (doubled(sine + i / 2, rest) * sign);
+/// Pairs (a, b) turned by angles to (a cos - b sin, b cos + a sin), or back where `inverse`.
+INLINE floats turned(floats x, const float *cosine, const float *sine, const int inverse, ptrdiff_t i, ptrdiff_t rest) {
+    const floats along = doubled(cosine + i / 2, rest), across = exchanged(x) * doubled(sine + i / 2, rest);
+#ifdef ALTERNATING_SUM
+    return inverse ? ALTERNATING_DIFFERENCE(x, along, across) : ALTERNATING_SUM(x, along, across);
+#else
+    // The sign of one of each pair.
+    units sign = {0};
+    for (int lane = inverse; lane < LANES; lane += 2) sign[lane] = 1u << 31;
+    return x * along + (floats)((units)across ^ sign);
+#endif
 }
 
 /// 1 / sqrt(mean + epsilon) of sums of squares.
@@ -74,7 +81,7 @@ INLINE floats reciprocal_rms(floats squares, ptrdiff_t depth, float epsilon) {
 /// The first `count` rows, of `depth` elements and `next` bytes apart, of one stream into units, zeros behind their ends.
 /// What lies `ahead` bytes behind them will soon be wanted.
 INLINE void pack_segment(
-    const char *from, ptrdiff_t next, int type, ptrdiff_t count, ptrdiff_t depth, const float *norm, float epsilon,
+    const int is_whole, const char *from, ptrdiff_t next, int type, ptrdiff_t count, ptrdiff_t depth, const float *norm, float epsilon,
     const float *cosine, const float *sine, ptrdiff_t ahead, gemm_unit *to, ptrdiff_t step) {
     for (ptrdiff_t r = 0; r < count; r++)
         for (ptrdiff_t i = 0; i < depth * size_of(type); i += 64)
@@ -86,7 +93,7 @@ INLINE void pack_segment(
             squares[r] = (floats){0};
             if (r < count)
                 for (ptrdiff_t i = 0; i < depth; i += LANES) {
-                    floats x = load(from + r * next + i * size_of(type), type, depth - i);
+                    floats x = load(from + r * next + i * size_of(type), type, rest_of(is_whole, depth, i));
                     squares[r] += x * x;
                 }
         }
@@ -94,17 +101,17 @@ INLINE void pack_segment(
     }
     for (ptrdiff_t r = 0; r < count; r++)
         for (ptrdiff_t i = 0; i < depth; i += LANES) {
-            const ptrdiff_t rest = depth - i;
+            const ptrdiff_t rest = rest_of(is_whole, depth, i);
             floats x = load(from + r * next + i * size_of(type), type, rest);
             if (norm) x = x * factors[r] * load(norm + i, gemm_float32, rest);
-            if (cosine) x = turned(x, cosine + r * (depth / 2), sine + r * (depth / 2), 1, i, rest);
+            if (cosine) x = turned(x, cosine + r * (depth / 2), sine + r * (depth / 2), 0, i, rest);
             store_units(x, to + r * step + i / UNIT_ELEMENTS);
         }
 }
 
 /// Rows `first..<first + LANES` of the joint sequence as units, `step` apart; zeros for those from `end` on.
 INLINE void pack_rows_typed(
-    const attention_problem *p, int type, enum operand which, ptrdiff_t batch, ptrdiff_t head, ptrdiff_t first,
+    const int is_whole, const attention_problem *p, int type, enum operand which, ptrdiff_t batch, ptrdiff_t head, ptrdiff_t first,
     ptrdiff_t end, gemm_unit *to, ptrdiff_t step) {
     const int is_turned = p->cosine && (which == operand_query || which == operand_key);
     ptrdiff_t row = first, begin = 0;
@@ -124,14 +131,15 @@ INLINE void pack_rows_typed(
                 memset(units, 0, (size_t)((stop - row) * step) * sizeof(gemm_unit));
             else if (norm && is_turned)
                 pack_segment(
-                    from, next, type, stop - row, p->depth, norm, p->epsilon, p->cosine + turn, p->sine + turn,
+                    is_whole, from, next, type, stop - row, p->depth, norm, p->epsilon, p->cosine + turn, p->sine + turn,
                     ahead, units, step);
             else if (norm || is_turned)
                 pack_segment(
-                    from, next, type, stop - row, p->depth, norm, p->epsilon, is_turned ? p->cosine + turn : NULL,
+                    is_whole, from, next, type, stop - row, p->depth, norm, p->epsilon, is_turned ? p->cosine + turn : NULL,
                     is_turned ? p->sine + turn : NULL, ahead, units, step);
             else
-                pack_segment(from, next, type, stop - row, p->depth, NULL, 0, NULL, NULL, ahead, units, step);
+                pack_segment(
+                    is_whole, from, next, type, stop - row, p->depth, NULL, 0, NULL, NULL, ahead, units, step);
             row = stop;
         }
         begin += count_of(s, which);
@@ -143,13 +151,20 @@ INLINE void pack_rows_typed(
 static void pack_rows(
     const attention_problem *p, enum operand which, ptrdiff_t batch, ptrdiff_t head, ptrdiff_t first, ptrdiff_t end,
     gemm_unit *to, ptrdiff_t step) {
+    const int is_whole = p->depth % LANES == 0;
 #ifndef PAIRS
     if (p->type == gemm_float32) {
-        pack_rows_typed(p, gemm_float32, which, batch, head, first, end, to, step);
+        if (is_whole)
+            pack_rows_typed(1, p, gemm_float32, which, batch, head, first, end, to, step);
+        else
+            pack_rows_typed(0, p, gemm_float32, which, batch, head, first, end, to, step);
         return;
     }
 #endif
-    pack_rows_typed(p, gemm_bfloat16, which, batch, head, first, end, to, step);
+    if (is_whole)
+        pack_rows_typed(1, p, gemm_bfloat16, which, batch, head, first, end, to, step);
+    else
+        pack_rows_typed(0, p, gemm_bfloat16, which, batch, head, first, end, to, step);
 }
 
 /// LANES packed rows, `step` apart, as columns: unit u of row r to `to[u * width + r]`.
@@ -188,15 +203,17 @@ static void panels_from_rows(
 
 /// A finished row of `depth` floats times `factor`, in the problem's type.
 INLINE void write_row(const float *row, float factor, ptrdiff_t depth, int type, char *to) {
-    for (ptrdiff_t i = 0; i < depth; i += LANES)
-        store(*(const loose_floats *)(row + i) * factor, to + i * size_of(type), type, depth - i);
+    ptrdiff_t i = 0;
+    for (; i + LANES <= depth; i += LANES)
+        store_whole(*(const floats *)(row + i) * factor, to + i * size_of(type), type);
+    if (i < depth) store(*(const floats *)(row + i) * factor, to + i * size_of(type), type, depth - i);
 }
 
 /// The gradients of at most LANES rows as they were read, `next` bytes apart, from those as they were multiplied, `rows`
 /// times `factor`: turned back, then through the norm. `rows` are overwritten; the norm's own gradient is added to
 /// `norm_gradient` if it is not null.
 INLINE void write_segment(
-    float *rows, ptrdiff_t step, float factor, const char *from, ptrdiff_t next, int type, ptrdiff_t count,
+    const int is_whole, float *rows, ptrdiff_t step, float factor, const char *from, ptrdiff_t next, int type, ptrdiff_t count,
     ptrdiff_t depth, const float *norm, float epsilon, const float *cosine, const float *sine, char *to,
     ptrdiff_t to_next, float *norm_gradient) {
     floats squares[LANES], dots[LANES];
@@ -204,9 +221,9 @@ INLINE void write_segment(
         squares[r] = dots[r] = (floats){0};
         if (r >= count) continue;
         for (ptrdiff_t i = 0; i < depth; i += LANES) {
-            const ptrdiff_t rest = depth - i;
+            const ptrdiff_t rest = rest_of(is_whole, depth, i);
             floats g = *(const floats *)(rows + r * step + i) * factor;
-            if (cosine) g = turned(g, cosine + r * (depth / 2), sine + r * (depth / 2), -1, i, rest);
+            if (cosine) g = turned(g, cosine + r * (depth / 2), sine + r * (depth / 2), 1, i, rest);
             if (!norm) {
                 store(g, to + r * to_next + i * size_of(type), type, rest);
                 continue;
@@ -225,7 +242,7 @@ INLINE void write_segment(
     *(floats *)reciprocals = reciprocal;
     *(floats *)slopes = totals(dots) * reciprocal * reciprocal / (float)depth;
     for (ptrdiff_t i = 0; i < depth; i += LANES) {
-        const ptrdiff_t rest = depth - i;
+        const ptrdiff_t rest = rest_of(is_whole, depth, i);
         const floats weight = load(norm + i, gemm_float32, rest);
         floats sum = {0};
         for (ptrdiff_t r = 0; r < count; r++) {
@@ -259,14 +276,20 @@ static void write_gradients(
             char *to = (char *)(is_key ? s->dk : s->dq) + ((batch * all + token) * p->heads + head) * depth * size;
             const float *cosine = p->cosine ? p->cosine + turn : NULL, *sine = p->cosine ? p->sine + turn : NULL;
             float *gradient = rows + (row - first) * step;
-            if (p->type == gemm_float32)
-                write_segment(
-                    gradient, step, p->scale, from, next, gemm_float32, count, depth, norm, p->epsilon, cosine, sine,
-                    to, p->heads * depth * size, sum);
+            const ptrdiff_t to_next = p->heads * depth * size;
+#define WRITE(is_whole, type)                                                                                          \
+    write_segment(                                                                                                     \
+        is_whole, gradient, step, p->scale, from, next, type, count, depth, norm, p->epsilon, cosine, sine, to,        \
+        to_next, sum)
+            if (p->type == gemm_float32 && depth % LANES == 0)
+                WRITE(1, gemm_float32);
+            else if (p->type == gemm_float32)
+                WRITE(0, gemm_float32);
+            else if (depth % LANES == 0)
+                WRITE(1, gemm_bfloat16);
             else
-                write_segment(
-                    gradient, step, p->scale, from, next, gemm_bfloat16, count, depth, norm, p->epsilon, cosine, sine,
-                    to, p->heads * depth * size, sum);
+                WRITE(0, gemm_bfloat16);
+#undef WRITE
         }
         if (partial)
             memcpy(

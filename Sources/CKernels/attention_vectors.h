@@ -36,66 +36,68 @@ INLINE floats larger(floats a, floats b) {
 
 INLINE ptrdiff_t size_of(int type) { return type == gemm_float32 ? 4 : 2; }
 
-/// Neighbours as floats, of which `rest` exist; zeros behind them.
-INLINE floats load(const void *from, int type, ptrdiff_t rest) {
-    char padded[4 * LANES] __attribute__((aligned(64)));
-    if (rest < LANES) {
-        memset(padded, 0, sizeof padded);
-        memcpy(padded, from, (size_t)(rest * size_of(type)));
-        from = padded;
-    }
+/// Neighbours as floats.
+INLINE floats load_whole(const void *from, int type) {
     if (type == gemm_float32) return (floats) * (const loose_floats *)from;
     return (floats)(__builtin_convertvector((halves) * (const loose_halves *)from, units) << 16);
 }
 
+/// Fewer neighbours than lanes, zeros behind them. Out of line, so that whole vectors never visit memory in between.
+static __attribute__((noinline)) void load_some(const void *from, int type, ptrdiff_t rest, floats *to) {
+    char padded[4 * LANES] __attribute__((aligned(64))) = {0};
+    memcpy(padded, from, (size_t)(rest * size_of(type)));
+    *to = load_whole(padded, type);
+}
+
+/// Neighbours as floats, of which `rest` exist; zeros behind them.
+INLINE floats load(const void *from, int type, ptrdiff_t rest) {
+    if (rest >= LANES) return load_whole(from, type);
+    floats x;
+    load_some(from, type, rest, &x);
+    return x;
+}
+
 /// To nearest bfloat16, ties to even.
 INLINE halves rounded(floats x) {
+#ifdef PAIRS
+    return (halves)_mm512_cvtneps_pbh((__m512)x);
+#else
     units bits = (units)x;
     units nan = (units)((bits & 0x7fffffff) > 0x7f800000);
     units even = (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
     return __builtin_convertvector((nan & (bits >> 16 | 0x40)) | (~nan & even), halves);
+#endif
+}
+
+INLINE void store_whole(floats x, void *to, int type) {
+    if (type == gemm_float32)
+        *(loose_floats *)to = x;
+    else
+        *(loose_halves *)to = rounded(x);
+}
+
+static __attribute__((noinline)) void store_some(const floats *x, void *to, int type, ptrdiff_t rest) {
+    char whole[4 * LANES] __attribute__((aligned(64)));
+    store_whole(*x, whole, type);
+    memcpy(to, whole, (size_t)(rest * size_of(type)));
 }
 
 /// Writes the first `rest` lanes.
 INLINE void store(floats x, void *to, int type, ptrdiff_t rest) {
-    if (type == gemm_float32) {
-        if (rest >= LANES)
-            *(loose_floats *)to = x;
-        else
-            memcpy(to, &x, (size_t)rest * 4);
+    if (rest >= LANES) {
+        store_whole(x, to, type);
     } else {
-        halves bits = rounded(x);
-        if (rest >= LANES)
-            *(loose_halves *)to = bits;
-        else
-            memcpy(to, &bits, (size_t)rest * 2);
+        floats copy = x;
+        store_some(&copy, to, type, rest);
     }
 }
 
+/// How much of a vector at `i` lies before the end: a constant where it is known that all do.
+INLINE ptrdiff_t rest_of(const int is_whole, ptrdiff_t depth, ptrdiff_t i) { return is_whole ? LANES : depth - i; }
+
 /// LANES neighbours into units: as they are, or half as many pairs of bfloat16.
 INLINE void store_units(floats x, gemm_unit *to) {
-#ifdef PAIRS
-    *(__m256bh *)to = _mm512_cvtneps_pbh((__m512)x);
-#else
-    *(loose_floats *)to = x;
-#endif
-}
-
-INLINE float total(floats x) {
-    float sum[LANES];
-    memcpy(sum, &x, sizeof sum);
-#pragma clang loop unroll(full)
-    for (int width = LANES / 2; width > 0; width /= 2)
-#pragma clang loop unroll(full)
-        for (int i = 0; i < width; i++) sum[i] += sum[i + width];
-    return sum[0];
-}
-
-INLINE float largest(floats x) {
-    float most = x[0];
-#pragma clang loop unroll(full)
-    for (int i = 1; i < LANES; i++) most = x[i] > most ? x[i] : most;
-    return most;
+    store_whole(x, to, UNIT_ELEMENTS == 2 ? gemm_bfloat16 : gemm_float32);
 }
 
 /// 2^x; 0 far below, exactly 1 at 0. A minimax polynomial of our own, to a relative 2e-9, or 3e-6 where the result is
@@ -166,5 +168,14 @@ INLINE floats totals(floats x[LANES]) {
     for (int width = LANES / 2; width > 0; width /= 2)
 #pragma clang loop unroll(full)
         for (int i = 0; i < width; i++) x[i] = LOWER_PAIRS(x[i], x[i + width]) + UPPER_PAIRS(x[i], x[i + width]);
+    return x[0];
+}
+
+/// The largest lane of each of LANES vectors.
+INLINE floats maxima(floats x[LANES]) {
+#pragma clang loop unroll(full)
+    for (int width = LANES / 2; width > 0; width /= 2)
+#pragma clang loop unroll(full)
+        for (int i = 0; i < width; i++) x[i] = larger(LOWER_PAIRS(x[i], x[i + width]), UPPER_PAIRS(x[i], x[i + width]));
     return x[0];
 }

@@ -1,6 +1,6 @@
 import COpenBLAS
 
-/// The processor: `float32` arithmetic, matrix products by kernels of our own.
+/// The processor: `float32` arithmetic, matrix products and attention by kernels of our own.
 ///
 /// Inputs of other floating-point types are widened to `float32` in registers or row by row in the cache, and results
 /// rounded once at the end.
@@ -11,7 +11,8 @@ public struct CPUBackend: Backend {
         case kernels
         /// OpenBLAS, one call a thread, in `float32`; to compare with.
         case blas
-        /// Three nested loops with a double-precision sum: slow, and the oracle of the others.
+        /// Three nested loops with a double-precision sum, whole matrices of attention weights: slow, and the oracle of the
+        /// others.
         case plain
     }
 

@@ -1,7 +1,7 @@
 import CKernels
 import Glibc
 
-/// The sets of kernels that multiply matrices, by the processor instructions that they need.
+/// The sets of kernels that multiply matrices and compute attention, by the processor instructions that they need.
 ///
 /// The environment variable `DIPTYCH_ISA` (`scalar`, `avx2`, `avx512`, `avx512bf16` or `amx`) chooses one for the whole
 /// process; otherwise it is the best that the processor has, `amx` only after it has multiplied a test matrix rightly.
