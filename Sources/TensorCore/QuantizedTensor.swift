@@ -125,7 +125,8 @@ public struct QuantizedTensor: Sendable {
             }
         } else if let half = HalfFormat(dtype) {
             let y = result.halves
-            let chunk = max(1, HalfFormat.block / elements)
+            // As many as stay in the first-level cache.
+            let chunk = max(1, 1024 / elements)
             parallelFor(blockCount, grain: max(1, 16384 / elements)) { blocks in
                 withUnsafeTemporaryAllocation(of: Float.self, capacity: chunk * elements) { buffer in
                     for start in stride(from: blocks.lowerBound, to: blocks.upperBound, by: chunk) {

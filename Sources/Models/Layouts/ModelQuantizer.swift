@@ -1,6 +1,6 @@
 import Foundation
 import NeuralNet
-public import TensorCore
+import TensorCore
 public import TensorIO
 
 /// Writes a FLUX transformer or a T5 text encoder as a GGUF file, most of its weights quantised, as ComfyUI-GGUF's
