@@ -99,9 +99,9 @@ import Testing
         let generator = try generator(level: level, tasks: SceneTask.allCases.filter(\.isLocal))
         for i in 0..<240 {
             let pair = generator.pair(at: i)
-            // The squares of the object before and after, with the pen's reach.
+            // The squares of the object before and after, with the reach of a cartoon's pen at a sharp tip.
             let boxes = [pair.edit.before, pair.edit.after].compactMap(\.self).map { object in
-                (x: object.x, y: object.y, reach: object.size.side(level: level) * 56 / 100 + 16)
+                (x: object.x, y: object.y, reach: object.size.side(level: level) * 64 / 100 + 16)
             }
             var changed = 0
             for y in 0..<64 {

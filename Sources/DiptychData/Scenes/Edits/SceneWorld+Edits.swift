@@ -36,10 +36,11 @@ extension SceneWorld {
             put(&new, at: place, &random)
             source.objects[chosen!] = new
             new.size = b
-            // It grows or shrinks about its middle, as far as the edge allows.
+            // It stays as far beside the middle of its place as it was; near the edge that middle depends on the size.
+            let (from, to) = (place.center(side: a.side(level: level)), place.center(side: b.side(level: level)))
             let side = b.side(level: level)
-            new.x = min(max(new.x, side / 2), 1024 - side / 2)
-            new.y = min(max(new.y, side / 2), 1024 - side / 2)
+            new.x = min(max(new.x + to.x - from.x, side / 2), 1024 - side / 2)
+            new.y = min(max(new.y + to.y - from.y, side / 2), 1024 - side / 2)
             target.objects[chosen!] = new
         case .move:
             guard var new = old else { return nil }
