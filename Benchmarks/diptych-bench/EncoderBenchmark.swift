@@ -62,31 +62,14 @@ struct EncoderBenchmark: ParsableCommand {
         let type: DType = dtype == "bf16" ? .bfloat16 : .float32
         let (operations, step) = prepared(type)
         if !cold { step() }
-        MemoryAccount.resetPeak()
-        var seconds: [Double] = []
-        let measured = Profile()
-        let backend: any Backend = profile ? ProfilingBackend(Device.backend, measured) : Device.backend
-        Device.withBackend(backend) {
-            for _ in 0..<reps {
-                let begin = ContinuousClock.now
-                step()
-                seconds.append(begin.duration(to: .now) / .seconds(1))
-            }
-        }
-        if profile { print(measured.table(total: seconds.reduce(0, +))) }
-        seconds.sort()
-        let median = seconds[seconds.count / 2]
-        var usage = rusage()
-        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-        func figure(_ value: Double) -> String { String(format: "%.1f", value) }
-        let figures: [(String, String)] = [
-            ("model", "\"\(model.rawValue)\""), ("height", "\(height)"), ("width", "\(across)"),
-            ("dtype", "\"\(dtype)\""), ("threads", "\(Threads.count)"), ("ms", figure(median * 1e3)),
-            ("ms_min", figure(seconds[0] * 1e3)), ("gflop", figure(operations / 1e9)),
-            ("gflops", figure(operations / median / 1e9)), ("tensors_peak_mb", "\(MemoryAccount.peakBytes >> 20)"),
-            ("peak_rss_mb", "\(usage.ru_maxrss / 1024)"),
-        ]
-        print("{" + figures.map { "\"\($0.0)\": \($0.1)" }.joined(separator: ", ") + "}")
+        let measured = profile ? Profile() : nil
+        let runs = TimedRuns(reps, profile: measured, step)
+        if let measured { print(measured.table(total: runs.total)) }
+        TimedRuns.printLine(
+            [
+                ("model", "\"\(model.rawValue)\""), ("height", "\(height)"), ("width", "\(across)"),
+                ("dtype", "\"\(dtype)\""),
+            ] + runs.figures(operations: operations))
     }
 
     private var height: Int { size > 0 ? size : model == .clip ? 77 : 512 }

@@ -73,44 +73,26 @@ struct StepBenchmark: ParsableCommand {
             Profile.phase("optimizer") { optimizer.update(trained, learningRate: 1e-4) }
         }
         step()
-        MemoryAccount.resetPeak()
-        var seconds: [Double] = []
-        let measured = Profile()
-        func run() {
-            for _ in 0..<reps {
-                let begin = ContinuousClock.now
-                step()
-                seconds.append(begin.duration(to: .now) / .seconds(1))
-            }
-        }
-        if profile { measured.record(run) } else { run() }
+        let measured = profile ? Profile() : nil
+        let runs = TimedRuns(reps, profile: measured, step)
         let probed = MatrixKernels.current.probedRate(narrow: type == .bfloat16) / 1e9
-        if profile {
-            print(measured.table(total: seconds.reduce(0, +)))
-            if let product = measured.sorted.first(where: { $0.name == "matrix product" })?.entry {
-                let rate = product.operations / product.seconds / 1e9
-                print(
-                    "matrix product at \(figure(rate)) of the \(figure(probed)) GFLOP/s probed in the first-level cache: "
-                        + "\(figure(100 * rate / probed)) %")
-            }
+        if let measured {
+            print(measured.table(total: runs.total))
+            let products = measured.sorted.filter { $0.name.hasPrefix("matrix product") }.map(\.entry)
+            let rate = products.reduce(0) { $0 + $1.operations } / products.reduce(0) { $0 + $1.seconds } / 1e9
+            print(
+                "matrix products at \(TimedRuns.figure(rate)) of the \(TimedRuns.figure(probed)) GFLOP/s probed in the "
+                    + "first-level cache: \(TimedRuns.figure(100 * rate / probed)) %")
         }
-        seconds.sort()
-        let median = seconds[seconds.count / 2]
-        let operations = size.operations(training: lora)
-        var usage = rusage()
-        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-        let figures: [(String, String)] = [
-            ("config", "\"\(config)\""), ("dtype", "\"\(dtype)\""), ("lora", "\"\(lora)\""), ("ckpt", "\(ckpt)"),
-            ("threads", "\(Threads.count)"), ("ms", figure(median * 1e3)), ("ms_min", figure(seconds[0] * 1e3)),
-            ("ms_max", figure(seconds[seconds.count - 1] * 1e3)), ("gflop", figure(operations / 1e9)),
-            ("gflops", figure(operations / median / 1e9)), ("probed_gflops", figure(probed)),
-            ("tokens", "\(size.imageTokens + size.text)"), ("batch", "\(size.batch)"),
-            ("tensors_peak_mb", "\(MemoryAccount.peakBytes >> 20)"),
-            ("peak_rss_mb", "\(usage.ru_maxrss / 1024)"),
-            ("minor_faults", "\(usage.ru_minflt)"),
-            ("train_params_m", figure(Double(trained.reduce(0) { $0 + $1.parameter.value.count }) / 1e6)),
-        ]
-        print("{" + figures.map { "\"\($0.0)\": \($0.1)" }.joined(separator: ", ") + "}")
+        let weights = trained.reduce(0) { $0 + $1.parameter.value.count }
+        TimedRuns.printLine(
+            [
+                ("config", "\"\(config)\""), ("dtype", "\"\(dtype)\""), ("lora", "\"\(lora)\""), ("ckpt", "\(ckpt)"),
+                ("tokens", "\(size.imageTokens + size.text)"), ("batch", "\(size.batch)"),
+            ] + runs.figures(operations: size.operations(training: lora)) + [
+                ("probed_gflops", TimedRuns.figure(probed)),
+                ("train_params_m", TimedRuns.figure(Double(weights) / 1e6)),
+            ])
     }
 
     private func trainedParameters(of model: FluxTransformer) throws -> [(name: String, parameter: Parameter)] {
@@ -124,8 +106,6 @@ struct StepBenchmark: ParsableCommand {
         default: return []
         }
     }
-
-    private func figure(_ value: Double) -> String { String(format: "%.1f", value) }
 
     /// Random inputs of a step.
     private struct Batch {

@@ -9,10 +9,7 @@
 #define PACKED_ROW (GEMM_UNITS + 16)
 #define INLINE static inline __attribute__((always_inline))
 
-static ptrdiff_t least(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
 static ptrdiff_t most(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
-static ptrdiff_t quotient(ptrdiff_t a, ptrdiff_t b) { return (a + b - 1) / b; }
-static ptrdiff_t multiple(ptrdiff_t a, ptrdiff_t b) { return quotient(a, b) * b; }
 
 /// What follows from a product and a level.
 typedef struct {
@@ -33,10 +30,10 @@ static layout layout_of(int level, const conv_product *p) {
     l.kernels = gemm_kernels_of(level, narrow);
     l.narrow = l.kernels->pair == 2;
     l.k = p->channels * p->kernel_height * p->kernel_width;
-    const ptrdiff_t whole = quotient(l.k, l.kernels->pair);
-    l.blocks = most(1, quotient(whole, GEMM_UNITS));
-    l.elements = multiple(most(1, quotient(whole, l.blocks)), 16) * l.kernels->pair;
-    l.blocks = most(1, quotient(l.k, l.elements));
+    const ptrdiff_t whole = gemm_quotient(l.k, l.kernels->pair);
+    l.blocks = most(1, gemm_quotient(whole, GEMM_UNITS));
+    l.elements = gemm_multiple(most(1, gemm_quotient(whole, l.blocks)), 16) * l.kernels->pair;
+    l.blocks = most(1, gemm_quotient(l.k, l.elements));
     l.direct = p->kernel_height == 1 && p->kernel_width == 1 && p->stride == 1 && p->top == 0 && p->left == 0
         && p->repeat == 1 && p->spread == 1 && !p->mean && p->type == (l.narrow ? gemm_bfloat16 : gemm_float32)
         && p->out_height <= p->height && p->out_width == p->width && p->row_step == p->width;
@@ -51,12 +48,12 @@ static ptrdiff_t staged_rows(const conv_product *p, ptrdiff_t rows) {
 
 static size_t stage_size(const conv_product *p, const layout *l, ptrdiff_t rows) {
     if (l->direct) return 0;
-    return (size_t)multiple(p->channels * staged_rows(p, rows) * l->row * (l->narrow ? 2 : 4), 64);
+    return (size_t)gemm_multiple(p->channels * staged_rows(p, rows) * l->row * (l->narrow ? 2 : 4), 64);
 }
 
-static size_t lines_size(const layout *l) { return (size_t)multiple(l->k * (ptrdiff_t)sizeof(ptrdiff_t), 64); }
+static size_t lines_size(const layout *l) { return (size_t)gemm_multiple(l->k * (ptrdiff_t)sizeof(ptrdiff_t), 64); }
 
-static size_t row_space(const conv_product *p) { return (size_t)multiple((p->width + 16) * 4, 64); }
+static size_t row_space(const conv_product *p) { return (size_t)gemm_multiple((p->width + 16) * 4, 64); }
 
 static size_t patches_size(const layout *l) { return (size_t)(l->elements * GEMM_COLUMNS) * sizeof(float); }
 
@@ -66,10 +63,10 @@ conv_plan conv_plan_for(int level, const conv_product *p, ptrdiff_t threads) {
     // A band that stays in the caches, of few rows more than it gives, and no fewer bands than threads can share.
     const ptrdiff_t row_size = most(1, p->channels * l.row * (l.narrow ? 2 : 4));
     const ptrdiff_t fits = ((4 << 20) / row_size - p->kernel_height) / p->stride + 1;
-    const ptrdiff_t parts = most(1, least(2 * threads, p->out_height * p->out_width / 512));
-    const ptrdiff_t share = l.direct ? quotient(4096, p->out_width) : most(fits, 4);
-    plan.band_rows = most(1, least(share, quotient(p->out_height, parts)));
-    const ptrdiff_t rows = multiple(p->outputs, l.kernels->rows);
+    const ptrdiff_t parts = most(1, gemm_least(2 * threads, p->out_height * p->out_width / 512));
+    const ptrdiff_t share = l.direct ? gemm_quotient(4096, p->out_width) : most(fits, 4);
+    plan.band_rows = most(1, gemm_least(share, gemm_quotient(p->out_height, parts)));
+    const ptrdiff_t rows = gemm_multiple(p->outputs, l.kernels->rows);
     plan.packed_size = (size_t)(l.blocks * rows * PACKED_ROW) * sizeof(gemm_unit);
     plan.space_size = stage_size(p, &l, plan.band_rows) + lines_size(&l) + row_space(p) + patches_size(&l)
         + (size_t)(rows * GEMM_COLUMNS) * sizeof(float);
@@ -78,9 +75,9 @@ conv_plan conv_plan_for(int level, const conv_product *p, ptrdiff_t threads) {
 
 void conv_pack_weight(int level, const conv_product *p, ptrdiff_t from, ptrdiff_t to, void *packed) {
     const layout l = layout_of(level, p);
-    const ptrdiff_t rows = multiple(p->outputs, l.kernels->rows);
+    const ptrdiff_t rows = gemm_multiple(p->outputs, l.kernels->rows);
     for (ptrdiff_t i = 0; i < l.blocks; i++) {
-        const ptrdiff_t start = i * l.elements, end = least(start + l.elements, l.k);
+        const ptrdiff_t start = i * l.elements, end = gemm_least(start + l.elements, l.k);
         l.kernels->pack_a(
             &p->weight, from, to - from, start, end, l.elements / l.kernels->pair,
             (gemm_unit *)packed + (i * rows + from) * PACKED_ROW, PACKED_ROW);
@@ -117,7 +114,7 @@ static const void *row_of(
 INLINE void place(const conv_product *p, const void *row, void *staged, ptrdiff_t length, const size_t size) {
     const ptrdiff_t step = p->repeat * p->spread;
     const ptrdiff_t extent = p->repeat > 1 ? p->width * p->repeat : (p->width - 1) * p->spread + 1;
-    const ptrdiff_t begin = least(most(p->left, 0), length), end = most(begin, least(p->left + extent, length));
+    const ptrdiff_t begin = gemm_least(most(p->left, 0), length), end = most(begin, gemm_least(p->left + extent, length));
     char *to = staged;
     if (step == 1) {
         memset(to, 0, (size_t)begin * size);
@@ -174,7 +171,7 @@ INLINE void pack_patches_of(
     for (ptrdiff_t u = 0; u < units; u++) {
         gemm_unit *to = packed + u * panel;
         for (ptrdiff_t column = 0; column < width; column += panel, to += units * panel) {
-            const ptrdiff_t left = least(panel, width - column);
+            const ptrdiff_t left = gemm_least(panel, width - column);
             if (narrow) {
                 const uint16_t *low = (const uint16_t *)stage + (2 * u < count ? lines[2 * u] : 0);
                 const uint16_t *high = (const uint16_t *)stage + (2 * u + 1 < count ? lines[2 * u + 1] : 0);
@@ -326,22 +323,22 @@ void conv_compute(
     // of the band stand in one line.
     const int strided = p->stride > 1;
     const ptrdiff_t step = strided ? p->out_width : l.row, pixels = (band - 1) * step + p->out_width;
-    const ptrdiff_t packed_rows = multiple(p->outputs, kernels->rows), groups = quotient(rows, kernels->rows);
+    const ptrdiff_t packed_rows = gemm_multiple(p->outputs, kernels->rows), groups = gemm_quotient(rows, kernels->rows);
     int32_t offsets[GEMM_COLUMNS];
     if (kernels->begin) kernels->begin();
     for (ptrdiff_t first = 0; first < pixels; first += GEMM_COLUMNS) {
-        const ptrdiff_t width = least(GEMM_COLUMNS, pixels - first);
+        const ptrdiff_t width = gemm_least(GEMM_COLUMNS, pixels - first);
         for (ptrdiff_t i = 0; strided && i < width; i++) {
             const ptrdiff_t q = first + i;
             offsets[i] = (int32_t)((q / step * l.row + q % step) * p->stride);
         }
         for (ptrdiff_t i = 0; i < l.blocks; i++) {
-            const ptrdiff_t start = i * l.elements, count = least(l.elements, l.k - start);
-            const ptrdiff_t units = multiple(quotient(count, kernels->pair), kernels->unit_step);
+            const ptrdiff_t start = i * l.elements, count = gemm_least(l.elements, l.k - start);
+            const ptrdiff_t units = gemm_multiple(gemm_quotient(count, kernels->pair), kernels->unit_step);
             pack_patches(&l, stage, lines + start, count, units, first, width, strided ? offsets : NULL, patches);
             for (ptrdiff_t g = 0; g < groups; g++) {
                 const ptrdiff_t upper = kernels->balances ? g * rows / groups : g * kernels->rows;
-                const ptrdiff_t lower = kernels->balances ? (g + 1) * rows / groups : least(upper + kernels->rows, rows);
+                const ptrdiff_t lower = kernels->balances ? (g + 1) * rows / groups : gemm_least(upper + kernels->rows, rows);
                 const gemm_unit *a = (const gemm_unit *)packed + (i * packed_rows + from + upper) * PACKED_ROW;
                 for (ptrdiff_t j = 0; j < width; j += panel) {
                     float *tile = sums + upper * GEMM_COLUMNS + j;
@@ -353,8 +350,8 @@ void conv_compute(
         }
         for (ptrdiff_t o = 0; o < rows; o++)
             for (ptrdiff_t q = first; q < first + width;) {
-                const ptrdiff_t y = q / step, x = q % step, end = least((y + 1) * step, first + width);
-                const ptrdiff_t count = least(p->out_width - x, end - q);
+                const ptrdiff_t y = q / step, x = q % step, end = gemm_least((y + 1) * step, first + width);
+                const ptrdiff_t count = gemm_least(p->out_width - x, end - q);
                 if (count > 0)
                     finish(
                         p, sums + o * GEMM_COLUMNS + (q - first), from + o,

@@ -84,3 +84,20 @@ struct SplitMix64: RandomNumberGenerator {
         return z ^ (z >> 31)
     }
 }
+
+/// Whether a file of these bytes is refused with one line that names it, the key, and what was expected and found.
+func expectRefusal(
+    _ bytes: some Sequence<UInt8>, named name: String, key: String?, expected: String, found: String,
+    _ open: (String) throws -> Void
+) throws {
+    try withScratchFolder { folder in
+        let path = folder + "/" + name
+        try writeFile(bytes, to: path)
+        let error = fileError { try open(path) }
+        #expect(error?.path == path)
+        #expect(error?.key == key)
+        let line = error?.description ?? ""
+        #expect(line.contains("expected " + expected), "\(line)")
+        #expect(line.contains("found " + found), "\(line)")
+    }
+}

@@ -6,16 +6,9 @@ import Testing
 
 @Suite struct GGUFMalformedTests {
     @Test(arguments: MalformedGGUF.all) func isRefused(_ file: MalformedGGUF) throws {
-        try withScratchFolder { folder in
-            let path = folder + "/bad.gguf"
-            try writeFile(file.bytes, to: path)
-            let error = fileError { _ = try GGUFFile(path: path) }
-            #expect(error?.path == path)
-            #expect(error?.key == file.key)
-            let line = error?.description ?? ""
-            #expect(line.contains("expected " + file.expected), "\(line)")
-            #expect(line.contains("found " + file.found), "\(line)")
-        }
+        try expectRefusal(
+            file.bytes, named: "bad.gguf", key: file.key, expected: file.expected, found: file.found
+        ) { _ = try GGUFFile(path: $0) }
     }
 
     @Test func whatIsNoFileIsRefused() throws {

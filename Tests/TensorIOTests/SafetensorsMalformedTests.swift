@@ -7,16 +7,9 @@ import Testing
 @Suite struct SafetensorsMalformedTests {
     @Test(arguments: MalformedSafetensors.all)
     func isRefused(_ file: MalformedSafetensors) throws {
-        try withScratchFolder { folder in
-            let path = folder + "/bad.safetensors"
-            try writeFile(file.bytes, to: path)
-            let error = fileError { _ = try SafetensorsFile(path: path) }
-            #expect(error?.path == path)
-            #expect(error?.key == file.key)
-            let line = error?.description ?? ""
-            #expect(line.contains("expected " + file.expected), "\(line)")
-            #expect(line.contains("found " + file.found), "\(line)")
-        }
+        try expectRefusal(
+            file.bytes, named: "bad.safetensors", key: file.key, expected: file.expected, found: file.found
+        ) { _ = try SafetensorsFile(path: $0) }
     }
 
     @Test func whatIsNoFileIsRefused() throws {

@@ -36,8 +36,7 @@ extension Variable {
     public static func linear(
         joining parts: [Variable], weight: Variable, bias: Variable? = nil, dtype: DType
     ) -> Variable {
-        if parts.count == 1 { return parts[0].linear(weight: weight, bias: bias, dtype: dtype) }
-        return linear(terms(joining: parts, weight: weight), bias: bias, dtype: dtype)
+        linear(terms(joining: parts, weight: weight), bias: bias, dtype: dtype)
     }
 
     /// Each part with the columns of the weight that it meets.
