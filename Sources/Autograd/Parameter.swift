@@ -28,7 +28,7 @@ public final class Parameter {
     /// Lets `body` write into the elements of the value, which are copied first if anything else refers to them: a
     /// snapshot, an average, a recorded operation. The gradient is dropped.
     public func update(_ body: (Tensor) -> Void) {
-        let isOurs = isKnownUniquelyReferenced(&variable) && variable.value.isSoleOwner()
+        let isOurs = isKnownUniquelyReferenced(&variable) && variable.isSoleOwnerOfValue()
         let value = isOurs ? variable.value : variable.value.copied()
         body(value)
         variable = Variable(value, requiresGradient: isTrained)

@@ -25,12 +25,12 @@ final class Node {
     /// Gradients reach `adjoint` in the type of their output unless `acceptsAnyType`: a parameter's gradient is
     /// `float32` whatever the type it was used in.
     init(
-        inputs: [Variable], outputs: [Tensor], acceptsAnyType: Bool = false,
+        inputs: [Variable], outputs: [(shape: Shape, dtype: DType)], acceptsAnyType: Bool = false,
         adjoint: @escaping ([Tensor?]) -> [Gradient?]
     ) {
         sequence = Tape.nextSequence()
         destinations = inputs.map { $0.requiresGradient ? $0.destination : nil }
-        self.outputs = outputs.map { ($0.shape, $0.dtype) }
+        self.outputs = outputs
         self.acceptsAnyType = acceptsAnyType
         upstream = Array(repeating: nil, count: outputs.count)
         self.adjoint = adjoint
@@ -78,11 +78,13 @@ func checkGradient(_ gradient: Shape, _ shape: Shape) {
 enum Tape {
     private static let counter = Atomic<Int>(0)
     @TaskLocal static var isRecording = true
+    /// Whether a checkpointed block is being run a second time, for its adjoints alone.
+    @TaskLocal static var isRunningAgain = false
 
     static func nextSequence() -> Int { counter.wrappingAdd(1, ordering: .relaxed).newValue }
 
     /// Runs the adjoints of everything behind `roots`, latest operation first.
-    static func backward(from roots: [(Variable, Tensor)]) {
+    static func backward(from roots: [(destination: Node.Destination, gradient: Tensor)]) {
         var pending = PriorityQueue()
         func send(_ gradient: Gradient, to destination: Node.Destination) {
             switch destination {
@@ -93,7 +95,7 @@ enum Tape {
                 pending.insert(node)
             }
         }
-        for (variable, seed) in roots where variable.requiresGradient { send(Gradient(seed), to: variable.destination) }
+        for root in roots { send(Gradient(root.gradient), to: root.destination) }
         while let node = pending.popLatest() {
             for (destination, gradient) in node.run() { send(gradient, to: destination) }
         }
@@ -158,7 +160,20 @@ extension Variable {
         products adjoint: @escaping (Tensor) -> [Gradient?]
     ) -> Variable {
         guard Tape.isRecording, inputs.contains(where: \.requiresGradient) else { return Variable(value) }
-        let node = Node(inputs: inputs, outputs: [value], acceptsAnyType: acceptsAnyType) { adjoint($0[0]!) }
+        let node = Node(inputs: inputs, outputs: [(value.shape, value.dtype)], acceptsAnyType: acceptsAnyType) {
+            adjoint($0[0]!)
+        }
+        return Variable(value, producer: node, outputIndex: 0)
+    }
+
+    /// The same for a result that is computed only when it is read, while a block is run again; else at once.
+    static func recording(
+        _ value: DeferredTensor, _ inputs: [Variable], products adjoint: @escaping (Tensor) -> [Gradient?]
+    ) -> Variable {
+        guard Tape.isRunningAgain, Tape.isRecording, inputs.contains(where: \.requiresGradient) else {
+            return recording(value.value, inputs, products: adjoint)
+        }
+        let node = Node(inputs: inputs, outputs: [(value.shape, value.dtype)]) { adjoint($0[0]!) }
         return Variable(value, producer: node, outputIndex: 0)
     }
 
@@ -168,7 +183,9 @@ extension Variable {
         _ adjoint: @escaping ([Tensor?]) -> [Tensor?]
     ) -> [Variable] {
         guard Tape.isRecording, inputs.contains(where: \.requiresGradient) else { return values.map { Variable($0) } }
-        let node = Node(inputs: inputs, outputs: values, acceptsAnyType: acceptsAnyType) {
+        let node = Node(
+            inputs: inputs, outputs: values.map { ($0.shape, $0.dtype) }, acceptsAnyType: acceptsAnyType
+        ) {
             adjoint($0).map { $0.map(Gradient.init) }
         }
         return values.enumerated().map { Variable($0.element, producer: node, outputIndex: $0.offset) }

@@ -7,7 +7,10 @@ public import TensorCore
 /// would need.
 public final class Variable {
     /// The value.
-    public internal(set) var value: Tensor
+    public var value: Tensor { known ?? later!.value }
+    /// The value, unless it waits in ``later``.
+    private var known: Tensor?
+    private let later: DeferredTensor?
     /// Whether gradients should reach this variable.
     public let requiresGradient: Bool
     /// The sum of the gradients that reached this leaf since it was last cleared; nil before the first.
@@ -26,24 +29,37 @@ public final class Variable {
 
     /// A leaf: a parameter (`requiresGradient`) or a constant.
     public init(_ value: Tensor, requiresGradient: Bool = false) {
-        self.value = value
+        (known, later) = (value, nil)
         self.requiresGradient = requiresGradient
         producer = nil
         outputIndex = 0
     }
 
     init(_ value: Tensor, producer: Node, outputIndex: Int) {
-        self.value = value
+        (known, later) = (value, nil)
+        requiresGradient = true
+        self.producer = producer
+        self.outputIndex = outputIndex
+    }
+
+    init(_ value: DeferredTensor, producer: Node, outputIndex: Int) {
+        (known, later) = (nil, value)
         requiresGradient = true
         self.producer = producer
         self.outputIndex = outputIndex
     }
 
     /// The extents of the value.
-    public var shape: Shape { value.shape }
+    public var shape: Shape { known?.shape ?? later!.shape }
 
     /// The element type of the value.
-    public var dtype: DType { value.dtype }
+    public var dtype: DType { known?.dtype ?? later!.dtype }
+
+    /// The value for a use that may never come.
+    var deferred: DeferredTensor { later ?? DeferredTensor(value) }
+
+    /// Whether no other tensor refers to the value's elements.
+    func isSoleOwnerOfValue() -> Bool { known?.isSoleOwner() ?? false }
 
     /// Whether this is a parameter or constant and not the result of a recorded operation.
     public var isLeaf: Bool { producer == nil }
@@ -73,6 +89,6 @@ public final class Variable {
     public func backward(seed: Tensor? = nil) {
         precondition(seed != nil || value.count == 1, "backward() from shape \(shape) needs a seed")
         precondition(requiresGradient, "backward() from a constant: nothing behind it wants a gradient")
-        Tape.backward(from: [(self, seed ?? Tensor(full: shape, 1, dtype: dtype))])
+        Tape.backward(from: [(destination, seed ?? Tensor(full: shape, 1, dtype: dtype))])
     }
 }

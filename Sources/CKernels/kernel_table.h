@@ -25,6 +25,13 @@
     K(void, adamw,                                                                                                     \
       (const struct diptych_adamw_options *o, float *p, const float *g, float *m, float *v, ptrdiff_t n),              \
       (o, p, g, m, v, n))                                                                                              \
+    K(void, prodigy_moments,                                                                                           \
+      (const struct diptych_prodigy_options *o, const float *p, const float *start, const float *g, float *m,          \
+       float *v, float *s, ptrdiff_t n, double *correlation, double *magnitude),                                       \
+      (o, p, start, g, m, v, s, n, correlation, magnitude))                                                            \
+    K(void, prodigy_step,                                                                                              \
+      (float decay, float step, float epsilon, float *p, const float *m, const float *v, ptrdiff_t n),                 \
+      (decay, step, epsilon, p, m, v, n))                                                                              \
     K(double, sum_as, (enum diptych_type t, const void *x, ptrdiff_t n), (t, x, n))                                       \
     K(double, dot, (const float *x, const float *y, ptrdiff_t n), (x, y, n))                                           \
     K(float, maximum, (enum diptych_type t, const void *x, ptrdiff_t n), (t, x, n))                                    \

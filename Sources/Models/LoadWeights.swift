@@ -11,6 +11,8 @@ func loadWeights<Model: Module>(
     let loader = WeightLoader(archive)
     let model = try build(loader)
     try loader.finish()
+    // What was needed for converting weights is of no size that the model will ask for.
+    MemoryAccount.trim()
     for (name, parameter) in model.namedParameters() where !parameter.value.dtype.isFloatingPoint {
         throw FileError(archive.path, key: name, expected: "a floating-point type", found: "\(parameter.value.dtype)")
     }

@@ -109,7 +109,9 @@ public struct WeightLoader {
     private static func initial(_ name: String, _ shape: Shape, _ random: inout Random) -> Tensor {
         if shape.rank < 2 { return Tensor(full: shape, name == "weight" ? 1 : 0) }
         let inputs = shape.dimensions.dropFirst().reduce(1, *)
-        return random.randn(shape) * (1 / Float(max(inputs, 1)).squareRoot())
+        let weight = random.randn(shape)
+        weight.accumulate(Tensor(0), targetScale: 1 / Float(max(inputs, 1)).squareRoot())
+        return weight
     }
 
     /// Ends the loading: throws ``WeightError`` with every fault, keys of the archive that nothing asked for included.

@@ -5,7 +5,7 @@ import TensorCore
 public func gradientNorm(_ parameters: [(name: String, parameter: Parameter)]) -> Double {
     let squares = parameters.reduce(0.0) { total, entry in
         guard let gradient = entry.parameter.variable.gradient else { return total }
-        return total + Double(gradient.converted(to: .float32).applying(.square).sum().scalar)
+        return total + Device.backend.sumOfSquares(gradient)
     }
     return squares.squareRoot()
 }

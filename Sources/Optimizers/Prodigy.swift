@@ -57,10 +57,7 @@ public final class Prodigy: Optimizer {
 
     /// What is kept of one parameter.
     private struct Memory {
-        var first: Tensor
-        var second: Tensor
-        /// The running sum of gradients.
-        var sum: Tensor
+        var moments: ProdigyMoments
         /// The parameter at its first step; a scalar 0 when all its elements were 0.
         var start: Tensor
     }
@@ -122,7 +119,8 @@ public final class Prodigy: Optimizer {
         let isZero = value.applying(.absolute).maximum().scalar == 0
         names.append(name)
         memories[name] = Memory(
-            first: Tensor(zeros: value.shape), second: Tensor(zeros: value.shape), sum: Tensor(zeros: value.shape),
+            moments: ProdigyMoments(
+                first: Tensor(zeros: value.shape), second: Tensor(zeros: value.shape), sum: Tensor(zeros: value.shape)),
             start: isZero ? Tensor(0) : value)
     }
 
@@ -130,23 +128,23 @@ public final class Prodigy: Optimizer {
     private func remember(
         _ name: String, _ parameter: Parameter, rate: Double
     ) -> (numerator: Double, denominator: Double) {
-        guard let gradient = parameter.variable.gradient?.converted(to: .float32) else { return (0, 0) }
+        guard let gradient = parameter.variable.gradient else { return (0, 0) }
         if memories[name] == nil { begin(name, parameter) }
-        guard var memory = memories[name] else { preconditionFailure("no memory of \(name)") }
+        // Taken out, so that moments that no snapshot holds are written in place.
+        guard var memory = memories.removeValue(forKey: name) else { preconditionFailure("no memory of \(name)") }
+        memory.moments.first.makeSoleOwner()
+        memory.moments.second.makeSoleOwner()
+        memory.moments.sum.makeSoleOwner()
         let scale = d / options.initialD
-        let way = (memory.start - parameter.value).contiguous()
-        let correlation = Double((gradient * way).sum().scalar)
-
-        memory.first = memory.first.copied()
-        memory.first.accumulate(gradient, scale: Float(d * (1 - options.beta1)), targetScale: Float(options.beta1))
-        memory.second = memory.second.copied()
-        memory.second.accumulate(
-            gradient.applying(.square), scale: Float(d * d * (1 - options.beta2)), targetScale: Float(options.beta2))
-        memory.sum = memory.sum.copied()
-        memory.sum.accumulate(
-            gradient, scale: Float(scale * (options.safeguardsWarmup ? d : rate)), targetScale: Float(beta3))
+        let sums = Device.backend.prodigyMoments(
+            memory.moments, gradient: gradient, parameter: parameter.value,
+            start: memory.start.rank == 0 && parameter.value.rank > 0 ? nil : memory.start,
+            options: ProdigyMomentOptions(
+                beta1: Float(options.beta1), beta2: Float(options.beta2), beta3: Float(beta3),
+                first: Float(d * (1 - options.beta1)), second: Float(d * d * (1 - options.beta2)),
+                sum: Float(scale * (options.safeguardsWarmup ? d : rate))))
         memories[name] = memory
-        return (scale * rate * correlation, Double(memory.sum.applying(.absolute).sum().scalar))
+        return (scale * rate * sums.correlation, sums.magnitude)
     }
 
     /// Lets d grow towards `estimate`, then moves the parameters with the step size that was there before.
@@ -157,12 +155,11 @@ public final class Prodigy: Optimizer {
         stepCount += 1
         for (name, parameter) in parameters {
             guard let memory = memories[name] else { continue }
-            let root = memory.second.applying(.squareRoot)
-            root.accumulate(Tensor(Float(d * options.epsilon)))
-            let value = parameter.value.copied()
-            value.accumulate(
-                memory.first / root, scale: Float(-rate), targetScale: Float(1 - options.weightDecay * rate))
-            parameter.replace(value)
+            parameter.update {
+                Device.backend.prodigyStep(
+                    $0, moments: memory.moments, decay: Float(1 - options.weightDecay * rate), step: Float(rate),
+                    epsilon: Float(d * options.epsilon))
+            }
         }
     }
 
@@ -173,8 +170,8 @@ public final class Prodigy: Optimizer {
             tensors: names.flatMap { name -> [(name: String, tensor: Tensor)] in
                 guard let memory = memories[name] else { return [] }
                 return [
-                    ("first/\(name)", memory.first), ("second/\(name)", memory.second), ("sum/\(name)", memory.sum),
-                    ("start/\(name)", memory.start),
+                    ("first/\(name)", memory.moments.first), ("second/\(name)", memory.moments.second),
+                    ("sum/\(name)", memory.moments.sum), ("start/\(name)", memory.start),
                 ]
             })
     }
@@ -196,7 +193,7 @@ public final class Prodigy: Optimizer {
             guard let first = kinds["first"], let second = kinds["second"], let sum = kinds["sum"],
                 let start = kinds["start"]
             else { return nil }
-            return Memory(first: first, second: second, sum: sum, start: start)
+            return Memory(moments: ProdigyMoments(first: first, second: second, sum: sum), start: start)
         }
     }
 }

@@ -121,4 +121,31 @@ import Testing
             #expect(seen == [collects, collects])
         }
     }
+
+    /// A gated residual layer, as at the end of a transformer's block.
+    private func gatedLayer(_ x: Variable, gate: Variable, weight: Variable) -> Variable {
+        x.addingGated(x.applying(.silu).linear(weight: weight), gate: gate)
+    }
+
+    @Test(arguments: [false, true], [false, true])
+    func theEndOfABlock(trainsGate: Bool, trainsWeight: Bool) throws {
+        func run(_ usesCheckpoint: Bool) throws -> (gradients: [Tensor], products: Int) {
+            let x = Variable(Tensor.sample([2, 3, 8], seed: 1), requiresGradient: true)
+            let gate = Variable(Tensor.sample([2, 1, 8], seed: 2), requiresGradient: trainsGate)
+            let weight = Variable(Tensor.sample([8, 8], seed: 3), requiresGradient: trainsWeight)
+            let body: ([Variable]) -> [Variable] = { [gatedLayer($0[0], gate: $0[1], weight: weight)] }
+            let profile = Profile()
+            profile.record {
+                let y = (usesCheckpoint ? checkpoint([x, gate], body) : body([x, gate]))[0]
+                y.meanSquaredError(Tensor(zeros: [2, 3, 8])).backward()
+            }
+            let products = profile.sorted.filter { $0.name == "matrix product" }.reduce(0) { $0 + $1.entry.calls }
+            return ([x, gate, weight].compactMap(\.gradient), products)
+        }
+        let (direct, saved) = (try run(false), try run(true))
+        #expect(direct.gradients.count == saved.gradients.count)
+        for (a, b) in zip(direct.gradients, saved.gradients) { #expect(a.isIdentical(to: b)) }
+        // The layer's result is wanted again by the gate's gradient alone.
+        #expect(saved.products - direct.products == (trainsGate ? 1 : 0))
+    }
 }

@@ -56,39 +56,46 @@ extension Variable {
             precondition(
                 Array(term.input.shape.dimensions.dropLast()) == lead, "inputs of \(lead) and \(term.input.shape)")
         }
-        let rows = terms.map { $0.input.value.flattenedRows() }
-        let products = zip(rows, terms).map { ProductTerm($0, $1.weight.value.transposed()) }
         let inputs = terms.flatMap { [$0.input, $0.weight] } + (bias.map { [$0] } ?? [])
-        let (y, sums) =
-            activation.map {
-                Tensor.activatedProducts(
-                    products, bias: bias?.value, activation: $0,
-                    keepsSums: Tape.isRecording && inputs.contains(where: \.requiresGradient), dtype: dtype)
-            } ?? (Tensor.sumOfProducts(products, bias: bias?.value, dtype: dtype), nil)
         let needsBias = bias?.requiresGradient ?? false
         // What each adjoint reads: nothing for the gradient of a frozen weight or a constant input.
-        let saved = zip(rows, terms).map { rows, term in
+        let saved = terms.map { term in
             (
-                rows: term.weight.requiresGradient ? rows : nil,
+                rows: term.weight.requiresGradient ? term.input.value.flattenedRows() : nil,
                 weight: term.input.requiresGradient ? term.weight.value : nil,
                 shape: term.input.shape, dtype: term.input.dtype
             )
         }
+        func gradients(_ slopes: Tensor) -> [Gradient?] {
+            var gradients: [Gradient?] = []
+            for term in saved {
+                gradients.append(
+                    term.weight.map { Gradient(ProductTerm(slopes, $0), shape: term.shape, dtype: term.dtype) })
+                gradients.append(
+                    term.rows.map { Gradient(slopes.matrixProduct($0, transposingSelf: true, dtype: .float32)) })
+            }
+            if needsBias { gradients.append(Gradient(slopes.converted(to: .float32).sum(axes: [0]))) }
+            return gradients
+        }
+
+        let operands = zip(terms, saved).map {
+            (rows: $1.rows, input: $0.input.deferred, weight: $0.weight.value.transposed())
+        }
+        let products = { operands.map { ProductTerm($0.rows ?? $0.input.value.flattenedRows(), $0.weight) } }
+        let shift = bias?.value
+        let shape = lead + [terms[0].weight.shape[0]]
+        guard let activation else {
+            let y = DeferredTensor(shape: Shape(shape), dtype: dtype) {
+                Tensor.sumOfProducts(products(), bias: shift, dtype: dtype).reshaped(to: shape)
+            }
+            return .recording(y, inputs) { gradients($0.flattenedRows()) }
+        }
+        let (y, sums) = Tensor.activatedProducts(
+            products(), bias: shift, activation: activation,
+            keepsSums: Tape.isRecording && inputs.contains(where: \.requiresGradient), dtype: dtype)
         return .recording(
-            y.reshaped(to: lead + [y.shape[1]]), inputs,
-            products: { dy in
-                var slopes = dy.flattenedRows()
-                if let activation, let sums { slopes = sums.applyingGradient(activation, gradient: slopes) }
-                var gradients: [Gradient?] = []
-                for term in saved {
-                    gradients.append(
-                        term.weight.map { Gradient(ProductTerm(slopes, $0), shape: term.shape, dtype: term.dtype) })
-                    gradients.append(
-                        term.rows.map { Gradient(slopes.matrixProduct($0, transposingSelf: true, dtype: .float32)) })
-                }
-                if needsBias { gradients.append(Gradient(slopes.converted(to: .float32).sum(axes: [0]))) }
-                return gradients
-            })
+            y.reshaped(to: shape), inputs,
+            products: { gradients(sums!.applyingGradient(activation, gradient: $0.flattenedRows())) })
     }
 }
 

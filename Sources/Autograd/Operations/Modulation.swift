@@ -19,13 +19,17 @@ extension Variable {
     /// `self + gate other` with `gate` `[B, 1, D]`.
     public func addingGated(_ other: Variable, gate: Variable) -> Variable {
         let factor = other.requiresGradient ? gate.value : nil
-        let saved = gate.requiresGradient ? other.value : nil
+        let saved = gate.requiresGradient ? other.deferred : nil
         let shape = gate.shape
-        return .recording(value.addingGated(other.value, gate: gate.value), [self, other, gate]) { dy in
-            [
-                dy, factor.map { dy * $0 },
-                saved.map { Device.backend.gateGradient($0, gradient: dy, shape: shape) },
-            ]
-        }
+        let (x, y, g) = (deferred, other.deferred, gate.value)
+        let sum = DeferredTensor(shape: self.shape, dtype: dtype) { x.value.addingGated(y.value, gate: g) }
+        return .recording(
+            sum, [self, other, gate],
+            products: { dy in
+                [
+                    Gradient(dy), factor.map { Gradient(dy * $0) },
+                    saved.map { Gradient(Device.backend.gateGradient($0.value, gradient: dy, shape: shape)) },
+                ]
+            })
     }
 }

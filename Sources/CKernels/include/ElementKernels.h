@@ -101,6 +101,23 @@ struct diptych_adamw_options {
 void diptych_adamw(
     const struct diptych_adamw_options *options, float *p, const float *g, float *m, float *v, ptrdiff_t count);
 
+/// The scalars of Prodigy's moments.
+struct diptych_prodigy_options {
+    float beta1, beta2, beta3;
+    /// What the gradient, its square and again the gradient are multiplied by before they enter m, v and s.
+    float first, second, sum;
+};
+
+/// m = beta1 m + first g, v = beta2 v + second g^2, s = beta3 s + sum g; also the sum of g (start - p), where no start is
+/// a start of zeros, and the sum of |s|. One pass, bit for bit the same for every instruction set.
+void diptych_prodigy_moments(
+    const struct diptych_prodigy_options *options, const float *p, const float *start, const float *g, float *m,
+    float *v, float *s, ptrdiff_t count, double *correlation, double *magnitude);
+
+/// p = p decay - step m / (sqrt(v) + epsilon), bit for bit the same for every instruction set.
+void diptych_prodigy_step(
+    float decay, float step, float epsilon, float *p, const float *m, const float *v, ptrdiff_t count);
+
 // For float32, in short.
 
 static inline void diptych_unary(enum diptych_unary_function function, const float *x, float *y, ptrdiff_t count) {

@@ -155,6 +155,15 @@ public protocol Backend: Sendable {
 
     /// One AdamW step in place over `float32` tensors of one shape.
     func adamWStep(_ parameter: Tensor, gradient: Tensor, first: Tensor, second: Tensor, options: AdamWStepOptions)
+    /// Takes a gradient into Prodigy's moments, in place and in one pass over `float32` tensors of one shape; gives the
+    /// two sums that the estimate of the distance comes from. No `start` is a start of zeros.
+    func prodigyMoments(
+        _ moments: ProdigyMoments, gradient: Tensor, parameter: Tensor, start: Tensor?, options: ProdigyMomentOptions
+    ) -> (correlation: Double, magnitude: Double)
+    /// `parameter = decay parameter - step first / (sqrt(second) + epsilon)`, in place over `float32` tensors of one shape.
+    func prodigyStep(_ parameter: Tensor, moments: ProdigyMoments, decay: Float, step: Float, epsilon: Float)
+    /// The sum of all squares, in double precision whatever the type.
+    func sumOfSquares(_ x: Tensor) -> Double
 }
 
 /// The device on which tensors compute.
@@ -311,33 +320,5 @@ extension Backend {
     /// ``convolution(_:weight:bias:options:stages:)`` without stages.
     public func convolution(_ x: Tensor, weight: Tensor, bias: Tensor?, options: ConvolutionOptions) -> Tensor {
         convolution(x, weight: weight, bias: bias, options: options, stages: ConvolutionStages())
-    }
-}
-
-/// The scalars of one AdamW step.
-public struct AdamWStepOptions: Sendable {
-    /// The learning rate of this step.
-    public var learningRate: Float
-    /// The decay rates of the two moments.
-    public var beta1: Float, beta2: Float
-    /// Added to the root of the second moment.
-    public var epsilon: Float
-    /// Decoupled weight decay.
-    public var weightDecay: Float
-    /// `1 - beta1^step` and `1 - beta2^step`.
-    public var biasCorrection1: Float, biasCorrection2: Float
-
-    /// Collects the scalars.
-    public init(
-        learningRate: Float, beta1: Float, beta2: Float, epsilon: Float, weightDecay: Float, biasCorrection1: Float,
-        biasCorrection2: Float
-    ) {
-        self.learningRate = learningRate
-        self.beta1 = beta1
-        self.beta2 = beta2
-        self.epsilon = epsilon
-        self.weightDecay = weightDecay
-        self.biasCorrection1 = biasCorrection1
-        self.biasCorrection2 = biasCorrection2
     }
 }

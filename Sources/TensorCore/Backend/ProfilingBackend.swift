@@ -282,6 +282,27 @@ public struct ProfilingBackend: Backend {
         }
     }
 
+    /// Measured ``Backend/prodigyMoments(_:gradient:parameter:start:options:)``.
+    public func prodigyMoments(
+        _ moments: ProdigyMoments, gradient: Tensor, parameter: Tensor, start: Tensor?, options: ProdigyMomentOptions
+    ) -> (correlation: Double, magnitude: Double) {
+        profile.measure("Prodigy's moments") {
+            base.prodigyMoments(moments, gradient: gradient, parameter: parameter, start: start, options: options)
+        }
+    }
+
+    /// Measured ``Backend/prodigyStep(_:moments:decay:step:epsilon:)``.
+    public func prodigyStep(_ parameter: Tensor, moments: ProdigyMoments, decay: Float, step: Float, epsilon: Float) {
+        profile.measure("Prodigy") {
+            base.prodigyStep(parameter, moments: moments, decay: decay, step: step, epsilon: epsilon)
+        }
+    }
+
+    /// Measured ``Backend/sumOfSquares(_:)``.
+    public func sumOfSquares(_ x: Tensor) -> Double {
+        profile.measure("sum of squares") { base.sumOfSquares(x) }
+    }
+
     /// Multiplications of queries with keys.
     private static func products(_ streams: [AttentionStream<Tensor>]) -> Double {
         let queries = streams.reduce(0) { $0 + $1.query.count }
