@@ -108,6 +108,12 @@ static void hire(int count) {
 
 int diptych_is_inside_parallel(void) { return inside; }
 
+int diptych_set_inside_parallel(int value) {
+    const int before = inside;
+    inside = value;
+    return before;
+}
+
 void diptych_parallel(ptrdiff_t parts, int threads, void (*body)(void *, ptrdiff_t), void *context) {
     if (parts < 2 || threads < 2 || inside || parts > UINT32_MAX || pthread_mutex_trylock(&owner) != 0) {
         const int before = inside;

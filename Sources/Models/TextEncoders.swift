@@ -47,6 +47,11 @@ public struct TextEncoders {
     /// The longest text that the long encoder's tokenizer was made for.
     public var maximumLength: Int { t5Tokenizer.maximumLength }
 
+    /// T5's tokens of a prompt, its end among them, before padding; at most `maximumLength`.
+    public func tokenCount(of prompt: String, maximumLength: Int = 512) -> Int {
+        min(t5Tokenizer.tokenIDs(of: prompt).count + 1, maximumLength)
+    }
+
     /// T5's hidden states of `maximumLength` tokens, `[B, maximumLength, joint]`, and CLIP's pooled vectors, `[B, P]`,
     /// both `float32`, computed in `computeType` (`float32` or `bfloat16`). Padding tokens take part, as in FLUX.
     public func encode(

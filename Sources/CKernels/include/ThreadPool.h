@@ -13,3 +13,7 @@ void diptych_parallel(ptrdiff_t parts, int threads, void (*body)(void *context, 
 
 /// Whether the calling thread runs a part of a loop.
 int diptych_is_inside_parallel(void);
+
+/// Says whether the calling thread is to count as running a part of a loop, so that its loops stay on it; gives what
+/// was said before.
+int diptych_set_inside_parallel(int value);

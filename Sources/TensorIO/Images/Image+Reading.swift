@@ -23,14 +23,9 @@ extension Image {
 
     /// Decodes a whole PNG or JPEG file in memory; `name` stands for it in errors. See ``init(contentsOf:)``.
     public init(decoding bytes: UnsafeRawBufferPointer, name: String) throws {
-        let format = try ImageFormat(of: bytes, name: name)
+        let (header, isPNG) = try Self.header(bytes, name)
         let start = bytes.bindMemory(to: UInt8.self).baseAddress
-        var header = CImageHeader()
         var fault = CImageFault()
-        let isPNG = format == .png
-        let readHeader = isPNG ? cimage_png_header : cimage_jpeg_header
-        guard readHeader(start, bytes.count, &header, &fault) == 0 else { throw FileError(name, fault) }
-        try header.check(isPNG: isPNG, byteCount: bytes.count, name: name)
         let decode = isPNG ? cimage_png_decode : cimage_jpeg_decode
         let stored = try Image(width: Int(header.width), height: Int(header.height)) { values in
             guard decode(start, bytes.count, values.baseAddress, header.width, header.height, &fault) == 0 else {
@@ -38,6 +33,30 @@ extension Image {
             }
         }
         self = stored.oriented(isPNG ? ImageOrientation(png: bytes) : ImageOrientation(jpeg: bytes))
+    }
+
+    /// The size that a PNG or JPEG file in memory is decoded to, from its header and orientation alone.
+    ///
+    /// Throws ``FileError`` for other formats and faulty headers.
+    public static func size(decoding bytes: UnsafeRawBufferPointer, name: String) throws -> (width: Int, height: Int) {
+        let (header, isPNG) = try header(bytes, name)
+        let turns = (isPNG ? ImageOrientation(png: bytes) : ImageOrientation(jpeg: bytes)).swapsAxes
+        let (width, height) = (Int(header.width), Int(header.height))
+        return turns ? (height, width) : (width, height)
+    }
+
+    private static func header(
+        _ bytes: UnsafeRawBufferPointer, _ name: String
+    ) throws -> (header: CImageHeader, isPNG: Bool) {
+        let isPNG = try ImageFormat(of: bytes, name: name) == .png
+        var header = CImageHeader()
+        var fault = CImageFault()
+        let read = isPNG ? cimage_png_header : cimage_jpeg_header
+        guard read(bytes.bindMemory(to: UInt8.self).baseAddress, bytes.count, &header, &fault) == 0 else {
+            throw FileError(name, fault)
+        }
+        try header.check(isPNG: isPNG, byteCount: bytes.count, name: name)
+        return (header, isPNG)
     }
 }
 

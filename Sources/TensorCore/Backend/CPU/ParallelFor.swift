@@ -45,6 +45,14 @@ package func parallelFor(_ count: Int, grain: Int, _ body: (Range<Int>) -> Void)
     }
 }
 
+/// Runs `body` with all its loops on this thread, so that work in the background does not take the pool from the
+/// computation in front.
+package func withoutThePool<Result>(_ body: () throws -> Result) rethrows -> Result {
+    let before = diptych_set_inside_parallel(1)
+    defer { diptych_set_inside_parallel(before) }
+    return try body()
+}
+
 /// What the parts of a loop read.
 private struct Loop {
     let body: (Range<Int>) -> Void

@@ -1,0 +1,69 @@
+public import Models
+public import TensorCore
+import TensorIO
+
+/// How the autoencoder and the text encoders of a pipeline compute.
+public struct EncoderOptions: Sendable, Hashable {
+    /// The type of the autoencoder's activations, `float32` or `bfloat16`; wider weights are rounded to the latter.
+    public var vaeType = DType.float32
+    /// The type of the text encoders' activations, `float32` or `bfloat16`.
+    public var textType = DType.float32
+
+    /// When the autoencoder works tile by tile.
+    public var tiling = AutoencoderTiling()
+
+    /// Everything in `float32`, tiles for large images.
+    public init() {}
+}
+
+/// The frozen encoders of a pipeline without its transformer: images to latents, words to vectors.
+public final class FillEncoders {
+    /// Images to latents and back.
+    public let vae: AutoencoderKL
+    /// Words to vectors.
+    public let textEncoders: TextEncoders
+    /// How they compute.
+    public let options: EncoderOptions
+
+    /// Reads the autoencoder, the text encoders and their tokenizers. Throws one error that names what is missing,
+    /// unexpected or misshapen.
+    public init(_ parts: PipelineParts, options: EncoderOptions = EncoderOptions()) throws {
+        self.options = options
+        vae = try parts.loadVAE()
+        textEncoders = try parts.loadTextEncoders()
+        vae.tiling = options.tiling
+        if options.vaeType == .bfloat16 { vae.convertWeights(to: .bfloat16) }
+    }
+
+    /// The packed, normalised latents of an image in `[-1, 1]`, `[1, 3, H, W]`: the mode of the posterior.
+    public func packedLatents(_ image: Tensor) -> Tensor {
+        let mean = vae.encode(image.converted(to: options.vaeType)).mean
+        return LatentPacking.pack(vae.normalized(mean.converted(to: .float32)))
+    }
+
+    /// The packed latents of a diptych's canvas with its right panel blanked, `[1, tokens, 64]`.
+    public func maskedLatents(_ diptych: Diptych) -> Tensor {
+        let width = diptych.geometry.panelWidth
+        let left = diptych.canvas.tensor().unsqueezed(0).sliced(axis: 3, 0..<width)
+        return packedLatents(left.padded(low: [0, 0, 0, 0], high: [0, 0, 0, width]))
+    }
+
+    /// What the transformer is told about a diptych besides the noisy latents: ``maskedLatents(_:)``, then the mask:
+    /// `[1, tokens, 64 + 256]`.
+    public func condition(_ diptych: Diptych) -> Tensor {
+        diptych.geometry.condition(maskedLatents: maskedLatents(diptych))
+    }
+
+    /// The vectors of prompts, `float32`; see ``TextEncoders/encode(_:maximumLength:computeType:)``.
+    public func encode(_ prompts: [String], maximumLength: Int) -> (text: Tensor, pooled: Tensor) {
+        textEncoders.encode(prompts, maximumLength: maximumLength, computeType: options.textType)
+    }
+}
+
+extension DiptychGeometry {
+    /// Masked-image latents `[B, tokens, 64]` with the mask behind them, `[B, tokens, 64 + 256]`.
+    public func condition(maskedLatents: Tensor) -> Tensor {
+        let mask = packedMask.unsqueezed(0).expanded(to: [maskedLatents.shape[0], tokenCount, 256])
+        return Tensor.concatenated([maskedLatents, mask.contiguous()], axis: 2)
+    }
+}
