@@ -63,7 +63,8 @@ let package = Package(
         .executableTarget(
             name: "diptych-bench",
             dependencies: [
-                "TensorCore", "Autograd", "NeuralNet", "Optimizers", "Models", "Adapters", argumentParser,
+                "TensorCore", "TensorIO", "Autograd", "NeuralNet", "Optimizers", "Models", "Adapters", "InContextEdit",
+                "DiptychData", "Training", argumentParser,
             ], path: "Benchmarks/diptych-bench", swiftSettings: upcoming),
         // tests
         .target(

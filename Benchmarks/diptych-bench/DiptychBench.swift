@@ -8,5 +8,5 @@ import ArgumentParser
 struct DiptychBench: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "diptych-bench", abstract: "Measures parts of Diptych.",
-        subcommands: [StepBenchmark.self, ProductBenchmark.self, EncoderBenchmark.self])
+        subcommands: [StepBenchmark.self, ProductBenchmark.self, EncoderBenchmark.self, LoaderBenchmark.self])
 }

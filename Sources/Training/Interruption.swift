@@ -21,16 +21,27 @@ public enum Interruption {
     /// Whether the user has asked to stop.
     public static var isRequested: Bool { requests.load(ordering: .relaxed) > 0 }
 
+    /// What the first signal says.
+    public enum Notice: Int, Sendable {
+        /// A step and a checkpoint.
+        case training
+        /// A file of a cache.
+        case encoding
+    }
+
     /// Takes over SIGINT and SIGTERM. Doing so again forgets an earlier request.
-    public static func install() {
+    public static func install(notice: Notice = .training) {
         // The handler may touch only what exists already: a lazy initialiser is not safe inside a signal.
         requests.store(0, ordering: .relaxed)
-        _ = notice.utf8CodeUnitCount
+        chosen.store(notice.rawValue, ordering: .relaxed)
+        _ = (trainingNotice.utf8CodeUnitCount, encodingNotice.utf8CodeUnitCount)
         var action = sigaction()
         action.__sigaction_handler.sa_handler = { _ in
             if Interruption.requests.add(1, ordering: .relaxed).newValue > 1 { _exit(130) }
             let saved = errno
-            _ = write(STDERR_FILENO, Interruption.notice.utf8Start, Interruption.notice.utf8CodeUnitCount)
+            let isTraining = Interruption.chosen.load(ordering: .relaxed) == Notice.training.rawValue
+            let notice = isTraining ? Interruption.trainingNotice : Interruption.encodingNotice
+            _ = write(STDERR_FILENO, notice.utf8Start, notice.utf8CodeUnitCount)
             errno = saved
         }
         sigemptyset(&action.sa_mask)
@@ -47,6 +58,9 @@ public enum Interruption {
     }
 
     private static let requests = Atomic<Int>(0)
-    private static let notice: StaticString =
+    private static let chosen = Atomic<Int>(0)
+    private static let trainingNotice: StaticString =
         "\nstopping after this step, then saving a checkpoint; once more to stop at once\n"
+    private static let encodingNotice: StaticString =
+        "\nstopping after this pair; what is in no whole file yet is encoded again; once more to stop at once\n"
 }

@@ -1,6 +1,7 @@
 import DiptychData
 import Foundation
 import InContextEdit
+import Models
 import TensorCore
 import TensorIO
 import TestSupport
@@ -39,10 +40,10 @@ import Testing
                     keepsSamples: keepsSamples))
         }
 
-        func loader(_ encoder: SampleEncoder, batch: Int = 2, textDrop: Float = 0, epoch: Int = 0, position: Int = 0)
-            -> DiptychLoader
-        {
-            DiptychLoader(
+        func loader(
+            _ encoder: SampleEncoder, batch: Int = 2, textDrop: Float = 0, epoch: Int = 0, position: Int = 0
+        ) throws -> DiptychLoader {
+            try DiptychLoader(
                 encoder, options: .init(batchSize: batch, textDrop: textDrop),
                 order: EpochOrder(count: 3, seed: 5, epoch: epoch, position: position), random: Random(seed: 3))
         }
@@ -87,13 +88,13 @@ import Testing
         let setting = try Setting()
         defer { setting.remove() }
         let encoder = try setting.encoder()
-        let (first, second) = (setting.loader(encoder, textDrop: 0.5), setting.loader(encoder, textDrop: 0.5))
+        let (first, second) = (try setting.loader(encoder, textDrop: 0.5), try setting.loader(encoder, textDrop: 0.5))
         for _ in 0..<4 {
             let (a, b) = (try first.next(), try second.next())
             #expect(a.indices == b.indices && a.noise.floats == b.noise.floats && a.time.floats == b.time.floats)
             #expect(a.text.floats == b.text.floats)
         }
-        let resumed = DiptychLoader(
+        let resumed = try DiptychLoader(
             encoder, options: .init(batchSize: 2, textDrop: 0.5), order: first.order, random: first.random)
         let (a, b) = (try first.next(), try resumed.next())
         #expect(a.indices == b.indices && a.noise.floats == b.noise.floats && a.text.floats == b.text.floats)
@@ -112,7 +113,7 @@ import Testing
         let setting = try Setting()
         defer { setting.remove() }
         let encoder = try setting.encoder()
-        let loader = setting.loader(encoder, batch: 50, textDrop: share)
+        let loader = try setting.loader(encoder, batch: 50, textDrop: share)
         let empty = encoder.text("")
         var dropped = 0
         for _ in 0..<8 {
@@ -151,5 +152,102 @@ import Testing
         try FileManager.default.removeItem(at: setting.folder.appending(path: "b1.png"))
         let error = #expect(throws: FileError.self) { try loader.next() }
         #expect(error?.path.hasSuffix("/b1.png") == true)
+    }
+
+    @Test func readingAheadChangesNothing() throws {
+        let setting = try Setting()
+        defer { setting.remove() }
+        let encoder = try setting.encoder(keepsSamples: false)
+        var options = DiptychLoader.Options(batchSize: 2, textDrop: 0.3)
+        options.workers = 3
+        options.ahead = 4
+        let order = EpochOrder(count: 3, seed: 5)
+        let ahead = try DiptychLoader(encoder, options: options, order: order, random: Random(seed: 3))
+        let plain = try setting.loader(encoder, textDrop: 0.3)
+        for _ in 0..<6 {
+            let (a, b) = (try ahead.next(), try plain.next())
+            #expect(a.indices == b.indices && a.clean.floats == b.clean.floats && a.noise.floats == b.noise.floats)
+            #expect(a.text.floats == b.text.floats)
+            #expect(ahead.order == plain.order && ahead.random == plain.random)
+        }
+        #expect(ahead.waitingSeconds > 0)
+    }
+
+    @Test func trimmedTextIsThePaddedTextCut() throws {
+        let setting = try Setting()
+        defer { setting.remove() }
+        var options = SampleEncoder.Options(
+            panelWidth: 32, panelHeight: 16, maximumSequenceLength: 256, promptForm: .inContext)
+        options.keepsSamples = false
+        let encoder = try SampleEncoder(setting.dataset, pipeline: setting.pipeline, options: options)
+        let count = encoder.tokenCount(of: try PromptForm.inContext.prompt(setting.dataset.records[0].fields))
+        #expect(count > 10 && count < 256)
+        var trimmed = DiptychLoader.Options(batchSize: 2, textDrop: 0)
+        trimmed.trimsText = true
+        let order = EpochOrder(count: 3, seed: 5)
+        let short = try DiptychLoader(encoder, options: trimmed, order: order, random: Random(seed: 3)).next()
+        let full = try setting.loader(encoder).next()
+        let length = (count + 63) / 64 * 64
+        #expect(short.text.shape.dimensions == [2, length, full.text.shape[2]])
+        #expect(short.text.floats == full.text.sliced(axis: 1, 0..<length).contiguous().floats)
+        #expect(short.clean.floats == full.clean.floats)
+    }
+
+    @Test func batchesHaveOneShape() throws {
+        let folder = try Fixtures.scratchFolder()
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let sizes = [(64, 32), (32, 64), (40, 40), (60, 30), (33, 30), (30, 60), (200, 100)]
+        var records: [PairRecord] = []
+        for (index, size) in sizes.enumerated() {
+            for side in ["s", "t"] {
+                try SyntheticPhoto.make(width: size.0, height: size.1, seed: index)
+                    .write(to: folder.appending(path: "\(side)\(index).png").path)
+            }
+            records.append(
+                PairRecord(
+                    source: "s\(index).png", target: "t\(index).png", fields: PromptFields(instruction: "\(index)")))
+        }
+        try PairDataset.write(records, to: folder)
+        let dataset = try PairDataset(path: folder.path)
+        var options = SampleEncoder.Options(
+            panelWidth: 32, panelHeight: 32, maximumSequenceLength: 8, promptForm: .inContext)
+        options.shapes = [(32, 32), (48, 32), (32, 48)].map { DiptychGeometry(panelWidth: $0.0, height: $0.1) }
+        let encoder = try SampleEncoder(
+            dataset, encoders: FillEncoders(PipelineParts(folder: Fixtures.path("tiny-random-fill"))), options: options)
+        #expect(encoder.shapes.shapeOfPair == [1, 2, 0, 1, 0, 2, 1])
+        let loading = DiptychLoader.Options(batchSize: 2, textDrop: 0)
+        var plan = EpochPlan()
+        plan.groups = try DiptychLoader.groups(of: encoder, loading)
+        plan.batchSize = 2
+        let order = EpochOrder(count: 7, seed: 1, plan: plan)
+        #expect(order.epochCount == 8)
+        let loader = try DiptychLoader(encoder, options: loading, order: order, random: Random(seed: 3))
+        var seen: Set<Int> = []
+        for _ in 0..<4 {
+            let batch = try loader.next()
+            let shape = encoder.shapes[batch.indices[0]]
+            #expect(batch.indices.allSatisfy { encoder.shapes[$0] == shape } && batch.geometry == shape)
+            #expect(batch.clean.shape.dimensions == [2, shape.tokenCount, 64])
+            seen.formUnion(batch.indices)
+        }
+        #expect(seen.count == 7 && loader.order.epoch == 0)
+    }
+
+    @Test func pairsThatCannotBeReadAreReplaced() throws {
+        let setting = try Setting()
+        defer { setting.remove() }
+        try Data([1, 2]).write(to: setting.folder.appending(path: "b1.png"))
+        var options = DiptychLoader.Options(batchSize: 3, textDrop: 0)
+        options.skipsFaults = true
+        options.workers = 2
+        let encoder = try setting.encoder()
+        let loader = try DiptychLoader(
+            encoder, options: options, order: EpochOrder(count: 3, seed: 5), random: Random(seed: 3))
+        for _ in 0..<3 { #expect(try loader.next().indices.sorted() == [0, 2, 2]) }
+        #expect(loader.skipped.count == 1 && loader.skipped[0].key == "line 2")
+        for name in ["a0", "a2"] { try Data([1]).write(to: setting.folder.appending(path: "\(name).png")) }
+        let none = try DiptychLoader(
+            setting.encoder(), options: options, order: EpochOrder(count: 3, seed: 5), random: Random(seed: 3))
+        #expect(throws: DatasetError.self) { try none.next() }
     }
 }

@@ -38,4 +38,54 @@ import Testing
             #expect(walking.next() == all[taken])
         }
     }
+
+    @Test func weightsRepeatAndThin() {
+        var plan = EpochPlan()
+        plan.parts = [0..<10, 10..<14]
+        plan.weights = [0.5, 2]
+        var order = EpochOrder(count: 14, seed: 3, plan: plan)
+        #expect(order.epochCount == 13)
+        var halves: Set<Set<Int>> = []
+        for _ in 0..<6 {
+            let epoch = take(13, from: &order)
+            #expect(epoch.filter { $0 < 10 }.count == 5 && Set(epoch.filter { $0 < 10 }).count == 5)
+            for sample in 10..<14 { #expect(epoch.filter { $0 == sample }.count == 2) }
+            halves.insert(Set(epoch.filter { $0 < 10 }))
+        }
+        #expect(halves.count > 3)
+        #expect(EpochOrder(count: 14, seed: 3, plan: plan, position: 5) != EpochOrder(count: 14, seed: 3, plan: plan))
+    }
+
+    @Test func batchesAreOfOneGroup() {
+        var plan = EpochPlan()
+        plan.groups = (0..<23).map { $0 % 3 == 0 ? 7 : $0 % 2 }
+        plan.batchSize = 4
+        var order = EpochOrder(count: 23, seed: 3, plan: plan)
+        let all = take(order.epochCount * 3, from: &order)
+        #expect(all.count % 4 == 0)
+        for start in stride(from: 0, to: all.count, by: 4) {
+            #expect(Set(all[start..<start + 4].map { plan.groups[$0] }).count == 1)
+        }
+        #expect(Set(all.prefix(order.epochCount)).count == 23)
+        // The last batches of three groups are filled up.
+        #expect(order.epochCount < 23 + 3 * 4)
+        var resumed = EpochOrder(count: 23, seed: 3, plan: plan, epoch: 1, position: 8)
+        #expect(take(20, from: &resumed) == Array(all[order.epochCount + 8..<order.epochCount + 28]))
+    }
+
+    @Test(arguments: [1, 2, 3, 5])
+    func ranksShareAnEpoch(worldSize: Int) {
+        var epochs: [[Int]] = []
+        for rank in 0..<worldSize {
+            var plan = EpochPlan()
+            plan.batchSize = 2
+            (plan.rank, plan.worldSize) = (rank, worldSize)
+            var order = EpochOrder(count: 17, seed: 8, plan: plan)
+            epochs.append(take(order.epochCount, from: &order))
+        }
+        #expect(Set(epochs.map(\.count)).count == 1)
+        #expect(Set(epochs.joined()) == Set(0..<17))
+        // What comes twice only fills up.
+        #expect(epochs.joined().count < 17 + 2 * worldSize + 2)
+    }
 }

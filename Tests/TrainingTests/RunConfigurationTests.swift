@@ -1,3 +1,4 @@
+import DiptychData
 import Foundation
 import InContextEdit
 import TestSupport
@@ -60,6 +61,23 @@ private func leaves(_ object: Any, _ prefix: String = "") -> [String] {
               text_drop: 0
               cache_latents: no
               shuffle: false
+              also: [more, "and more"]
+              weights: [1, 2, 0.5]
+              columns: [instruction=edited_prompt_list, source=src_img]
+              tasks: [style, remove]
+              minimum_score: 7.5
+              crop_bottom: [0, 32, 0]
+              instruction: random
+              mirror: 0
+              crop_scale: 1
+              buckets: [64x96, 96x64]
+              text_padding: trimmed
+              cache: ~/cache
+              cache_precision: float32
+              on_error: skip
+              check_first: false
+              workers: 0
+              prefetch: 5
             adapter:
               lora: {rank: 4, alpha: 2.5, targets: ["*.proj_out", x_embedder]}
               moe:
@@ -116,6 +134,21 @@ private func leaves(_ object: Any, _ prefix: String = "") -> [String] {
         expected.data.textDrop = 0
         expected.data.cacheLatents = false
         expected.data.shuffle = false
+        expected.data.also = ["more", "and more"]
+        expected.data.weights = [1, 2, 0.5]
+        expected.data.columns = ["instruction=edited_prompt_list", "source=src_img"]
+        expected.data.tasks = ["style", "remove"]
+        expected.data.minimumScore = 7.5
+        expected.data.cropBottom = [0, 32, 0]
+        expected.data.instruction = .random
+        expected.data.buckets = ["64x96", "96x64"]
+        expected.data.textPadding = .trimmed
+        expected.data.cache = NSHomeDirectory() + "/cache"
+        expected.data.cachePrecision = .float32
+        expected.data.onError = .skip
+        expected.data.checkFirst = false
+        expected.data.workers = 0
+        expected.data.prefetch = 5
         expected.adapter.lora?.rank = 4
         expected.adapter.lora?.alpha = 2.5
         expected.adapter.lora?.targets = ["*.proj_out", "x_embedder"]
@@ -168,6 +201,31 @@ private func leaves(_ object: Any, _ prefix: String = "") -> [String] {
         let object = try JSONSerialization.jsonObject(with: encoder.encode(run))
         #expect(leaves(object).sorted() == RunConfiguration.keys.sorted())
         #expect(try JSONDecoder().decode(RunConfiguration.self, from: JSONEncoder().encode(run)) == run)
+    }
+
+    @Test(arguments: [
+        ("data.weights=[1, 2]", "data.weights: expected 1 numbers, one for each dataset, or [], found 2"),
+        ("data.crop_bottom=[1]", "data.crop_bottom: expected list of integers, 0 or 2 and more, found ['1']"),
+        ("data.columns=[instruction]", "data.columns: expected name=column, found 'instruction'"),
+        ("data.buckets=[64x100]", "data.buckets: expected WxH, multiples of 16 up to 16384, found '64x100'"),
+        ("data.buckets=[8192x8192]", "data.buckets: expected at most 65536 tokens a canvas, found '8192x8192', 524288"),
+        ("data.mirror=0.5", "data.mirror: expected 0 with data.cache_latents, which encodes every pair once"),
+        ("data.crop_scale=0.5", "data.crop_scale: expected 1 with data.cache_latents"),
+        ("data.on_error=skp", "data.on_error: expected stop or skip, found 'skp' (did you mean 'skip'?)"),
+    ])
+    func valuesOfTheDataThatDoNotFit(override: String, message: String) {
+        let found = faults(required, [override])
+        #expect(found.count == 1 && found.first?.hasPrefix("--set: \(message)") == true, "\(found)")
+    }
+
+    @Test func aCacheForbidsAugmentation() {
+        let overrides = ["data.cache=here", "data.cache_latents=false", "data.mirror=0.5", "data.crop_scale=0.9"]
+        #expect(
+            faults(required, overrides) == [
+                "--set: data.mirror: expected 0 with data.cache, which holds every pair as it is, found 0.5",
+                "--set: data.crop_scale: expected 1 with data.cache, which holds every pair as it is, found 0.9",
+            ])
+        #expect(faults(required, ["data.cache_latents=false", "data.mirror=0.5"]).isEmpty)
     }
 
     @Test(arguments: [

@@ -142,16 +142,16 @@ import Training
         let metrics = try trainer.advance()
         let whole = try Trainer(configuration)
         let encoder = try SampleEncoder(
-            whole.dataset, pipeline: whole.pipeline, options: configuration.encoderOptions)
-        let loader = DiptychLoader(
+            whole.dataset, encoders: FillEncoders(configuration.base.parts), options: configuration.encoderOptions)
+        let loader = try DiptychLoader(
             encoder, options: configuration.loaderOptions,
             order: EpochOrder(count: whole.dataset.records.count, seed: 7), random: Random(seed: 7 ^ 0x5DEE_CE66))
         let batches = [try loader.next(), try loader.next()]
         func both(_ part: (DiptychBatch) -> Tensor) -> Tensor { Tensor.concatenated(batches.map(part), axis: 0) }
         let (clean, noise, time) = (both(\.clean), both(\.noise), both(\.time))
-        let velocity = whole.pipeline.velocity(
+        let velocity = whole.transformer.velocity(
             FlowMatching.interpolate(clean, noise, time: time), condition: both(\.condition), text: both(\.text),
-            pooled: both(\.pooled), time: time, guidance: 1, geometry: encoder.geometry, precision: .float32)
+            pooled: both(\.pooled), time: time, guidance: 1, geometry: batches[0].geometry, precision: .float32)
         let loss = FlowMatching.loss(velocity, clean: clean, noise: noise)
         loss.backward()
 
@@ -225,6 +225,7 @@ import Training
                 $0.training.accumulate = 1
                 $0.data.shuffle = false
                 $0.data.cacheLatents = false
+                $0.data.checkFirst = false
                 $0.output.checkpointEvery = 0
             }
         }

@@ -7,25 +7,67 @@ public struct PairDataset: Sendable {
     /// The name of the file that lists the pairs.
     public static let metadataName = "metadata.jsonl"
 
-    /// The folder.
+    /// The folder; of several datasets that of the first.
     public let folder: URL
     /// Every pair, in the order of the list or of the shards.
     public let records: [PairRecord]
     /// The path of the list or of the shards, spelled as the dataset's was.
     public let listPath: String
-    private let files: [(source: PairFile, target: PairFile)]
-    private let shards: [TarFile]
+    /// Where the pairs of each of several datasets are.
+    public let parts: [Range<Int>]
+    /// What was left out because its listing is faulty.
+    public let leftOut: [FileError]
+    let files: [Files]
+    let shards: [TarFile]
+
+    /// Where the pictures of a pair lie, and what of them is cut off.
+    struct Files: Sendable {
+        var source: PairFile
+        var target: PairFile
+        var cropBottom: Int
+        /// What lists the pair, and where in that.
+        var list: String
+        var place: String
+    }
 
     /// Reads and checks the list: every pair must have an instruction and two pictures that exist; pictures are decoded
-    /// only when they are needed. Throws ``DatasetError`` with all faults.
-    public init(path: String) throws {
-        let listing = try PairListing(path: path)
-        if !listing.faults.isEmpty { throw DatasetError(faults: listing.faults) }
+    /// only when they are needed. Throws ``DatasetError`` with all faults, unless `reading` leaves them out.
+    public init(path: String, reading: PairReading = PairReading()) throws {
+        let listing = try PairListing(path: path, reading: reading)
+        if !listing.faults.isEmpty, !reading.leavesFaultsOut || listing.entries.isEmpty {
+            throw DatasetError(faults: listing.faults)
+        }
         folder = listing.folder
         listPath = listing.path
         records = listing.entries.map(\.record)
-        files = listing.entries.map { ($0.source, $0.target) }
+        files = listing.entries.map {
+            Files(source: $0.source, target: $0.target, cropBottom: reading.cropBottom, list: $0.list, place: $0.place)
+        }
         shards = listing.shards
+        parts = [0..<records.count]
+        leftOut = listing.faults
+    }
+
+    /// The pairs of several datasets, one after the other.
+    public init(joining datasets: [PairDataset]) {
+        precondition(!datasets.isEmpty, "no dataset to join")
+        folder = datasets[0].folder
+        listPath = datasets.map(\.listPath).joined(separator: ", ")
+        records = datasets.flatMap(\.records)
+        leftOut = datasets.flatMap(\.leftOut)
+        var (parts, files, shards): ([Range<Int>], [Files], [TarFile]) = ([], [], [])
+        for dataset in datasets {
+            let first = shards.count
+            parts += dataset.parts.map { $0.lowerBound + files.count..<$0.upperBound + files.count }
+            files += dataset.files.map { pair in
+                var pair = pair
+                pair.source = pair.source.behind(first)
+                pair.target = pair.target.behind(first)
+                return pair
+            }
+            shards += dataset.shards
+        }
+        (self.parts, self.files, self.shards) = (parts, files, shards)
     }
 
     /// Whether a path looks like a dataset of any format, as far as names can tell.
@@ -35,21 +77,49 @@ public struct PairDataset: Sendable {
         return names.contains { $0 == metadataName || $0.hasSuffix(".tar") && !$0.hasPrefix(".") }
     }
 
-    /// Both panels of a pair, resized with Pillow's bicubic filter.
-    public func panels(at index: Int, width: Int, height: Int) throws -> (source: Image, target: Image) {
+    /// Both panels of a pair, or the part of them that `view` shows, resized with Pillow's bicubic filter.
+    public func panels(
+        at index: Int, width: Int, height: Int, view: PanelView = .whole
+    ) throws -> (source: Image, target: Image) {
         (
-            try panel(files[index].source, width: width, height: height),
-            try panel(files[index].target, width: width, height: height)
+            try panel(files[index].source, index, width: width, height: height, view),
+            try panel(files[index].target, index, width: width, height: height, view)
         )
     }
 
     /// Both panels of a pair in their own sizes.
     public func panels(at index: Int) throws -> (source: Image, target: Image) {
-        (try PairListing.image(files[index].source, shards), try PairListing.image(files[index].target, shards))
+        (try picture(files[index].source, index), try picture(files[index].target, index))
     }
 
-    private func panel(_ file: PairFile, width: Int, height: Int) throws -> Image {
+    /// The size of a pair's source, from its header. Throws ``FileError`` when it has none.
+    public func sourceSize(at index: Int) throws -> (width: Int, height: Int) {
+        let file = files[index]
+        let size = try PairListing.withMappedBytes(of: file.source, shards) { try Image.size(decoding: $0, name: $1) }
+        return (size.width, size.height - Self.cutRows(size.height, file.cropBottom))
+    }
+
+    /// A fault of a pair, with its place in the dataset.
+    func fault(at index: Int, _ error: any Error) -> FileError {
+        let (file, fault) = (files[index], error as? FileError)
+        let picture = fault.map { $0.path.hasPrefix(file.list) ? "" : " (\($0.path))" } ?? ""
+        return FileError(
+            file.list, key: file.place, expected: fault?.expected ?? "a pair that can be read",
+            found: (fault?.found ?? "\(error)") + picture)
+    }
+
+    private static func cutRows(_ height: Int, _ divisor: Int) -> Int {
+        divisor > 0 ? min(height / divisor, height - 1) : 0
+    }
+
+    private func picture(_ file: PairFile, _ index: Int) throws -> Image {
         let image = try PairListing.image(file, shards)
+        let cut = Self.cutRows(image.height, files[index].cropBottom)
+        return cut == 0 ? image : image.crop(x: 0, y: 0, width: image.width, height: image.height - cut)
+    }
+
+    private func panel(_ file: PairFile, _ index: Int, width: Int, height: Int, _ view: PanelView) throws -> Image {
+        let image = view.applied(to: try picture(file, index))
         if image.width == width && image.height == height { return image }
         return image.resized(width: width, height: height, filter: .bicubic)
     }
@@ -69,6 +139,9 @@ public struct PairDataset: Sendable {
 public struct DatasetError: Error, CustomStringConvertible {
     /// The faults, in the order of the file.
     public let faults: [FileError]
+
+    /// Collects faults.
+    public init(faults: [FileError]) { self.faults = faults }
 
     /// A line a fault; after twenty, the number of the rest.
     public var lines: [String] {

@@ -10,6 +10,10 @@ public struct PairRecord: Sendable, Hashable {
     public var fields: PromptFields
     /// The kind of edit, for statistics: `remove`, `style`, ….
     public var task: String?
+    /// Every way to demand the edit, where there are several; the first is `fields.instruction` unless that is given.
+    public var instructions: [String] = []
+    /// How well the target does what the instruction says, on the dataset's own scale.
+    public var score: Double?
 
     /// Joins the parts of a record.
     public init(source: String, target: String, fields: PromptFields, task: String? = nil) {
@@ -21,24 +25,30 @@ public struct PairRecord: Sendable, Hashable {
 
     static let requiredKeys = ["source", "target", "instruction"]
     static let optionalKeys = ["task", "subject", "description", "input_caption", "output_caption"]
+    /// Every name that a dataset's own names can stand for.
+    public static let columns = requiredKeys + ["mask", "instructions", "score"] + optionalKeys
 
     /// The record as a JSON object.
-    var jsonObject: [String: String] {
-        var object = ["source": source, "target": target, "instruction": fields.instruction]
+    var jsonObject: [String: Any] {
+        var object: [String: Any] = ["source": source, "target": target, "instruction": fields.instruction]
         object["task"] = task
         object["subject"] = fields.subject
         object["description"] = fields.description
         object["input_caption"] = fields.inputCaption
         object["output_caption"] = fields.outputCaption
+        if !instructions.isEmpty { object["instructions"] = instructions }
+        object["score"] = score
         return object
     }
 
-    init(_ object: [String: String]) {
+    init(_ object: [String: String], instructions: [String], score: Double?) {
         self.init(
             source: object["source"] ?? "", target: object["target"] ?? "",
             fields: PromptFields(
                 instruction: object["instruction"] ?? "", subject: object["subject"],
                 description: object["description"], inputCaption: object["input_caption"],
                 outputCaption: object["output_caption"]), task: object["task"])
+        self.instructions = instructions
+        self.score = score
     }
 }

@@ -20,10 +20,13 @@ public struct ContactSheet: Sendable {
     /// Draws `count` pairs, drawn at random by `seed`, in columns; panels fit into squares of `panelSide` pixels.
     ///
     /// Throws what ``PairDataset`` throws, and ``FileError`` for a picture that cannot be decoded.
-    public init(path: String, count: Int = 12, columns: Int = 3, panelSide: Int = 160, seed: UInt64 = 0) throws {
+    public init(
+        path: String, reading: PairReading = PairReading(), count: Int = 12, columns: Int = 3, panelSide: Int = 160,
+        seed: UInt64 = 0
+    ) throws {
         precondition(
             count > 0 && columns > 0 && panelSide >= 32, "\(count) pairs in \(columns) columns of \(panelSide)")
-        let dataset = try PairDataset(path: path)
+        let dataset = try PairDataset(path: path, reading: reading)
         var random = Random(seed: seed)
         indices = Array(random.permutation(dataset.records.count).prefix(count))
         let columns = min(columns, indices.count)

@@ -32,13 +32,14 @@ public struct DatasetCheck: Sendable {
         var content: [UInt64]?
     }
 
-    /// Reads a folder of pictures, a folder of shards or a shard. Throws ``FileError`` when it is none of these.
+    /// Reads a folder of pictures, a folder of shards or a shard, with the names and choices of `reading`. Throws ``FileError`` when it is none of these.
     ///
     /// `progress` is told how many pairs are done, of how many; calls never overlap, but come from several threads.
     public init(
-        path: String, progress: @Sendable (_ done: Int, _ total: Int) -> Void = { _, _ in }
+        path: String, reading: PairReading = PairReading(),
+        progress: @Sendable (_ done: Int, _ total: Int) -> Void = { _, _ in }
     ) throws(FileError) {
-        let listing = try PairListing(path: path)
+        let listing = try PairListing(path: path, reading: reading)
         let count = listing.entries.count
         let state = Mutex((findings: [Finding](repeating: Finding(), count: count), done: 0))
         parallelFor(count, grain: 1) { range in

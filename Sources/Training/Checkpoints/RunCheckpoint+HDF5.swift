@@ -65,7 +65,8 @@ extension RunCheckpoint {
         }
         let words: [Int64] = try root.tensor("random", dtype: .int64, shape: [Random.stateCount]).elements()
         random = words.map { UInt32(truncatingIfNeeded: $0) }
-        guard step >= 0, epoch >= 0, (0...max(0, sampleCount)).contains(position) else {
+        // How many samples a pass has, more or less than pairs, the configuration and the data decide.
+        guard step >= 0, epoch >= 0, sampleCount >= 0, position >= 0 else {
             throw FileError(
                 path, key: "position", expected: "a place among \(sampleCount) samples",
                 found: "sample \(position) of epoch \(epoch) at step \(step)")

@@ -106,7 +106,52 @@ extension ConfigurationValue where Value == [String] {
     }
 }
 
+extension ConfigurationValue where Value == [String] {
+    /// A list of texts that are not empty; `what` they are stands in its name.
+    static func texts(_ what: String) -> Self {
+        Self(
+            name: "list of \(what)",
+            read: { node in
+                guard let nodes = node.sequence else { return nil }
+                let texts = nodes.compactMap(text)
+                return texts.count == nodes.count ? texts : nil
+            },
+            write: { Node($0.map(textNode), .implicit, .flow) },
+            isValid: { $0.allSatisfy { !$0.isEmpty && !$0.utf8.contains(0) } })
+    }
+}
+
+extension ConfigurationValue where Value == [Int] {
+    /// A list of whole numbers; `bounds` says in words which.
+    static func integers(_ bounds: String, where isValid: @escaping @Sendable (Int) -> Bool) -> Self {
+        let one = ConfigurationValue<Int>.integer(Int.min...Int.max)
+        return Self(
+            name: "list of integers, \(bounds)",
+            read: { node in
+                guard let nodes = node.sequence else { return nil }
+                let numbers = nodes.compactMap(one.read)
+                return numbers.count == nodes.count ? numbers : nil
+            },
+            write: { Node($0.map(one.write), .implicit, .flow) },
+            isValid: { $0.allSatisfy(isValid) })
+    }
+}
+
 extension ConfigurationValue where Value == [Double] {
+    /// A list of finite numbers; `bounds` says in words which.
+    static func numbers(_ bounds: String, where isValid: @escaping @Sendable (Double) -> Bool) -> Self {
+        let one = ConfigurationValue<Double>.number(bounds, where: isValid)
+        return Self(
+            name: "list of numbers, \(bounds)",
+            read: { node in
+                guard let nodes = node.sequence else { return nil }
+                let numbers = nodes.compactMap(one.read)
+                return numbers.count == nodes.count ? numbers : nil
+            },
+            write: { Node($0.map(one.write), .implicit, .flow) },
+            isValid: { $0.allSatisfy(one.isValid) })
+    }
+
     /// Two decay factors.
     static var decayPair: Self {
         let one = ConfigurationValue<Double>.decay

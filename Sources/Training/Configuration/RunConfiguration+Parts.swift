@@ -1,5 +1,4 @@
 public import Adapters
-public import DiptychData
 public import InContextEdit
 public import Models
 public import Optimizers
@@ -56,23 +55,6 @@ extension RunConfiguration {
         }
         return LearningRateSchedule(
             shape, peak: optimizer.learningRate, warmupSteps: schedule.warmupSteps, totalSteps: training.steps)
-    }
-
-    /// How pairs become samples.
-    public var encoderOptions: SampleEncoder.Options {
-        SampleEncoder.Options(
-            panelWidth: data.panelWidth, panelHeight: data.panelHeight, maximumSequenceLength: data.maxSequenceLength,
-            promptForm: data.promptForm, keepsSamples: data.cacheLatents)
-    }
-
-    /// How batches are drawn.
-    public var loaderOptions: DiptychLoader.Options {
-        let times: TimeDistribution
-        switch training.timestepSampling {
-        case .logitNormal: times = .logitNormal(mean: training.timestepMean, deviation: training.timestepStd)
-        case .uniform: times = .uniform
-        }
-        return DiptychLoader.Options(batchSize: training.batchSize, textDrop: Float(data.textDrop), times: times)
     }
 
     /// The keys whose values differ, except those in `ignoring` (a key or a whole section).

@@ -54,6 +54,62 @@ extension RunConfiguration {
             "data.cache_latents", \.data.cacheLatents, .boolean,
             "Keep latents and text embeddings in memory after the first pass.", peerNames: ["cache_latents_to_disk"]),
         .init("data.shuffle", \.data.shuffle, .boolean, "Give each pass through the data its own order."),
+        .init(
+            "data.also", \.data.also, .texts("paths"), "Further datasets, mixed with that of data.path.",
+            peerNames: ["datasets", "subsets"]),
+        .init(
+            "data.weights", \.data.weights, .numbers("above 0") { $0 > 0 },
+            "How often each dataset's pairs come in a pass: 2 is twice, 0.5 a random half; [] is once.",
+            peerNames: ["num_repeats", "probs", "sampling_weights"]),
+        .init(
+            "data.columns", \.data.columns, .texts("name=column"),
+            "The datasets' own names, such as instruction=edited_prompt_list or source=src_img.",
+            peerNames: ["caption_column", "image_column", "column_mapping"]),
+        .init("data.tasks", \.data.tasks, .texts("tasks"), "Keep pairs of these tasks only; [] keeps all."),
+        .init(
+            "data.minimum_score", \.data.minimumScore, ConfigurationValue<Double?>.optional(.number()),
+            "Leave pairs with a lower score out; those without a score stay.", peerNames: ["min_score"]),
+        .init(
+            "data.crop_bottom", \.data.cropBottom, .integers("0 or 2 and more") { $0 == 0 || $0 > 1 },
+            "For each dataset, cut the bottom height / N rows off its pictures (MagicBrush: 32; none: 0); [] is none."),
+        .init(
+            "data.instruction", \.data.instruction, .choice,
+            "Which of a pair's instructions is taken; random draws one anew every time.",
+            peerNames: ["random_caption", "shuffle_caption"]),
+        .init(
+            "data.mirror", \.data.mirror, .fraction,
+            "Probability that both panels are mirrored; never where words tell left from right.",
+            peerNames: ["flip_aug", "random_flip"]),
+        .init(
+            "data.crop_scale", \.data.cropScale, .number("above 0, at most 1") { $0 > 0 && $0 <= 1 },
+            "Least share of a picture's sides that a random crop keeps; 1 crops nothing.", peerNames: ["random_crop"]),
+        .init(
+            "data.buckets", \.data.buckets, .texts("WxH"),
+            "Shapes of panels, such as 416x624; each pair gets the nearest, each batch has one. [] is one shape.",
+            peerNames: ["enable_bucket", "resolution", "aspect_ratio_buckets"]),
+        .init(
+            "data.text_padding", \.data.textPadding, .choice,
+            "full pads prompts to max_sequence_length, as upstream; trimmed to the next 64 tokens: other results."),
+        .init(
+            "data.cache", \.data.cache, ConfigurationValue<String?>.optional(.path),
+            "Folder of the cache that diptych data encode makes; training then needs no encoders.",
+            peerNames: ["cache_dir", "cache_latents_dir", "latent_cache"]),
+        .init(
+            "data.cache_precision", \.data.cachePrecision, .choice,
+            "Type of the cached latents and embeddings; float32 is twice as large and changes no result."),
+        .init(
+            "data.on_error", \.data.onError, .choice,
+            "A pair that cannot be read stops the run before its first step, or is replaced by the next one.",
+            peerNames: ["skip_errors"]),
+        .init(
+            "data.check_first", \.data.checkFirst, .boolean,
+            "Decode every picture once before the first step (on_error: stop, without a cache)."),
+        .init(
+            "data.workers", \.data.workers, .integer(0...256), "Threads that read ahead; 0 reads between steps.",
+            peerNames: ["num_workers", "dataloader_num_workers", "max_data_loader_n_workers"]),
+        .init(
+            "data.prefetch", \.data.prefetch, .integer(1...65536), "Samples that are read ahead at most.",
+            peerNames: ["prefetch_factor"]),
 
         .init(
             "adapter.lora.rank", \.loraOrDefault.rank, .integer(1...4096), "Width of the bottleneck.",

@@ -46,8 +46,9 @@ extension RunConfiguration {
                     .init(source, key: "base.\(key)", message: "expected a model's file, found no such file: \(path)"))
             }
         }
-        if !PairDataset.isThere(data.path) {
-            check("data.path", data.path, holds: PairDataset.metadataName, "shards or a dataset folder")
+        for (number, path) in datasetPaths.enumerated() where !PairDataset.isThere(path) {
+            let key = number == 0 ? "data.path" : "data.also"
+            check(key, path, holds: PairDataset.metadataName, "shards or a dataset folder")
         }
         var path = output.folder
         while kind(of: path) == nil, path.contains("/"), path != "/" {
@@ -81,6 +82,7 @@ extension RunConfiguration {
                 "data.panel_height", "at most \(rows) beside data.panel_width \(data.panelWidth)", "\(data.panelHeight)"
             )
         }
+        for fault in dataFaults() { report(fault.key, fault.expected, fault.found) }
         if let moe = adapter.moe {
             if moe.topK > moe.experts {
                 report("adapter.moe.top_k", "at most adapter.moe.experts (\(moe.experts))", "\(moe.topK)")

@@ -1,3 +1,4 @@
+public import DiptychData
 public import InContextEdit
 
 /// Everything that decides a training run: with the seed in it, a run is a function of this value.
@@ -91,6 +92,56 @@ extension RunConfiguration {
         public var cacheLatents = true
         /// Whether each pass has its own order.
         public var shuffle = true
+        /// Further datasets.
+        public var also: [String] = []
+        /// How often the pairs of each dataset come in a pass; empty is once.
+        public var weights: [Double] = []
+        /// The datasets' own names of columns, each `name=column`.
+        public var columns: [String] = []
+        /// The tasks to keep; empty keeps all.
+        public var tasks: [String] = []
+        /// The least score of a pair that has one.
+        public var minimumScore: Double?
+        /// For each dataset a divisor: the bottom `height / divisor` rows of its pictures are cut off. Empty keeps all.
+        public var cropBottom: [Int] = []
+        /// Which of a pair's instructions is taken.
+        public var instruction = DrawOptions.Instruction.first
+        /// The probability that a pair is mirrored.
+        public var mirror = 0.0
+        /// The least share of a picture's sides that a random crop keeps.
+        public var cropScale = 1.0
+        /// The shapes of panels, `WxH`; empty is one of `panelWidth` and `panelHeight`.
+        public var buckets: [String] = []
+        /// Whether prompts keep their padding.
+        public var textPadding = TextPadding.full
+        /// The folder of a cache that `diptych data encode` has made.
+        public var cache: String?
+        /// The type of what the cache stores.
+        public var cachePrecision = Precision.bfloat16
+        /// What happens with a pair that cannot be read.
+        public var onError = OnError.stop
+        /// Whether every picture is decoded once before the first step.
+        public var checkFirst = true
+        /// Threads that read ahead.
+        public var workers = 2
+        /// Samples that are read ahead at most.
+        public var prefetch = 16
+    }
+
+    /// Whether prompts keep their padding.
+    public enum TextPadding: String, CaseIterable, Codable, Sendable {
+        /// To the whole length, as upstream: the model attends to padding.
+        case full
+        /// To the next 64 tokens, batches by length.
+        case trimmed
+    }
+
+    /// What happens with a pair that cannot be read.
+    public enum OnError: String, CaseIterable, Codable, Sendable {
+        /// The run does not begin.
+        case stop
+        /// The next pair takes its place.
+        case skip
     }
 
     /// What is trained.

@@ -2,11 +2,11 @@ public import Adapters
 import Autograd
 public import DiptychData
 import Foundation
-public import InContextEdit
-import Models
+import InContextEdit
+public import Models
 import Optimizers
 import TensorCore
-import TensorIO
+public import TensorIO
 
 /// Trains adapters on a frozen Fill pipeline: one object from the configuration to the last checkpoint.
 ///
@@ -16,7 +16,7 @@ public final class Trainer {
     /// What decides the run.
     public let configuration: RunConfiguration
     /// The frozen model.
-    public let pipeline: FillPipeline
+    public let transformer: FluxTransformer
     /// What is trained.
     public let adapters: AdapterSet
     /// The pairs.
@@ -27,22 +27,29 @@ public final class Trainer {
     public private(set) var seconds = 0.0
     /// The routing of the last step.
     public private(set) var routing: [RoutingStatistics] = []
+    /// Pairs that were left out or replaced because they cannot be read, each once.
+    public var skippedPairs: [FileError] { dataset.leftOut + loader.skipped }
 
     let loader: DiptychLoader
     let optimizer: any Optimizer
     let average: ExponentialMovingAverage?
     private let schedule: LearningRateSchedule
-    private let geometry: DiptychGeometry
 
     /// Reads the base and the data, injects the adapters, and continues from `checkpoint` if there is one.
     ///
     /// Throws what is wrong with the configuration, the files or the checkpoint before any training.
-    public init(_ configuration: RunConfiguration, resuming checkpoint: RunCheckpoint? = nil) throws {
+    ///
+    /// `checking` is told how many pairs have been decoded before the first step, of how many.
+    public init(
+        _ configuration: RunConfiguration, resuming checkpoint: RunCheckpoint? = nil,
+        checking: @Sendable (_ done: Int, _ total: Int) -> Void = { _, _ in }
+    ) throws {
         self.configuration = configuration
         Threads.set(configuration.training.threads)
-        dataset = try PairDataset(path: configuration.data.path)
-        pipeline = try FillPipeline(configuration.base.parts, encoders: configuration.pipelineEncoders)
-        let transformer = pipeline.transformer
+        dataset = try configuration.openDataset()
+        let source = try Self.source(configuration, dataset, checking: checking)
+        transformer = try configuration.base.parts.loadTransformer()
+        try transformer.requireFill(latentChannels: source.latentChannels, configuration.base.parts)
         transformer.usesGradientCheckpointing = configuration.training.gradientCheckpointing
         let seed = UInt64(configuration.training.seed)
         do {
@@ -59,11 +66,8 @@ public final class Trainer {
         schedule = configuration.learningRateSchedule
         average = configuration.training.emaDecay.map { ExponentialMovingAverage(decay: $0) }
 
-        let encoder = try SampleEncoder(dataset, pipeline: pipeline, options: configuration.encoderOptions)
-        geometry = encoder.geometry
-        let order = EpochOrder(
-            count: dataset.records.count, seed: seed, shuffles: configuration.data.shuffle,
-            epoch: checkpoint?.epoch ?? 0, position: min(checkpoint?.position ?? 0, dataset.records.count))
+        let order = try configuration.order(
+            of: source.samples, epoch: checkpoint?.epoch ?? 0, position: checkpoint?.position ?? 0)
         // The adapter's weights come from the seed itself; noise and times from another stream.
         var random = Random(seed: seed ^ 0x5DEE_CE66)
         if let checkpoint {
@@ -72,8 +76,35 @@ public final class Trainer {
             }
             random = restored
         }
-        loader = DiptychLoader(encoder, options: configuration.loaderOptions, order: order, random: random)
+        loader = try DiptychLoader(source.samples, options: configuration.loaderOptions, order: order, random: random)
         if let checkpoint { try restore(checkpoint) }
+    }
+
+    /// Where samples come from: the cache if there is one, otherwise the encoders, after a look at every picture.
+    private static func source(
+        _ configuration: RunConfiguration, _ dataset: PairDataset,
+        checking: @Sendable (_ done: Int, _ total: Int) -> Void
+    ) throws -> (samples: any SampleSource, latentChannels: Int) {
+        let data = configuration.data
+        let parts = configuration.base.parts
+        if let folder = data.cache {
+            let cache = try SampleCache(
+                folder: folder, dataset, options: configuration.encoderOptions, key: configuration.cacheKey(dataset))
+            if data.onError == .stop, !cache.leftOut.isEmpty {
+                throw FileError(
+                    folder, expected: "every pair (data.on_error: skip trains without some)",
+                    found: "\(cache.leftOut.count) left out, such as pair \(cache.leftOut[0] + 1)")
+            }
+            return (cache, cache.latentWidth / 4)
+        }
+        if data.onError == .stop, data.checkFirst {
+            let faults = dataset.unreadablePairs(progress: checking)
+            if !faults.isEmpty { throw DatasetError(faults: faults) }
+        }
+        if !parts.namesAllModels { _ = try PipelineFolder(path: parts.folder) }
+        let encoders = try FillEncoders(parts, options: configuration.pipelineEncoders)
+        let encoder = try SampleEncoder(dataset, encoders: encoders, options: configuration.encoderOptions)
+        return (encoder, encoders.vae.configuration.latentChannels)
     }
 
     private func restore(_ checkpoint: RunCheckpoint) throws {
@@ -81,6 +112,12 @@ public final class Trainer {
             throw FileError(
                 configuration.data.path, expected: "the \(checkpoint.sampleCount) pairs that the run began with",
                 found: "\(dataset.records.count)")
+        }
+        guard checkpoint.position <= loader.order.epochCount else {
+            throw FileError(
+                "checkpoint", key: "position",
+                expected: "a place among the \(loader.order.epochCount) samples of a pass",
+                found: "\(checkpoint.position)")
         }
         guard checkpoint.baseParameterCount == adapters.baseParameterCount else {
             throw FileError(
@@ -126,6 +163,7 @@ public final class Trainer {
 
     private func takeStep() throws -> StepMetrics {
         let begin = ContinuousClock.now
+        let waited = loader.waitingSeconds
         let training = configuration.training
         let parameters = adapters.parameters
         for entry in parameters { entry.parameter.variable.clearGradient() }
@@ -158,6 +196,7 @@ public final class Trainer {
         step += 1
         routing = report
         metrics.seconds = begin.duration(to: .now) / .seconds(1)
+        metrics.dataSeconds = loader.waitingSeconds - waited
         metrics.samplesPerSecond = Double(training.accumulate * training.batchSize) / metrics.seconds
         seconds += metrics.seconds
         return metrics
@@ -172,14 +211,14 @@ public final class Trainer {
     }
 
     private func accumulateGradients(share: Float) throws -> MicroBatch {
-        let batch = try loader.next()
+        let batch = try Profile.phase("data") { try loader.next() }
         let noisy = FlowMatching.interpolate(batch.clean, batch.noise, time: batch.time)
         adapters.pooledText = adapters.needsPooledText ? Variable(batch.pooled) : nil
         let (velocity, side) = Profile.phase("forward") {
             SideOutputs.collecting {
-                pipeline.velocity(
+                transformer.velocity(
                     noisy, condition: batch.condition, text: batch.text, pooled: batch.pooled, time: batch.time,
-                    guidance: Float(configuration.training.guidance), geometry: geometry,
+                    guidance: Float(configuration.training.guidance), geometry: batch.geometry,
                     precision: configuration.dtype)
             }
         }

@@ -23,18 +23,25 @@ public final class TrainingSession {
     private let log: MetricLog
     private let firstStep: Int
     private var unlogged: [StepMetrics] = []
+    private var reportedPairs = 0
+    /// Seconds of this session's steps, and of these the ones spent waiting for samples.
+    public private(set) var seconds = 0.0, dataSeconds = 0.0
 
     /// Begins the run of a configuration, or continues it from the checkpoint file `checkpoint`.
     ///
     /// Throws what is wrong before any training: faults of the configuration, the base, the data or the checkpoint, a
     /// run that already lies in the folder, or a configuration that is not the checkpoint's.
-    public init(_ configuration: RunConfiguration, resuming checkpoint: String? = nil) throws {
+    /// `checking` is told how many pairs have been decoded before the first step, of how many.
+    public init(
+        _ configuration: RunConfiguration, resuming checkpoint: String? = nil,
+        checking: @Sendable (_ done: Int, _ total: Int) -> Void = { _, _ in }
+    ) throws {
         folder = RunFolder(configuration.output.folder)
         let continues = if let checkpoint { folder.holds(checkpoint) } else { false }
         if !continues { try folder.requireNoRun() }
         let state = try checkpoint.map { try RunCheckpoint(path: $0) }
         if let state, let checkpoint { try Self.check(configuration, against: state, at: checkpoint) }
-        trainer = try Trainer(configuration, resuming: state)
+        trainer = try Trainer(configuration, resuming: state, checking: checking)
         firstStep = trainer.step
         lastCheckpoint = checkpoint
         try folder.create()
@@ -48,7 +55,8 @@ public final class TrainingSession {
     /// What may change between sessions without making it another run.
     private static let changeable = [
         "training.steps", "training.threads", "base.path", "base.transformer", "base.vae", "base.clip", "base.t5",
-        "data.path", "output",
+        "data.path", "data.also", "data.cache", "data.on_error", "data.check_first", "data.workers", "data.prefetch",
+        "output",
     ]
 
     private static func check(_ configuration: RunConfiguration, against state: RunCheckpoint, at path: String) throws {
@@ -76,6 +84,7 @@ public final class TrainingSession {
         let steps = trainer.configuration.training.steps
         defer { progress.finish() }
         var retryAt: Int?
+        reportSkipped(progress)
         while trainer.step < steps {
             let metrics: StepMetrics
             do {
@@ -85,6 +94,9 @@ public final class TrainingSession {
                 throw error
             }
             try record(metrics, progress)
+            seconds += metrics.seconds
+            dataSeconds += metrics.dataSeconds ?? 0
+            reportSkipped(progress)
             progress.update(step: metrics.step, loss: metrics.loss, loadBalance: metrics.loadBalance)
             if Interruption.isRequested || metrics.step == steps { break }
             let isDue = output.checkpointEvery > 0 && metrics.step % output.checkpointEvery == 0
@@ -101,6 +113,13 @@ public final class TrainingSession {
         }
         try save()
         return trainer.step < steps ? .interrupted : .finished
+    }
+
+    /// Says which pairs are left out, once each.
+    private func reportSkipped(_ progress: ProgressBar) {
+        let pairs = trainer.skippedPairs
+        for fault in pairs.dropFirst(reportedPairs) { progress.print("skipped: \(fault)") }
+        reportedPairs = pairs.count
     }
 
     /// Keeps the steps that a failing one would otherwise take with it.

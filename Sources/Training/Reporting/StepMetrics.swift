@@ -21,6 +21,8 @@ public struct StepMetrics: Equatable, Sendable {
     public var d: Double?
     /// Wall time of the step, in seconds.
     public var seconds: Double
+    /// Of these, what was spent waiting for samples that were not read yet.
+    public var dataSeconds: Double?
     /// Samples a second in this step.
     public var samplesPerSecond: Double
     /// The share of the tokens that each expert got, by module name.
@@ -29,7 +31,8 @@ public struct StepMetrics: Equatable, Sendable {
     /// Collects a step's figures.
     public init(
         step: Int, loss: Double, mse: Double, loadBalance: Double? = nil, routerZ: Double? = nil,
-        gradNorm: Double? = nil, learningRate: Double, d: Double? = nil, seconds: Double, samplesPerSecond: Double,
+        gradNorm: Double? = nil, learningRate: Double, d: Double? = nil, seconds: Double,
+        dataSeconds: Double? = nil, samplesPerSecond: Double,
         load: [String: [Double]]? = nil
     ) {
         self.step = step
@@ -41,6 +44,7 @@ public struct StepMetrics: Equatable, Sendable {
         self.learningRate = learningRate
         self.d = d
         self.seconds = seconds
+        self.dataSeconds = dataSeconds
         self.samplesPerSecond = samplesPerSecond
         self.load = load
     }
@@ -59,6 +63,7 @@ public struct StepMetrics: Equatable, Sendable {
         add("learning_rate", learningRate)
         add("d", d)
         add("seconds", seconds)
+        add("data_seconds", dataSeconds)
         add("samples_per_second", samplesPerSecond)
         if let load {
             let layers = load.sorted { $0.key < $1.key }.map { name, shares in
@@ -93,6 +98,7 @@ extension StepMetrics: Decodable {
         case routerZ = "router_z"
         case gradNorm = "grad_norm"
         case learningRate = "learning_rate"
+        case dataSeconds = "data_seconds"
         case samplesPerSecond = "samples_per_second"
     }
 
@@ -112,6 +118,7 @@ extension StepMetrics: Decodable {
         learningRate = try number(.learningRate)
         d = try optional(.d)
         seconds = try number(.seconds)
+        dataSeconds = try optional(.dataSeconds)
         samplesPerSecond = try number(.samplesPerSecond)
         load = try values.decodeIfPresent([String: [Double?]].self, forKey: .load)?
             .mapValues { $0.map { $0 ?? .nan } }

@@ -21,6 +21,8 @@ struct CheckCommand: ParsableCommand {
     @Argument(help: "A folder with a metadata.jsonl, a folder of shards, or a shard (.tar).", completion: .file())
     var path: String
 
+    @OptionGroup var names: ColumnOptions
+
     @Option(name: .long, parsing: .unconditional, help: "Threads; 0 for one a processor.")
     var threads = 0
 
@@ -31,7 +33,7 @@ struct CheckCommand: ParsableCommand {
     func run() throws {
         Threads.set(threads)
         let line = Mutex<ProgressLine?>(nil)
-        let check = try DatasetCheck(path: path) { done, total in
+        let check = try DatasetCheck(path: path, reading: names.reading) { done, total in
             line.withLock { line in
                 if line == nil { line = ProgressLine(total: total, of: "pairs") }
                 line?.show(done)

@@ -13,6 +13,8 @@ struct PreviewCommand: ParsableCommand {
     @Argument(help: "A folder with a metadata.jsonl, a folder of shards, or a shard (.tar).", completion: .file())
     var path: String
 
+    @OptionGroup var names: ColumnOptions
+
     @Option(name: .long, help: "The sheet, a PNG or JPEG file.", completion: .file(extensions: ["png", "jpg"]))
     var out: String
 
@@ -45,7 +47,8 @@ struct PreviewCommand: ParsableCommand {
 
     func run() throws {
         try AtomicFile.requireWritable(out)
-        let sheet = try ContactSheet(path: path, count: count, columns: columns, panelSide: panel, seed: seed)
+        let sheet = try ContactSheet(
+            path: path, reading: names.reading, count: count, columns: columns, panelSide: panel, seed: seed)
         try sheet.image.write(to: out)
         print("\(sheet.indices.count) pairs: \(out)")
     }

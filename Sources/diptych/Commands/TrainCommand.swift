@@ -2,6 +2,7 @@ import Adapters
 import ArgumentParser
 import DiptychData
 import Foundation
+import Synchronization
 import TensorCore
 import TensorIO
 import Training
@@ -37,7 +38,13 @@ struct TrainCommand: ParsableCommand {
 
     func run() throws {
         let (configuration, checkpoint) = try resolve()
-        let session = try TrainingSession(configuration, resuming: checkpoint)
+        let line = Mutex<ProgressLine?>(nil)
+        let session = try TrainingSession(configuration, resuming: checkpoint) { done, total in
+            line.withLock { line in
+                if line == nil { line = ProgressLine(total: total, of: "pairs checked") }
+                line?.show(done)
+            }
+        }
         Interruption.install()
         describe(session, resumedFrom: checkpoint)
         let bar = ProgressBar(total: configuration.training.steps, done: session.trainer.step)
@@ -48,6 +55,10 @@ struct TrainCommand: ParsableCommand {
             ? try measured.record { try session.run(progress: bar) } : try session.run(progress: bar)
         if profile { print(measured.table(total: begin.duration(to: .now) / .seconds(1))) }
         if !session.trainer.routing.isEmpty { print(RoutingTable(session.trainer.routing).text) }
+        if session.seconds > 0 {
+            let share = String(format: "%.2f", session.dataSeconds / session.seconds * 100)
+            print("waited for data: \(share) % of the time")
+        }
         print("checkpoint: \(session.lastCheckpoint ?? "none")")
         if outcome == .interrupted {
             let folder = configuration.output.folder
@@ -93,7 +104,10 @@ struct TrainCommand: ParsableCommand {
         print(
             "adapter    \(adapters.parameterCount.grouped) parameters (\(share) % of the base) in \(adapters.members.count) layers, "
                 + "\(adapters.mixtureParameterCount.grouped) of them in \(adapters.mixtures.count) mixtures")
-        print("data       \(configuration.data.path), \(trainer.dataset.records.count.grouped) pairs")
+        let cache = configuration.data.cache.map { ", encoded in \($0)" } ?? ""
+        print(
+            "data       \(configuration.datasetPaths.joined(separator: ", ")), "
+                + "\(trainer.dataset.records.count.grouped) pairs\(cache)")
         print(
             "run        \(configuration.training.steps.grouped) steps of "
                 + "\(configuration.training.batchSize * configuration.training.accumulate) samples, "

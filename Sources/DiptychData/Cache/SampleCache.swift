@@ -1,0 +1,200 @@
+import Foundation
+import InContextEdit
+import Synchronization
+import TensorCore
+import TensorIO
+
+/// Samples that ``SampleCacheWriter`` has written: training needs no encoder in memory.
+public final class SampleCache: SampleSource {
+    /// The pairs.
+    public let dataset: PairDataset
+    /// The shapes of their panels.
+    public let shapes: PanelShapes
+    /// The folder.
+    public let folder: String
+    /// The numbers of the pairs that the cache lacks because they cannot be read.
+    public let leftOut: [Int]
+    /// Values in a token of latents, four times the autoencoder's channels.
+    public let latentWidth: Int
+    private let files: Files
+    private var empty: EncodedText?
+    private var counts: [Int]?
+
+    /// Opens the cache in `folder`.
+    ///
+    /// Throws ``FileError`` when there is none, when it is unfinished, lacks a file, or was made from something other than
+    /// `key` says: the first thing that differs is named.
+    public init(
+        folder: String, _ dataset: PairDataset, options: SampleEncoder.Options, key: SampleCacheKey
+    ) throws {
+        guard let manifest = try SampleCacheManifest(folder: folder) else {
+            throw FileError(
+                folder, expected: "a cache (diptych data encode makes it)",
+                found: FileManager.default.fileExists(atPath: folder) ? "a folder without manifest.json" : "nothing")
+        }
+        try manifest.require(key, in: folder)
+        let shapes = PanelShapes(options.shapes, of: dataset)
+        let layout = SampleCacheLayout(
+            folder: folder, shapes: shapes, prompts: try dataset.distinctPrompts(options.draws))
+        let names = layout.pairsFiles.map(\.name) + layout.textsFiles.map(\.name)
+        let missing = names.filter { !FileManager.default.fileExists(atPath: layout.path($0)) }
+        guard manifest.finished, missing.isEmpty else {
+            throw FileError(
+                folder, expected: "a finished cache of \(names.count) files",
+                found: "\(names.count - missing.count) of them (the same diptych data encode finishes it)")
+        }
+        self.dataset = dataset
+        self.folder = folder
+        self.shapes = shapes
+        leftOut = manifest.leftOut
+        files = Files(layout, digest: key.digest)
+        let first = layout.pairsFiles[0]
+        latentWidth = try files.with(first.name) { try $0.dataset("clean") }?.shape[2] ?? 0
+    }
+
+    /// Reads latents and text of a draw, as `float32`.
+    public var read: @Sendable (SampleDraw) throws -> LoadedSample {
+        { [files, shapes] draw in
+            precondition(draw.view == .whole, "a cache holds whole pictures")
+            let latents = try files.latents(draw.index)
+            let condition = shapes[draw.index].condition(maskedLatents: latents.masked)
+            return LoadedSample(
+                pictures: .latents(clean: latents.clean.squeezed(0), condition: condition.squeezed(0)),
+                text: try files.text(draw.prompt))
+        }
+    }
+
+    /// What was read.
+    public func sample(_ draw: SampleDraw, _ loaded: LoadedSample) throws -> EncodedSample {
+        guard case .latents(let clean, let condition) = loaded.pictures, let text = loaded.text else {
+            preconditionFailure("what another source has read")
+        }
+        return EncodedSample(clean: clean, condition: condition, text: text)
+    }
+
+    /// A prompt's vectors.
+    public func text(_ prompt: String) throws -> EncodedText {
+        guard prompt.isEmpty else { return try files.text(prompt) }
+        if let empty { return empty }
+        let text = try files.text("")
+        empty = text
+        return text
+    }
+
+    /// The tokens of a prompt before padding.
+    public func tokenCount(of prompt: String) throws -> Int {
+        if counts == nil { counts = try files.tokenCounts() }
+        return counts![try files.number(of: prompt)]
+    }
+
+    /// The files, opened when they are needed; for all threads.
+    private final class Files: Sendable {
+        /// Files that stay open, each with its datasets' caches.
+        private static let openCount = 64
+
+        /// An open file, its datasets, and where each pair stands.
+        final class Open: Sendable {
+            let root: HDF5Group
+            private let datasets = Mutex<[String: HDF5Dataset]>([:])
+            let rows: [Int: Int]
+
+            init(_ path: String, digest: String) throws {
+                root = try HDF5File(reading: path).root
+                let found: String = try root.attribute("key")
+                guard found == digest else {
+                    throw FileError(path, key: "key", expected: "that of the cache, \(digest)", found: found)
+                }
+                var rows: [Int: Int] = [:]
+                if try root.exists("pairs") {
+                    for (row, pair) in try root.tensor("pairs").elements(as: Int32.self).enumerated() {
+                        rows[Int(pair)] = row
+                    }
+                }
+                self.rows = rows
+            }
+
+            func dataset(_ name: String) throws -> HDF5Dataset {
+                if let known = datasets.withLock({ $0[name] }) { return known }
+                let dataset = try root.dataset(name)
+                datasets.withLock { $0[name] = dataset }
+                return dataset
+            }
+
+            func row(_ name: String, _ row: Int) throws -> Tensor {
+                try dataset(name).tensor(rows: row..<row + 1).converted(to: .float32)
+            }
+        }
+
+        private let layout: SampleCacheLayout
+        private let digest: String
+        private let fileOfPair: [Int: Int]
+        private let numbers: [String: Int]
+        private let open = Mutex((files: [String: (file: Open, use: Int)](), uses: 0))
+
+        init(_ layout: SampleCacheLayout, digest: String) {
+            self.layout = layout
+            self.digest = digest
+            var files: [Int: Int] = [:]
+            for (number, file) in layout.pairsFiles.enumerated() { for pair in file.pairs { files[pair] = number } }
+            fileOfPair = files
+            numbers = Dictionary(uniqueKeysWithValues: layout.prompts.enumerated().map { ($1, $0) })
+        }
+
+        func number(of prompt: String) throws -> Int {
+            guard let number = numbers[prompt] else {
+                throw FileError(layout.folder, key: "texts", expected: "the prompt '\(prompt)'", found: "none such")
+            }
+            return number
+        }
+
+        func latents(_ pair: Int) throws -> (clean: Tensor, masked: Tensor) {
+            let name = layout.pairsFiles[fileOfPair[pair]!].name
+            let file = try file(name)
+            guard let row = file.rows[pair] else {
+                throw FileError(
+                    layout.path(name), key: "pair \(pair + 1)", expected: "its latents",
+                    found: "none, as it could not be read")
+            }
+            return (try file.row("clean", row), try file.row("masked", row))
+        }
+
+        func text(_ prompt: String) throws -> EncodedText {
+            let number = try number(of: prompt)
+            let file = try file(layout.textsFiles[number / SampleCacheLayout.textsPerFile].name)
+            let row = number % SampleCacheLayout.textsPerFile
+            return EncodedText(
+                sequence: try file.row("sequence", row).squeezed(0), pooled: try file.row("pooled", row).squeezed(0))
+        }
+
+        func tokenCounts() throws -> [Int] {
+            try layout.textsFiles.flatMap { file in
+                try HDF5File(reading: layout.path(file.name)).root.tensor("tokens").elements(as: Int32.self).map(
+                    Int.init)
+            }
+        }
+
+        /// Lends a file that has pairs; nil for one without.
+        func with<Result>(_ name: String, _ body: (Open) throws -> Result) throws -> Result? {
+            let file = try file(name)
+            return file.rows.isEmpty ? nil : try body(file)
+        }
+
+        private func file(_ name: String) throws -> Open {
+            let known = open.withLock { open in
+                open.uses += 1
+                open.files[name]?.use = open.uses
+                return open.files[name]?.file
+            }
+            if let known { return known }
+            let file = try Open(layout.path(name), digest: digest)
+            open.withLock { open in
+                if open.files.count >= Self.openCount, let oldest = open.files.min(by: { $0.value.use < $1.value.use })
+                {
+                    open.files[oldest.key] = nil
+                }
+                open.files[name] = (file, open.uses)
+            }
+            return file
+        }
+    }
+}

@@ -1,0 +1,43 @@
+import TensorIO
+
+/// How the pairs of a dataset are named, chosen and cut.
+public struct PairReading: Sendable, Hashable {
+    /// The dataset's own names for the keys of ``PairRecord/columns``; in shards also for the members `source`, `target`
+    /// and `mask`. What is not here has its own name.
+    public var columns: [String: String] = [:]
+    /// The tasks to keep; none keeps all.
+    public var tasks: [String] = []
+    /// The least score of a pair that has one.
+    public var minimumScore: Double?
+    /// A divisor: of both pictures the bottom `height / cropBottom` rows are cut off; 0 keeps all. MagicBrush needs 32.
+    public var cropBottom = 0
+    /// Whether pairs that are listed wrongly are left out instead of refused.
+    public var leavesFaultsOut = false
+
+    /// Everything as it is.
+    public init() {}
+
+    /// The parts of `name=column`; nil for other texts.
+    public static func column(_ entry: String) -> (name: String, column: String)? {
+        let parts = entry.split(separator: "=", maxSplits: 1).map(String.init)
+        return parts.count == 2 && !parts[1].isEmpty ? (parts[0], parts[1]) : nil
+    }
+
+    /// What is wrong with a text that should be `name=column` of a name in ``PairRecord/columns``; nil when nothing is.
+    public static func fault(ofColumn entry: String) -> (expected: String, found: String)? {
+        guard let (name, _) = column(entry) else { return ("name=column", "'\(entry)'") }
+        guard !PairRecord.columns.contains(name) else { return nil }
+        let nearest = nearestName(to: name, among: PairRecord.columns).map { " (did you mean '\($0)'?)" } ?? ""
+        return ("one of \(PairRecord.columns.joined(separator: ", "))", "'\(name)'\(nearest)")
+    }
+
+    /// Whether a pair is kept.
+    func keeps(_ record: PairRecord) -> Bool {
+        if !tasks.isEmpty, record.task.map({ !tasks.contains($0) }) ?? true { return false }
+        if let minimumScore, let score = record.score, score < minimumScore { return false }
+        return true
+    }
+
+    /// The dataset's name for one of ours.
+    func name(of column: String) -> String { columns[column] ?? column }
+}

@@ -1,0 +1,156 @@
+public import InContextEdit
+import Models
+import Synchronization
+import TensorCore
+import TensorIO
+
+/// Runs the frozen VAE and text encoders over the pairs of a dataset; where samples are kept, once for each pair and
+/// each distinct prompt.
+public final class SampleEncoder: SampleSource {
+    /// How pairs become samples.
+    public struct Options: Sendable, Hashable {
+        /// The shapes that panels may have; sides are multiples of 16.
+        public var shapes: [DiptychGeometry]
+        /// Text tokens of the long encoder.
+        public var maximumSequenceLength: Int
+        /// What is drawn of a pair.
+        public var draws = DrawOptions()
+        /// Whether encoded pairs and prompts stay in memory for the next epoch.
+        public var keepsSamples: Bool
+
+        /// Collects the options, with panels of one shape.
+        public init(
+            panelWidth: Int, panelHeight: Int, maximumSequenceLength: Int, promptForm: PromptForm,
+            keepsSamples: Bool = true
+        ) {
+            shapes = [DiptychGeometry(panelWidth: panelWidth, height: panelHeight)]
+            self.maximumSequenceLength = maximumSequenceLength
+            self.keepsSamples = keepsSamples
+            draws.promptForm = promptForm
+        }
+    }
+
+    /// Latents of a pair, `[tokens, 64]` each.
+    struct Latents: Sendable {
+        var clean: Tensor
+        var masked: Tensor
+    }
+
+    /// What stays in memory, for the threads that read ahead too.
+    private final class Kept: Sendable {
+        let pictures = Mutex<[Int: LoadedPictures]>([:])
+    }
+
+    /// The pairs.
+    public let dataset: PairDataset
+    /// How they become samples.
+    public let options: Options
+    /// The shapes of their panels.
+    public let shapes: PanelShapes
+    private let encoders: FillEncoders
+    private let kept = Kept()
+    private var texts: [String: EncodedText] = [:]
+
+    /// Encodes `dataset` with frozen encoders. Throws ``DatasetError`` that names every pair without a field that its
+    /// prompt needs.
+    public init(_ dataset: PairDataset, encoders: FillEncoders, options: Options) throws(DatasetError) {
+        precondition(
+            !options.keepsSamples || !options.draws.variesPictures, "what is kept cannot vary from draw to draw")
+        try dataset.requirePrompts(options.draws)
+        self.dataset = dataset
+        self.encoders = encoders
+        self.options = options
+        shapes = PanelShapes(options.shapes, of: dataset)
+    }
+
+    /// The same with the encoders of a pipeline.
+    public convenience init(
+        _ dataset: PairDataset, pipeline: FillPipeline, options: Options
+    ) throws(DatasetError) {
+        try self.init(dataset, encoders: pipeline.frozenEncoders, options: options)
+    }
+
+    /// Decodes and resizes both panels, unless the pair's latents are kept.
+    public var read: @Sendable (SampleDraw) throws -> LoadedSample {
+        { [dataset, shapes, kept] draw in
+            if let known = kept.pictures.withLock({ $0[draw.index] }) { return LoadedSample(pictures: known) }
+            let shape = shapes[draw.index]
+            let panels = try dataset.panels(
+                at: draw.index, width: shape.panelWidth, height: shape.height, view: draw.view)
+            return LoadedSample(pictures: .panels(source: panels.source, target: panels.target))
+        }
+    }
+
+    /// Encodes what was read.
+    public func sample(_ draw: SampleDraw, _ loaded: LoadedSample) -> EncodedSample {
+        let text = text(draw.prompt)
+        switch loaded.pictures {
+        case .latents(let clean, let condition): return EncodedSample(clean: clean, condition: condition, text: text)
+        case .panels(let source, let target):
+            let diptych = Diptych(left: source, right: target)
+            let latents = latents(of: diptych)
+            let condition = diptych.geometry.condition(maskedLatents: latents.masked.unsqueezed(0)).squeezed(0)
+            if options.keepsSamples {
+                kept.pictures.withLock { $0[draw.index] = .latents(clean: latents.clean, condition: condition) }
+            }
+            return EncodedSample(clean: latents.clean, condition: condition, text: text)
+        }
+    }
+
+    /// The sample number `index` as it is without any choice. Throws ``FileError`` when a picture cannot be read.
+    public func sample(at index: Int) throws -> EncodedSample {
+        let prompt = try options.draws.prompts(of: dataset.records[index])[0]
+        let draw = SampleDraw(index: index, prompt: prompt)
+        return sample(draw, try read(draw))
+    }
+
+    /// The latents of a diptych and of its source alone.
+    func latents(of diptych: Diptych) -> Latents {
+        let clean = encoders.packedLatents(diptych.canvas.tensor().unsqueezed(0))
+        return Latents(clean: clean.squeezed(0), masked: encoders.maskedLatents(diptych).squeezed(0))
+    }
+
+    /// A prompt's vectors; the empty prompt stands for dropped text.
+    public func text(_ prompt: String) -> EncodedText {
+        if let known = texts[prompt] { return known }
+        let encoded = encoders.encode([prompt], maximumLength: options.maximumSequenceLength)
+        let text = EncodedText(sequence: encoded.text.squeezed(0), pooled: encoded.pooled.squeezed(0))
+        // The empty prompt comes again and again; of the others there may be millions, of megabytes each.
+        if options.keepsSamples || prompt.isEmpty { texts[prompt] = text }
+        return text
+    }
+
+    /// The tokens of a prompt before padding.
+    public func tokenCount(of prompt: String) -> Int {
+        encoders.textEncoders.tokenCount(of: prompt, maximumLength: options.maximumSequenceLength)
+    }
+}
+
+extension PairDataset {
+    /// Throws ``DatasetError`` that names every pair without a field that a prompt needs.
+    func requirePrompts(_ draws: DrawOptions) throws(DatasetError) {
+        var faults: [FileError] = []
+        for (index, record) in records.enumerated() {
+            do {
+                _ = try draws.prompts(of: record)
+            } catch {
+                faults.append(
+                    FileError(
+                        listPath, key: "pair \(index + 1)",
+                        expected: "the key '\(error.field)' for prompts of the form '\(error.form.rawValue)'",
+                        found: "none"))
+            }
+        }
+        if !faults.isEmpty { throw DatasetError(faults: faults) }
+    }
+
+    /// Every prompt that may be drawn, each once, in the order of the pairs; the empty one first.
+    func distinctPrompts(_ draws: DrawOptions) throws -> [String] {
+        var known: Set = [""]
+        var prompts = [""]
+        for record in records {
+            for prompt in try draws.prompts(of: record) where known.insert(prompt).inserted { prompts.append(prompt) }
+        }
+        return prompts
+    }
+}

@@ -1,0 +1,161 @@
+public import DiptychData
+public import InContextEdit
+public import TensorCore
+import TensorIO
+
+/// What the section `data` means to the parts of a run.
+extension RunConfiguration {
+    /// Every dataset, that of `data.path` first.
+    public var datasetPaths: [String] { [data.path] + data.also }
+
+    /// How the pairs of a dataset are named, chosen and cut.
+    public func reading(ofDataset number: Int) -> PairReading {
+        var reading = PairReading()
+        for entry in data.columns {
+            guard let (name, column) = PairReading.column(entry) else { continue }
+            reading.columns[name] = column
+        }
+        reading.tasks = data.tasks
+        reading.minimumScore = data.minimumScore
+        reading.cropBottom = data.cropBottom.isEmpty ? 0 : data.cropBottom[number]
+        reading.leavesFaultsOut = data.onError == .skip
+        return reading
+    }
+
+    /// Reads all datasets. Throws ``DatasetError`` with the faults of every one.
+    public func openDataset() throws -> PairDataset {
+        var faults: [FileError] = []
+        var datasets: [PairDataset] = []
+        for (number, path) in datasetPaths.enumerated() {
+            do {
+                datasets.append(try PairDataset(path: path, reading: reading(ofDataset: number)))
+            } catch let error as DatasetError {
+                faults += error.faults
+            } catch let error as FileError {
+                faults.append(error)
+            }
+        }
+        if !faults.isEmpty { throw DatasetError(faults: faults) }
+        return datasets.count == 1 ? datasets[0] : PairDataset(joining: datasets)
+    }
+
+    /// The shapes of panels.
+    public var panelShapes: [DiptychGeometry] {
+        data.buckets.isEmpty
+            ? [DiptychGeometry(panelWidth: data.panelWidth, height: data.panelHeight)]
+            : data.buckets.compactMap {
+                Self.bucket($0).map { DiptychGeometry(panelWidth: $0.width, height: $0.height) }
+            }
+    }
+
+    /// What is drawn of a pair.
+    public var drawOptions: DrawOptions {
+        var draws = DrawOptions()
+        draws.promptForm = data.promptForm
+        draws.instruction = data.instruction
+        draws.mirror = data.mirror
+        draws.cropScale = data.cropScale
+        draws.seed = UInt64(training.seed)
+        return draws
+    }
+
+    /// How pairs become samples.
+    public var encoderOptions: SampleEncoder.Options {
+        var options = SampleEncoder.Options(
+            panelWidth: data.panelWidth, panelHeight: data.panelHeight, maximumSequenceLength: data.maxSequenceLength,
+            promptForm: data.promptForm, keepsSamples: data.cacheLatents)
+        options.shapes = panelShapes
+        options.draws = drawOptions
+        return options
+    }
+
+    /// How batches are drawn.
+    public var loaderOptions: DiptychLoader.Options {
+        let times: TimeDistribution
+        switch training.timestepSampling {
+        case .logitNormal: times = .logitNormal(mean: training.timestepMean, deviation: training.timestepStd)
+        case .uniform: times = .uniform
+        }
+        var options = DiptychLoader.Options(
+            batchSize: training.batchSize, textDrop: Float(data.textDrop), times: times)
+        options.draws = drawOptions
+        options.trimsText = data.textPadding == .trimmed
+        options.skipsFaults = data.onError == .skip
+        options.workers = data.workers
+        options.ahead = data.prefetch
+        return options
+    }
+
+    /// The order of the samples of `source`, at its beginning or at a checkpoint's place.
+    public func order(of source: any SampleSource, epoch: Int = 0, position: Int = 0) throws -> EpochOrder {
+        var plan = EpochPlan()
+        plan.weights = data.weights
+        plan.parts = source.dataset.parts
+        plan.groups = try DiptychLoader.groups(of: source, loaderOptions)
+        plan.batchSize = training.batchSize
+        return EpochOrder(
+            count: source.dataset.records.count, seed: UInt64(training.seed), shuffles: data.shuffle, plan: plan,
+            epoch: epoch, position: position)
+    }
+
+    /// The cache's key for a dataset; reads pieces of the encoders' files. Throws ``FileError`` when one is missing.
+    public func cacheKey(_ dataset: PairDataset) throws -> SampleCacheKey {
+        try SampleCacheKey(
+            dataset, base.parts, pipelineEncoders, encoderOptions, precision: cachePrecision)
+    }
+
+    /// The type of what a cache stores.
+    public var cachePrecision: DType { data.cachePrecision.dtype }
+
+    // MARK: Entries of lists
+
+    /// `WxH`, both multiples of 16 up to 16384.
+    static func bucket(_ entry: String) -> (width: Int, height: Int)? {
+        let sides = entry.split(separator: "x", omittingEmptySubsequences: false).map { Int($0) }
+        guard sides.count == 2, let width = sides[0], let height = sides[1],
+            [width, height].allSatisfy({ $0 >= 16 && $0 <= 16384 && $0 % 16 == 0 })
+        else { return nil }
+        return (width, height)
+    }
+
+    /// What is wrong with the section's values together.
+    func dataFaults() -> [(key: String, expected: String, found: String)] {
+        var faults: [(key: String, expected: String, found: String)] = []
+        let count = datasetPaths.count
+        for (key, number) in [("weights", data.weights.count), ("crop_bottom", data.cropBottom.count)]
+        where number != 0 && number != count {
+            faults.append(("data.\(key)", "\(count) numbers, one for each dataset, or []", "\(number)"))
+        }
+        for entry in data.columns {
+            if let fault = PairReading.fault(ofColumn: entry) {
+                faults.append(("data.columns", fault.expected, fault.found))
+            }
+        }
+        for entry in data.buckets {
+            guard let (width, height) = Self.bucket(entry) else {
+                faults.append(("data.buckets", "WxH, multiples of 16 up to 16384", "'\(entry)'"))
+                continue
+            }
+            let tokens = 2 * (width / DiptychGeometry.tokenSide) * (height / DiptychGeometry.tokenSide)
+            if tokens > DiptychGeometry.maximumTokenCount {
+                faults.append(
+                    (
+                        "data.buckets", "at most \(DiptychGeometry.maximumTokenCount) tokens a canvas",
+                        "'\(entry)', \(tokens) tokens"
+                    ))
+            }
+        }
+        if Set(data.buckets).count < data.buckets.count {
+            faults.append(("data.buckets", "each shape once", data.buckets.joined(separator: ", ")))
+        }
+        let keeper =
+            data.cache != nil
+            ? "with data.cache, which holds every pair as it is"
+            : data.cacheLatents ? "with data.cache_latents, which encodes every pair once (set it to false)" : nil
+        if let keeper {
+            if data.mirror > 0 { faults.append(("data.mirror", "0 \(keeper)", numberText(data.mirror))) }
+            if data.cropScale < 1 { faults.append(("data.crop_scale", "1 \(keeper)", numberText(data.cropScale))) }
+        }
+        return faults
+    }
+}

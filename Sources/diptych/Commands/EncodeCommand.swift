@@ -1,0 +1,78 @@
+import ArgumentParser
+import DiptychData
+import Foundation
+import TensorCore
+import TensorIO
+import Training
+
+/// `diptych data encode --config CONFIG`
+struct EncodeCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "encode",
+        abstract: "Runs the frozen encoders once over the data of a configuration, for training without them.",
+        discussion: """
+            Latents and text embeddings go to the folder that data.cache names, or --out. An encoding that was \
+            interrupted, by Ctrl-C or in any other way, is finished by the same command. A cache that no longer fits \
+            the data, the encoders or the configuration is refused by name.
+            """)
+
+    @OptionGroup var common: CommonOptions
+
+    @Option(name: .long, help: "A YAML configuration.", completion: .file(extensions: ["yaml", "yml"]))
+    var config: String
+
+    @Option(name: .long, help: .init("Override a key of the configuration.", valueName: "key=value"))
+    var set: [String] = []
+
+    @Option(name: .long, help: "The folder, instead of data.cache.", completion: .directory)
+    var out: String?
+
+    @Option(name: .long, help: "Threads, 0 for one a processor; the same as --set training.threads=N.")
+    var threads: Int?
+
+    @Flag(name: .long, help: "Replace a cache that does not fit.")
+    var overwrite = false
+
+    func run() throws {
+        let overrides = self.set + (threads.map { ["training.threads=\($0)"] } ?? [])
+        let run = try RunConfiguration.load(config, overrides: overrides)
+        // A configuration that trains from no cache may augment.
+        var cached = run
+        cached.data.cache = out ?? run.data.cache
+        guard let folder = cached.data.cache else {
+            throw ConfigurationError([
+                .init(config, key: "data.cache", message: "expected a folder for the cache (or --out), found nothing")
+            ])
+        }
+        try cached.validate(source: config)
+        try cached.validateFiles(source: config)
+        Threads.set(cached.training.threads)
+        let dataset = try cached.openDataset()
+        let skips = cached.data.onError == .skip
+        if skips { report(dataset.leftOut) }
+        let writer = try SampleCacheWriter(
+            dataset, cached.base.parts, cached.pipelineEncoders, options: cached.encoderOptions,
+            precision: cached.cachePrecision)
+        Interruption.install(notice: .encoding)
+        var line: ProgressLine?
+        let begin = ContinuousClock.now
+        let outcome = try writer.write(
+            to: folder, overwrites: overwrite, skipsFaults: skips, workers: max(1, cached.data.workers),
+            progress: { done, total, found in
+                if line == nil { line = ProgressLine(total: total, of: "pairs and prompts") }
+                line?.show(done, found: found)
+            }, isStopped: { Interruption.isRequested })
+        report(outcome.leftOut)
+        let seconds = String(format: "%.1f", begin.duration(to: .now) / .seconds(1))
+        guard outcome.isFinished else {
+            print("stopped after \(outcome.done.grouped) of \(outcome.total.grouped); the same command goes on")
+            throw ExitCode(Interruption.exitStatus)
+        }
+        let left = outcome.leftOut.isEmpty ? "" : ", \(outcome.leftOut.count.grouped) pairs left out"
+        print("\(dataset.records.count.grouped) pairs encoded in \(seconds) s\(left): \(folder)")
+    }
+
+    private func report(_ faults: [FileError]) {
+        _ = StandardStream.error.write(faults.map { "skipped: \($0)\n" }.joined())
+    }
+}

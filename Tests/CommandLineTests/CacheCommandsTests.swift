@@ -1,0 +1,60 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Encoding a dataset and training from the cache, as a user does it.
+@Suite(.serialized) struct CacheCommandsTests {
+    private let folder: URL
+    private let demo = Fixtures.folder.deletingLastPathComponent().deletingLastPathComponent()
+        .appending(path: "Configs/demo.yaml").path
+
+    init() throws { folder = try Fixtures.scratchFolder() }
+
+    private func path(_ name: String) -> String { folder.appending(path: name).path }
+
+    private func settings(_ more: String...) -> [String] {
+        [
+            "base.path=\(Fixtures.path("tiny-random-fill"))", "data.path=\(path("scenes"))", "data.panel_width=32",
+            "data.panel_height=32", "data.max_sequence_length=16", "training.batch_size=1", "schedule.warmup_steps=0",
+            "training.steps=3", "output.folder=\(path("run"))",
+        ].flatMap { ["--set", $0] } + more.flatMap { ["--set", $0] }
+    }
+
+    @Test func encodeAndTrain() throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let made = try Program.run(["data", "scenes", "--count", "12", "--out", path("scenes")])
+        #expect(made.status == 0, "\(made.error)")
+        let encode = ["data", "encode", "--config", demo] + settings("data.cache=\(path("cache"))")
+        let none = try Program.run(["data", "encode", "--config", demo] + settings())
+        #expect(none.status == 1 && none.error.contains("data.cache: expected a folder for the cache"), "\(none.error)")
+
+        let early = try Program.run(["train", demo] + settings("data.cache=\(path("cache"))"))
+        #expect(early.status == 1)
+        #expect(
+            early.error == "error: \(path("cache")): expected a cache (diptych data encode makes it), found nothing\n")
+
+        let encoded = try Program.run(encode)
+        #expect(encoded.status == 0 && encoded.error.isEmpty && encoded.output.hasPrefix("12 pairs encoded in"))
+        let run = try Program.run(["train", demo] + settings("data.cache=\(path("cache"))"))
+        #expect(run.status == 0 && run.output.contains("12 pairs, encoded in \(path("cache"))"), "\(run.error)")
+        #expect(run.output.contains("waited for data: "))
+
+        let stale = try Program.run(encode + ["--set", "data.max_sequence_length=24"])
+        #expect(stale.status == 1)
+        #expect(
+            stale.error
+                == "error: \(path("cache")): max_sequence_length: expected 24 as data.max_sequence_length has it now, found a "
+                + "stale cache of 16 (diptych data encode --overwrite makes it anew)\n")
+        let again = try Program.run(encode + ["--set", "data.max_sequence_length=24", "--overwrite"])
+        #expect(again.status == 0, "\(again.error)")
+        let augmented = try Program.run(encode + ["--set", "data.mirror=0.5"])
+        #expect(augmented.status == 1 && augmented.error.contains("data.mirror: expected 0 with data.cache"))
+    }
+
+    @Test func namesOfColumnsAreChecked() throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let result = try Program.run(["data", "check", "x", "--column", "sorce=a"])
+        #expect(
+            result.status == 2 && result.error.contains("found 'sorce' (did you mean 'source'?)"), "\(result.error)")
+    }
+}

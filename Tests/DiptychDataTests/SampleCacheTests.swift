@@ -1,0 +1,181 @@
+import DiptychData
+import Foundation
+import InContextEdit
+import Models
+import TensorCore
+import TensorIO
+import TestSupport
+import Testing
+
+@Suite(.serialized) struct SampleCacheTests {
+    /// Forty pairs, so that there are several files, of two shapes.
+    private struct Setting {
+        let folder: URL
+        let parts = PipelineParts(folder: Fixtures.path("tiny-random-fill"))
+
+        init() throws {
+            folder = try Fixtures.scratchFolder()
+            var records: [PairRecord] = []
+            for index in 0..<40 {
+                for side in ["s", "t"] {
+                    try SyntheticPhoto.make(width: index < 37 ? 32 : 64, height: 32, seed: 2 * index + side.count)
+                        .write(to: folder.appending(path: "\(side)\(index).png").path)
+                }
+                records.append(
+                    PairRecord(
+                        source: "s\(index).png", target: "t\(index).png",
+                        fields: PromptFields(instruction: "edit \(index % 30)")))
+            }
+            try PairDataset.write(records, to: folder)
+        }
+
+        func remove() { try? FileManager.default.removeItem(at: folder) }
+        var cache: String { folder.appending(path: "cache").path }
+        func path(_ name: String) -> String { folder.appending(path: name).path }
+
+        func options(form: PromptForm = .direct) -> SampleEncoder.Options {
+            var options = SampleEncoder.Options(
+                panelWidth: 16, panelHeight: 16, maximumSequenceLength: 8, promptForm: form)
+            options.shapes.append(DiptychGeometry(panelWidth: 32, height: 16))
+            return options
+        }
+
+        func writer(_ precision: DType = .float32) throws -> SampleCacheWriter {
+            try SampleCacheWriter(
+                PairDataset(path: folder.path), parts, EncoderOptions(), options: options(), precision: precision)
+        }
+
+        func open(
+            _ folder: String? = nil, _ precision: DType = .float32, form: PromptForm = .direct
+        ) throws -> SampleCache {
+            let dataset = try PairDataset(path: self.folder.path)
+            let key = try SampleCacheKey(
+                dataset, parts, EncoderOptions(), options(form: form), precision: precision)
+            return try SampleCache(folder: folder ?? cache, dataset, options: options(form: form), key: key)
+        }
+    }
+
+    private func files(_ folder: String) throws -> [String: Data] {
+        var all: [String: Data] = [:]
+        for name in try FileManager.default.contentsOfDirectory(atPath: folder) {
+            all[name] = try Data(contentsOf: URL(filePath: folder + "/" + name))
+        }
+        return all
+    }
+
+    @Test func samplesAreThoseOfTheEncoders() throws {
+        let setting = try Setting()
+        defer { setting.remove() }
+        #expect(try setting.writer().write(to: setting.cache).isFinished)
+        let names = try files(setting.cache).keys.sorted()
+        #expect(
+            names == [
+                "manifest.json", "pairs-16x16-00000.h5", "pairs-16x16-00001.h5", "pairs-32x16-00000.h5",
+                "texts-00000.h5", "texts-00001.h5",
+            ])
+        let encoder = try SampleEncoder(
+            PairDataset(path: setting.folder.path), encoders: FillEncoders(setting.parts), options: setting.options())
+        let cache = try setting.open()
+        for index in [0, 31, 32, 36, 37, 39, 0] {
+            let draw = SampleDraw(index: index, prompt: "edit \(index % 30)")
+            let (a, b) = (try cache.sample(draw, cache.read(draw)), try encoder.sample(at: index))
+            #expect(a.clean.floats == b.clean.floats && a.condition.floats == b.condition.floats)
+            #expect(a.text.sequence.floats == b.text.sequence.floats && a.text.pooled.floats == b.text.pooled.floats)
+            #expect(try cache.tokenCount(of: draw.prompt) == encoder.tokenCount(of: draw.prompt))
+        }
+        #expect(try cache.text("").sequence.floats == encoder.text("").sequence.floats)
+        #expect(cache.latentWidth == 64)
+
+        let rounded = setting.path("rounded")
+        #expect(try setting.writer(.bfloat16).write(to: rounded, workers: 2).isFinished)
+        let small = try setting.open(rounded, .bfloat16)
+        let draw = SampleDraw(index: 5, prompt: "edit 5")
+        let (a, b) = (try small.sample(draw, small.read(draw)), try encoder.sample(at: 5))
+        #expect(a.clean.floats == b.clean.converted(to: .bfloat16).floats)
+        #expect(a.text.sequence.floats == b.text.sequence.converted(to: .bfloat16).floats)
+        #expect(a.text.pooled.floats == b.text.pooled.floats)
+    }
+
+    @Test func anInterruptedEncodingIsFinished() throws {
+        let setting = try Setting()
+        defer { setting.remove() }
+        #expect(try setting.writer().write(to: setting.path("whole")).isFinished)
+        // Stopped after every so many questions, with another number of threads each time.
+        var rounds = 0
+        while true {
+            // Some more than the largest file needs.
+            var left = 34
+            let outcome = try setting.writer().write(
+                to: setting.cache, workers: rounds % 3,
+                isStopped: {
+                    left -= 1
+                    return left < 0
+                })
+            rounds += 1
+            if outcome.isFinished { break }
+            #expect(rounds < 10)
+            let error = #expect(throws: FileError.self) { try setting.open() }
+            #expect(error?.expected.hasPrefix("a finished cache of 5 files") == true)
+            // What a killed process leaves is swept.
+            try Data([1]).write(to: URL(filePath: setting.cache + "/.pairs-16x16-00001.h5.x.partial"))
+        }
+        #expect(rounds > 2)
+        #expect(try files(setting.cache) == files(setting.path("whole")))
+        // A damaged file is made again.
+        try Data([1, 2, 3]).write(to: URL(filePath: setting.cache + "/texts-00001.h5"))
+        #expect(try setting.writer().write(to: setting.cache).isFinished)
+        #expect(try files(setting.cache) == files(setting.path("whole")))
+    }
+
+    @Test func staleCachesAreNamed() throws {
+        let setting = try Setting()
+        defer { setting.remove() }
+        #expect(throws: FileError.self) { try setting.open() }
+        _ = try setting.writer().write(to: setting.cache)
+        func expect(_ key: String, _ body: () throws -> Void) {
+            let error = #expect(throws: FileError.self) { try body() }
+            #expect(error?.key == key)
+        }
+        expect("precision") { _ = try setting.open(nil, .bfloat16) }
+        expect("prompt_form") { _ = try setting.open(form: .inContext) }
+        expect("precision") { _ = try setting.writer(.bfloat16).write(to: setting.cache) }
+        // A picture that has changed.
+        try SyntheticPhoto.make(width: 32, height: 32, seed: 99).write(to: setting.path("s4.png"))
+        expect("pairs") { _ = try setting.open() }
+        expect("pairs") { _ = try setting.writer().write(to: setting.cache) }
+        #expect(try setting.writer().write(to: setting.cache, overwrites: true).isFinished)
+        _ = try setting.open()
+        // Another base.
+        let base = setting.path("base")
+        try FileManager.default.copyItem(atPath: setting.parts.folder, toPath: base)
+        let weights = base + "/vae/diffusion_pytorch_model.safetensors"
+        var bytes = try Data(contentsOf: URL(filePath: weights))
+        bytes[bytes.count - 1] ^= 1
+        try bytes.write(to: URL(filePath: weights))
+        let dataset = try PairDataset(path: setting.folder.path)
+        let other = try SampleCacheKey(
+            dataset, PipelineParts(folder: base), EncoderOptions(), setting.options(), precision: .float32)
+        expect("autoencoder") {
+            _ = try SampleCache(folder: setting.cache, dataset, options: setting.options(), key: other)
+        }
+        // A folder of something else is left alone.
+        #expect(throws: FileError.self) { try setting.writer().write(to: setting.folder.path) }
+    }
+
+    @Test func pairsThatCannotBeReadAreLeftOutOrNamed() throws {
+        let setting = try Setting()
+        defer { setting.remove() }
+        for name in ["s3", "t38"] { try Data([1, 2]).write(to: URL(filePath: setting.path("\(name).png"))) }
+        let error = #expect(throws: DatasetError.self) { try setting.writer().write(to: setting.cache) }
+        #expect(error?.faults.map(\.key) == ["line 4", "line 39"])
+        let outcome = try setting.writer().write(to: setting.cache, skipsFaults: true)
+        #expect(outcome.isFinished && outcome.leftOut.map(\.key) == ["line 4", "line 39"])
+        #expect(try setting.writer().write(to: setting.cache, skipsFaults: true).leftOut.count == 2)
+        let cache = try setting.open()
+        #expect(cache.leftOut == [3, 38])
+        let fault = #expect(throws: FileError.self) { try cache.read(SampleDraw(index: 3, prompt: "edit 3")) }
+        #expect(fault?.key == "pair 4")
+        let draw = SampleDraw(index: 4, prompt: "edit 4")
+        #expect(try cache.sample(draw, cache.read(draw)).clean.shape.dimensions == [2, 64])
+    }
+}

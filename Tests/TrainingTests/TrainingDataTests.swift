@@ -1,0 +1,102 @@
+import DiptychData
+import Foundation
+import InContextEdit
+import TensorIO
+import TestSupport
+import Testing
+import Training
+
+/// Where a run's samples come from, and what happens when some cannot be read.
+@Suite(.serialized) struct TrainingDataTests {
+    private func encode(_ configuration: RunConfiguration, to folder: String) throws {
+        let writer = try SampleCacheWriter(
+            configuration.openDataset(), configuration.base.parts, configuration.pipelineEncoders,
+            options: configuration.encoderOptions, precision: configuration.cachePrecision)
+        #expect(try writer.write(to: folder).isFinished)
+    }
+
+    @Test func trainingFromACacheEqualsTrainingWithoutOne() throws {
+        let fixture = try TrainingFixture()
+        defer { fixture.remove() }
+        let plain = try fixture.train(fixture.configuration("plain", steps: 4))
+        let cache = fixture.folder.appending(path: "cache").path
+        func cached(_ run: String, _ change: (inout RunConfiguration) -> Void = { _ in }) -> RunConfiguration {
+            fixture.configuration(run, steps: 4) {
+                $0.data.cache = cache
+                $0.data.cachePrecision = .float32
+                change(&$0)
+            }
+        }
+        try encode(cached("encoding"), to: cache)
+        let fromCache = try fixture.train(cached("cached"))
+        #expect(fromCache.map(\.loss) == plain.map(\.loss) && fromCache.map(\.gradNorm) == plain.map(\.gradNorm))
+        // Threads and how far they read ahead change nothing.
+        let alone = try fixture.train(cached("alone") { $0.data.workers = 0 })
+        #expect(alone.map(\.loss) == plain.map(\.loss))
+        // In bfloat16 latents are rounded once.
+        let folder = fixture.folder.appending(path: "rounded").path
+        let rounded = fixture.configuration("rounded run", steps: 4) { $0.data.cache = folder }
+        try encode(rounded, to: folder)
+        for (a, b) in zip(try fixture.train(rounded), plain) {
+            #expect(abs(a.loss - b.loss) < 1e-2 * b.loss, "\(a.loss) and \(b.loss)")
+        }
+        // A cache of another prompt is refused before any training.
+        let error = #expect(throws: FileError.self) {
+            try fixture.train(cached("stale") { $0.data.promptForm = .direct })
+        }
+        #expect(error?.key == "prompt_form" && error?.found.contains("stale cache of in_context") == true)
+    }
+
+    @Test func pairsThatCannotBeReadStopARunBeforeItsFirstStep() throws {
+        let fixture = try TrainingFixture(pairs: 8)
+        defer { fixture.remove() }
+        for name in ["source3", "target6"] {
+            try Data("no picture".utf8).write(to: fixture.folder.appending(path: "pairs/\(name).png"))
+        }
+        let error = #expect(throws: DatasetError.self) { try fixture.train(fixture.configuration()) }
+        #expect(error?.faults.map(\.key) == ["line 4", "line 7"], "\(String(describing: error))")
+
+        let skipping = fixture.configuration("skipping", steps: 6) { $0.data.onError = .skip }
+        let session = try TrainingSession(skipping)
+        nonisolated(unsafe) var printed = ""
+        let output = ProgressOutput(isUnicode: false, width: { nil }, now: { 0 }, write: { printed += $0 })
+        #expect(try session.run(progress: ProgressBar(total: 6, output: output)) == .finished)
+        #expect(session.trainer.skippedPairs.count == 2)
+        #expect(printed.split(separator: "\n").filter { $0.hasPrefix("skipped: ") }.count == 2, "\(printed)")
+        let whole = try MetricLog.read(session.folder.metricsPath("metrics.jsonl"))
+        #expect(whole.allSatisfy { $0.loss.isFinite && ($0.dataSeconds ?? -1) >= 0 })
+        // What takes their place is the same for a run that is resumed in the middle.
+        try fixture.train(fixture.configuration("parts", steps: 3) { $0.data.onError = .skip })
+        let parts = fixture.configuration("parts", steps: 6) { $0.data.onError = .skip }
+        let resumed = try fixture.train(
+            parts, resuming: RunFolder(parts.output.folder).checkpointPath(step: 3))
+        #expect(resumed.map(\.loss) == whole.map(\.loss))
+    }
+
+    @Test func augmentedRunsOfSeveralShapesResumeExactly() throws {
+        let fixture = try TrainingFixture(pairs: 9)
+        defer { fixture.remove() }
+        for index in 0..<3 {
+            for side in ["source", "target"] {
+                try Image(width: 64, height: 32, color: [UInt8(60 * index), 90, 30])
+                    .write(to: fixture.folder.appending(path: "pairs/\(side)\(index).png").path)
+            }
+        }
+        func settings(_ run: String, steps: Int) -> RunConfiguration {
+            fixture.configuration(run, steps: steps) {
+                $0.data.cacheLatents = false
+                $0.data.mirror = 0.5
+                $0.data.cropScale = 0.6
+                $0.data.buckets = ["32x32", "64x32"]
+                $0.data.textPadding = .trimmed
+                $0.data.weights = [1.5]
+            }
+        }
+        let whole = try fixture.train(settings("whole", steps: 7))
+        try fixture.train(settings("parts", steps: 3))
+        let parts = settings("parts", steps: 7)
+        let resumed = try fixture.train(parts, resuming: RunFolder(parts.output.folder).checkpointPath(step: 3))
+        #expect(resumed.map(\.loss) == whole.map(\.loss))
+        #expect(Set(whole.map(\.loss)).count == 7)
+    }
+}
