@@ -7,7 +7,7 @@ BUILD = $(SWIFT) build -c $(CONFIGURATION)
 DIPTYCH = .build/$(CONFIGURATION)/diptych
 SOURCES = Package.swift Sources Tests Benchmarks
 
-.PHONY: demo test build lint format bench bench-peer dependencies clean
+.PHONY: demo test build lint format bench bench-peer bench-loader dependencies clean
 
 build: dependencies
 	$(BUILD) --product diptych
@@ -39,6 +39,14 @@ bench-peer: dependencies
 	test -x .venv/bin/python || python3 -m venv .venv
 	.venv/bin/pip install -q torch diffusers transformers peft accelerate
 	.venv/bin/python Benchmarks/bench_peer.py --bench .build/$(CONFIGURATION)/diptych-bench
+
+# Reading and packing pairs against a torch DataLoader with Pillow on the same files, in turns.
+bench-loader: dependencies
+	$(BUILD) --product diptych
+	$(BUILD) --product diptych-bench
+	test -x .venv/bin/python || python3 -m venv .venv
+	.venv/bin/pip install -q torch pillow h5py numpy
+	.venv/bin/python Benchmarks/peer_loader.py --diptych $(DIPTYCH) --bench .build/$(CONFIGURATION)/diptych-bench
 
 dependencies:
 	@Scripts/install-dependencies.sh

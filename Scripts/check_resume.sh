@@ -20,7 +20,7 @@ echo "killed after step $(wc -l <"$work/killed/metrics.jsonl")"
 
 # Everything but the times must be equal, digit for digit.
 for run in whole killed; do
-    sed -E 's/"(seconds|samples_per_second)":[^,}]*,?//g' "$work/$run/metrics.jsonl" >"$work/$run.losses"
+    sed -E 's/"(seconds|data_seconds|samples_per_second)":[^,}]*,?//g' "$work/$run/metrics.jsonl" >"$work/$run.losses"
 done
 lines=$(wc -l <"$work/whole.losses")
 cmp "$work/whole.losses" "$work/killed.losses"
