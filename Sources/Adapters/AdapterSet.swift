@@ -11,6 +11,9 @@ import TensorCore
 /// ```
 ///
 /// Fresh adapters change nothing: their ways up are zero, so that the adapted model equals the base exactly.
+///
+/// Several sets may stand in one model, each with its own ``strength``; their products are added in the order in which
+/// they were put in.
 public final class AdapterSet {
     /// One adapted layer.
     public struct Member {
@@ -34,15 +37,19 @@ public final class AdapterSet {
     public let members: [Member]
     /// The number of elements of the model without adapters.
     public let baseParameterCount: Int
+    /// What of the file that the adapters came from is not used, one sentence each.
+    public internal(set) var notices: [String] = []
     private let context: AdapterContext
 
     /// Puts fresh adapters beside the layers that the configuration's patterns match.
     ///
     /// Weights are drawn from the stream of `seed` in the model's order of layers. `pooledWidth` is the width P of the
     /// model's pooled text; only `routerInput: tokenAndPooledText` needs it. Throws ``AdapterError`` when the
-    /// configuration has faults, when a pattern matches no linear layer, or when a layer already has an adapter.
+    /// configuration has faults, when a pattern matches no linear layer, or when a layer already has an adapter and
+    /// `besideOthers` does not allow it.
     public convenience init(
-        injecting configuration: AdapterConfiguration, into model: any Module, pooledWidth: Int? = nil, seed: UInt64
+        injecting configuration: AdapterConfiguration, into model: any Module, pooledWidth: Int? = nil, seed: UInt64,
+        besideOthers: Bool = false
     ) throws {
         try configuration.validate()
         let targets = try AdapterTargets(configuration, layers: model.linearLayers.map(\.name))
@@ -56,11 +63,13 @@ public final class AdapterSet {
                 output: layer.linear.outputDimensions, pooledWidth: seesText ? pooledWidth : nil, random: &random)
             return AdaptedLayer(name: layer.name, weights: weights)
         }
-        try self.init(layers, in: model)
+        try self.init(layers, in: model, besideOthers: besideOthers)
     }
 
     /// Puts adapters with known weights beside their layers, whose shapes the caller has checked.
-    init(_ layers: [AdaptedLayer], in model: any Module) throws {
+    ///
+    /// Throws ``AdapterError/occupied(_:)`` when a layer has an adapter already, unless `besideOthers`.
+    init(_ layers: [AdaptedLayer], in model: any Module, besideOthers: Bool = false) throws {
         let context = AdapterContext()
         let weights = Dictionary(uniqueKeysWithValues: layers.map { ($0.name, $0.weights) })
         baseParameterCount = model.parameterCount
@@ -71,9 +80,9 @@ public final class AdapterSet {
             }
         }
         self.context = context
-        let occupied = members.filter { $0.linear.adapter != nil }.map(\.name)
-        if !occupied.isEmpty { throw AdapterError.occupied(occupied) }
-        for member in members { member.linear.adapter = member.adapter.linearAdapter }
+        let occupied = members.filter { !$0.linear.adapters.isEmpty }.map(\.name)
+        if !occupied.isEmpty && !besideOthers { throw AdapterError.occupied(occupied) }
+        for member in members { member.linear.adapters.append(member.adapter.linearAdapter) }
     }
 
     /// The factor on everything the adapters add: 1 as trained, 0 for exactly the base.
@@ -103,11 +112,9 @@ public final class AdapterSet {
         return RoutingReport(entries.filter { names.contains($0.name) })
     }
 
-    /// Takes the adapters out of the model, which is then the base again.
+    /// Takes the adapters out of the model, which is then the base again, or what other sets make of it.
     public func remove() {
-        for member in members where member.linear.adapter === member.adapter.linearAdapter {
-            member.linear.adapter = nil
-        }
+        for member in members { member.linear.adapters.removeAll { $0 === member.adapter.linearAdapter } }
     }
 }
 

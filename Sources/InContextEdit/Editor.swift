@@ -41,13 +41,18 @@ public struct Editor {
     /// The frozen model.
     public let pipeline: FillPipeline
 
-    /// What is injected into its transformer, if anything.
-    public let adapters: AdapterSet?
+    /// What is injected into its transformer.
+    public let adapters: [AdapterSet]
 
     /// Edits with `pipeline`, into whose transformer `adapters` are injected: their routers may want to see the text.
-    public init(_ pipeline: FillPipeline, adapters: AdapterSet? = nil) {
+    public init(_ pipeline: FillPipeline, adapters: [AdapterSet] = []) {
         self.pipeline = pipeline
         self.adapters = adapters
+    }
+
+    /// Edits with `pipeline` and one set of adapters, if any.
+    public init(_ pipeline: FillPipeline, adapters: AdapterSet?) {
+        self.init(pipeline, adapters: adapters.map { [$0] } ?? [])
     }
 
     /// The panel that `image` becomes: resized to the panel's width with Pillow's bicubic filter, as upstream does.
@@ -70,7 +75,7 @@ public struct Editor {
         let prompt = try options.promptForm.prompt(fields)
         let diptych = try Diptych(source: Self.panel(image, width: options.panelWidth))
         let encoded = pipeline.encode([prompt], maximumLength: options.maximumSequenceLength)
-        adapters?.pooledText = adapters?.needsPooledText == true ? Variable(encoded.pooled) : nil
+        for set in adapters { set.pooledText = set.needsPooledText ? Variable(encoded.pooled) : nil }
         let geometry = diptych.geometry
         var random = Random(seed: options.seed)
         let noise = random.randn(geometry.latentShape(channels: pipeline.latentChannels))

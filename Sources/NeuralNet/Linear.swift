@@ -1,7 +1,7 @@
 public import Autograd
 public import TensorCore
 
-/// `y = x W^T + b`, with an optional adapter beside the frozen weight.
+/// `y = x W^T + b`, with any number of adapters beside the frozen weight.
 ///
 /// Shapes: `x` `[…, inputDimensions]`, `weight` `[outputDimensions, inputDimensions]`, `bias` `[outputDimensions]`.
 public final class Linear: Module {
@@ -9,8 +9,8 @@ public final class Linear: Module {
     public let weight: Parameter
     /// `[outputDimensions]`.
     public let bias: Parameter?
-    /// What is trained beside the weight, if anything.
-    public var adapter: (any LinearAdapter)?
+    /// What stands beside the weight; their products are added in this order.
+    public var adapters: [any LinearAdapter] = []
 
     /// The extent of the input's last axis.
     public var inputDimensions: Int { weight.value.shape[1] }
@@ -28,9 +28,8 @@ public final class Linear: Module {
         [("weight", weight)] + (bias.map { [("bias", $0)] } ?? [])
     }
 
-    /// Applies the layer, and the adapter if there is one, in one sum of products, with the function that
-    /// follows, if any. A trained weight is rounded to the
-    /// input's type first, as mixed-precision training does; a frozen one is read as it lies.
+    /// Applies the layer and its adapters in one sum of products, with the function that follows, if any. A trained
+    /// weight is rounded to the input's type first, as mixed-precision training does; a frozen one is read as it lies.
     public func callAsFunction(_ x: Variable, activation: UnaryOperation? = nil) -> Variable {
         self(joining: [x], activation: activation)
     }
@@ -41,7 +40,9 @@ public final class Linear: Module {
         let isMaster = weight.isTrained && weight.value.dtype == .float32
         var terms = Variable.terms(
             joining: parts, weight: isMaster ? weight.variable.converted(to: dtype) : weight.variable)
-        if let side = adapter?.sideProduct(of: parts) { terms.append((side.narrow, side.up)) }
+        for adapter in adapters {
+            if let side = adapter.sideProduct(of: parts) { terms.append((side.narrow, side.up)) }
+        }
         return .linear(terms, bias: bias?.variable, activation: activation, dtype: dtype)
     }
 }

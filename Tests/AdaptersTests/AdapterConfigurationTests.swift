@@ -77,6 +77,6 @@ import Testing
         #expect(
             message(.init(loraTargets: ["*"], moeTargets: ["proj_out"], routerInput: .tokenAndPooledText))
                 == "routerInput: 'tokenAndPooledText' needs the width of the model's pooled text, and none was given")
-        #expect(model.entrance.adapter == nil)
+        #expect(model.entrance.adapters.isEmpty)
     }
 }

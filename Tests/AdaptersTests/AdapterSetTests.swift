@@ -103,7 +103,7 @@ import Testing
             try AdapterSet(injecting: .init(loraTargets: ["proj_out", "x_embedder"]), into: model, seed: 1)
         }
         #expect("\(try #require(error))" == "adapters: expected layers without an adapter, found one at 'x_embedder'")
-        #expect(model.exit.adapter == nil)
+        #expect(model.exit.adapters.isEmpty)
         #expect(model(Sample.input).value.floats != base)
         first.remove()
         #expect(model(Sample.input).value.floats == base)
@@ -170,5 +170,42 @@ import Testing
             message() == "step-10.h5: adapters/blocks.1.ff.net.2.lora_route.weight: expected a float32 tensor of shape "
                 + "[3, 10], found none (did you mean 'adapters/blocks.0.ff.net.2.lora_route.weight'?)")
         #expect(restored.parameters.map { $0.parameter.value.floats } == before)
+    }
+
+    /// At the last layer the model is linear: what several adapters of differing ranks and kinds add is the sum of what
+    /// each adds alone, at its strength.
+    @Test func severalSetsAdd() throws {
+        let model = try TinyModel()
+        let base = model(Sample.input).value
+        var plain = AdapterConfiguration(loraRank: 3, loraAlpha: 6, loraTargets: ["proj_out"])
+        var mixed = AdapterConfiguration(moeRank: 2, moeAlpha: 3, experts: 3, topK: 2, moeTargets: ["proj_out"])
+        mixed.renormalizesWeights = true
+        var sum = base
+        var sets: [AdapterSet] = []
+        for (seed, strength) in [(1, Float(0.5)), (2, 0.8), (3, -1.25)] {
+            let configuration = seed == 2 ? mixed : plain
+            plain.loraRank = 5
+            let set = try AdapterSet(
+                injecting: configuration, into: model, seed: UInt64(seed), besideOthers: true)
+            var random = Random(seed: UInt64(seed + 10))
+            for (name, parameter) in set.parameters where !name.contains("lora_A") {
+                parameter.replace(random.randn(parameter.value.shape) * 0.5)
+            }
+            for other in sets { other.strength = 0 }
+            set.strength = strength
+            sum = sum + (model(Sample.input).value - base)
+            sets.append(set)
+        }
+        for (set, strength) in zip(sets, [Float(0.5), 0.8, -1.25]) { set.strength = strength }
+        let together = model(Sample.input).value
+        let error = largestDifference(together, sum)
+        #expect(error < 2e-5, "max error \(error)")
+        #expect(largestDifference(together, base) > 0.1)
+        // A second set must say that it means to stand beside others.
+        #expect(throws: AdapterError.self) { try AdapterSet(injecting: plain, into: model, seed: 1) }
+        sets[1].remove()
+        #expect(model.exit.adapters.count == 2)
+        for set in sets { set.remove() }
+        #expect(model(Sample.input).value.floats == base.floats)
     }
 }

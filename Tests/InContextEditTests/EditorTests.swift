@@ -1,4 +1,5 @@
 import Adapters
+import Autograd
 import InContextEdit
 import Models
 import TensorCore
@@ -84,6 +85,39 @@ import Testing
         adapters.remove()
         let base = try Editor(pipeline).edit(source, fields, options: quick)
         #expect(maximumError(adapted.canvas, base.canvas) == 0)
+    }
+
+    @Test func severalAdaptersWorkTogether() throws {
+        func injected(_ configuration: AdapterConfiguration, _ seed: UInt64) throws -> AdapterSet {
+            let set = try AdapterSet(
+                injecting: configuration, into: pipeline.transformer, seed: seed, besideOthers: true)
+            var random = Random(seed: seed)
+            for (name, parameter) in set.parameters where name.contains("lora_B") {
+                parameter.replace(random.randn(parameter.value.shape) * 0.05)
+            }
+            return set
+        }
+        var quick = options
+        quick.steps = 1
+        let fields = PromptFields(instruction: "make the cat blue")
+        func canvas(_ sets: [AdapterSet]) throws -> Tensor {
+            try Editor(pipeline, adapters: sets).edit(source, fields, options: quick).canvas
+        }
+        let first = try injected(.iceditLoRA, 1)
+        let alone = try canvas([first])
+        let second = try injected(.iceditMoE, 2)
+        defer {
+            first.remove()
+            second.remove()
+        }
+        let both = try canvas([first, second])
+        second.strength = 0
+        #expect(maximumError(try canvas([first, second]), alone) == 0)
+        #expect(maximumError(both, alone) > 1e-3)
+        first.remove()
+        second.strength = 1
+        let other = try canvas([second])
+        #expect(maximumError(both, other) > 1e-3 && maximumError(other, alone) > 1e-3)
     }
 
     @Test func picturesThatAreTooLongAreRefused() {
