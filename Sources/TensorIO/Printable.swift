@@ -1,5 +1,5 @@
 /// A name from a file as it may stand in an error line: control characters escaped, and cut after 96 characters.
-func printable(_ name: String) -> String {
+package func printable(_ name: String) -> String {
     var line = ""
     var length = 0
     for scalar in name.unicodeScalars {

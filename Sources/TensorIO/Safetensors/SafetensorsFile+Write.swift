@@ -17,19 +17,25 @@ extension SafetensorsFile {
         _ tensors: [(name: String, tensor: Tensor)], metadata: [String: String] = [:], order: Order = .alignment,
         to path: String
     ) throws {
-        var seen: Set = ["__metadata__"]
-        for (name, _) in tensors where !seen.insert(name).inserted {
-            let found = name == "__metadata__" ? "the reserved name" : "the name twice"
-            throw FileError(path, key: printable(name), expected: "a name of its own for each tensor", found: found)
-        }
+        try requireDistinct(tensors.map(\.name), path: path)
         let ordered = order == .given ? tensors : inOrderOfAlignment(tensors)
+        let plans = ordered.map { SafetensorsPlan(name: $0.name, dtype: $0.tensor.dtype, shape: $0.tensor.shape) }
         try AtomicFile.write(to: path) { file in
-            try file.write(header(of: ordered, metadata: metadata))
+            try file.write(header(of: plans, metadata: metadata))
             for (_, tensor) in ordered {
                 let dense = tensor.contiguous()
                 let start = dense.storage.base + dense.offset * dense.dtype.byteCount
                 try file.write(UnsafeRawBufferPointer(start: start, count: dense.count * dense.dtype.byteCount))
             }
+        }
+    }
+
+    /// Throws ``FileError`` when a name is used twice or reserved.
+    static func requireDistinct(_ names: [String], path: String) throws {
+        var seen: Set = ["__metadata__"]
+        for name in names where !seen.insert(name).inserted {
+            let found = name == "__metadata__" ? "the reserved name" : "the name twice"
+            throw FileError(path, key: printable(name), expected: "a name of its own for each tensor", found: found)
         }
     }
 
@@ -44,9 +50,7 @@ extension SafetensorsFile {
     }
 
     /// The length, the JSON text and the spaces that align what follows to eight bytes.
-    private static func header(
-        of tensors: [(name: String, tensor: Tensor)], metadata: [String: String]
-    ) throws -> [UInt8] {
+    static func header(of tensors: [SafetensorsPlan], metadata: [String: String]) throws -> [UInt8] {
         var members: [String] = []
         if !metadata.isEmpty {
             let sorted = metadata.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
@@ -54,12 +58,13 @@ extension SafetensorsFile {
             members.append("\"__metadata__\":{" + pairs.joined(separator: ",") + "}")
         }
         var offset = 0
-        for (name, tensor) in tensors {
-            let end = offset + tensor.count * tensor.dtype.byteCount
+        for tensor in tensors {
+            let end = offset + tensor.shape.count * tensor.dtype.byteCount
             let shape = tensor.shape.dimensions.map(String.init).joined(separator: ",")
             let type = SafetensorsElementType(tensor.dtype).rawValue
             members.append(
-                "\(jsonString(name)):{\"dtype\":\"\(type)\",\"shape\":[\(shape)],\"data_offsets\":[\(offset),\(end)]}")
+                "\(jsonString(tensor.name)):{\"dtype\":\"\(type)\",\"shape\":[\(shape)],\"data_offsets\":[\(offset),\(end)]}"
+            )
             offset = end
         }
         var text = Array(("{" + members.joined(separator: ",") + "}").utf8)

@@ -1,0 +1,145 @@
+public import Adapters
+import Foundation
+public import Models
+import NeuralNet
+import TensorCore
+public import TensorIO
+
+/// Adds static adapters to the weights of a base and writes it anew, in the layout that it has, as one safetensors file.
+///
+/// ```swift
+/// let merger = try AdapterMerger("flux1-fill-dev.safetensors") { naming in
+///     [(try AdapterFile(SafetensorsFile(path: "style.safetensors"), naming: naming), 0.8)]
+/// }
+/// let report = try merger.write(to: "merged.safetensors") { done, total in }
+/// ```
+///
+/// Each weight `W` becomes `W + sum_i s_i alpha_i / r_i B_i A_i`, summed in `float32` and rounded once to the type that it
+/// had; quantised weights become `bfloat16`. Rows go through memory in pieces, so that a base of any size needs little of
+/// it.
+public struct AdapterMerger {
+    /// What became of the weights.
+    public struct Report: Sendable {
+        /// How many of the file's weights were changed.
+        public var changed = 0
+        /// The norm of what was added over that of the weights that it was added to.
+        public var relativeChange = 0.0
+        /// The norm of what rounding to the file's type lost over that of what was added.
+        public var relativeRounding = 0.0
+    }
+
+    /// The base's transformer.
+    public let model: ModelFile
+    /// What the file will hold.
+    public let plans: [SafetensorsPlan]
+    private let source: any TensorArchive
+    private let metadata: [String: String]
+    private let updates: [String: [(arrangement: AdapterNaming.LayerArrangement, file: AdapterFile, strength: Float)]]
+
+    /// As many numbers of a weight as are in memory at a time.
+    private static let pieceSize = 1 << 22
+
+    /// Opens a base (a transformer's file in any layout, its folder or a pipeline's folder) and the adapters, which `open`
+    /// reads with the names of the base's layers.
+    ///
+    /// Throws ``FileError`` when the base holds no transformer or an adapter holds a mixture of experts, `WeightError` when
+    /// its tensors do not fit each other, and what `open` throws.
+    public init(
+        _ base: String, adapters open: (AdapterNaming) throws -> [(file: AdapterFile, strength: Float)]
+    ) throws {
+        var place = base
+        if FileManager.default.fileExists(atPath: base + "/model_index.json") {
+            place = try PipelineFolder(path: base).folder(of: .transformer)
+        }
+        model = try ModelFile.open(place, .transformer)
+        let file = try model.configuration()
+        try model.check(file)
+        let naming = AdapterNaming.flux(try FluxConfiguration(file))
+        let adapters = try open(naming)
+        for (adapter, _) in adapters {
+            if let layer = adapter.mixtures.first {
+                throw FileError(
+                    adapter.path, key: layer,
+                    expected: "a static LoRA: which experts work depends on the token (see diptych static)",
+                    found: "a mixture of experts")
+            }
+        }
+        // Every weight of the file under its own name, with the layers that it consists of.
+        let arrangements =
+            model.layout == .blackForest
+            ? naming.arrangements
+            : naming.layers.map { AdapterNaming.LayerArrangement(source: $0.name, parts: [$0], swapsHalves: false) }
+        var updates: [String: [(arrangement: AdapterNaming.LayerArrangement, file: AdapterFile, strength: Float)]] = [:]
+        for arrangement in arrangements {
+            let adapting = adapters.filter { $0.file.adapts(arrangement) && $0.strength != 0 }
+            if adapting.isEmpty { continue }
+            updates["\(model.prefix)\(arrangement.source).weight"] = adapting.map {
+                (arrangement, $0.file, $0.strength)
+            }
+        }
+        self.updates = updates
+        let source = try openTensorArchive(place)
+        self.source = source
+        plans = try source.names.map { name in
+            guard let info = source.info(name) else {
+                _ = try source.stored(name)  // says which type it has
+                throw FileError(place, key: name, expected: "a type that can be copied", found: "another")
+            }
+            return SafetensorsPlan(
+                name: name, dtype: info.quantization == nil ? info.dtype : .bfloat16, shape: info.shape)
+        }
+        var metadata = (try? SafetensorsFile(path: source.path))?.metadata ?? ["format": "pt"]
+        if model.prefix.isEmpty { metadata[ModelFile.configurationKey] = try file.text() }
+        self.metadata = metadata
+    }
+
+    /// Writes the file, which replaces `path` when it is whole; `progress` hears of each tensor. `metadata` is added to the
+    /// base's own.
+    ///
+    /// Throws `FileError` when a weight is no longer finite, or when the file cannot be written.
+    public func write(
+        to path: String, metadata: [String: String] = [:], progress: (_ done: Int, _ total: Int) throws -> Void
+    ) throws -> Report {
+        var report = Report()
+        var (weights, added, lost) = (0.0, 0.0, 0.0)
+        var done = 0
+        let header = self.metadata.merging(metadata) { _, new in new }
+        try SafetensorsFile.write(plans: plans, metadata: header, to: path) { plan, write in
+            let stored = try source.stored(plan.name)
+            let terms = updates[plan.name]?.map { entry in
+                let update = entry.file.update(of: entry.arrangement)
+                return (up: update.up * entry.strength, down: update.down)
+            }
+            if terms != nil { report.changed += 1 }
+            let (rows, columns) = (plan.shape.rank > 0 ? plan.shape[0] : 1, plan.shape.count)
+            let step = max(1, Self.pieceSize / max(1, columns / max(1, rows)))
+            for start in stride(from: 0, to: rows, by: step) {
+                let range = start..<min(rows, start + step)
+                let piece = plan.shape.rank > 0 ? stored.rows(range) : stored
+                guard let terms else {
+                    try write(piece.expanded(to: .float32).converted(to: plan.dtype))
+                    continue
+                }
+                let old = piece.expanded(to: .float32).converted(to: .float32).reshaped(to: [range.count, -1])
+                    .contiguous()
+                let new = Tensor.sumOfProducts(
+                    terms.map { ProductTerm($0.up.sliced(axis: 0, range), $0.down) }, addend: old, dtype: .float32
+                ).contiguous()
+                let rounded = new.converted(to: plan.dtype)
+                let (change, loss) = (new.squares(besides: old), rounded.converted(to: .float32).squares(besides: new))
+                guard change.error.isFinite, loss.error.isFinite else {
+                    throw FileError(
+                        source.path, key: plan.name, expected: "finite numbers within the range of \(plan.dtype)",
+                        found: "others")
+                }
+                (weights, added, lost) = (weights + change.numbers, added + change.error, lost + loss.error)
+                try write(rounded)
+            }
+            done += 1
+            try progress(done, plans.count)
+        }
+        report.relativeChange = weights > 0 ? (added / weights).squareRoot() : 0
+        report.relativeRounding = added > 0 ? (lost / added).squareRoot() : 0
+        return report
+    }
+}

@@ -1,0 +1,83 @@
+import Adapters
+import ArgumentParser
+import Foundation
+import InContextEdit
+import Models
+import TensorCore
+import TensorIO
+import Training
+
+/// `diptych merge --base flux1-fill-dev.safetensors --adapter style.safetensors:0.8 -o merged.safetensors`
+struct MergeCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "merge",
+        abstract: "Adds plain LoRAs to a base's weights and writes it as one safetensors file.",
+        discussion: """
+            The file has the base's layout, names and types; quantised weights become bfloat16. Weights go through memory in \
+            pieces, so that a base of any size needs little of it. A mixture of experts cannot be merged, since which experts \
+            work depends on the token: 'diptych static' makes a plain LoRA of it first.
+            """)
+
+    @OptionGroup var common: CommonOptions
+
+    @Option(
+        name: .long, help: "The base: a transformer's file in any layout, its folder, or a pipeline's folder.",
+        completion: .file())
+    var base: String
+
+    @Option(
+        name: .long,
+        help: "An adapter file, its strength behind a colon (style.safetensors:0.8). May be given several times.",
+        completion: .file(extensions: ["safetensors"]))
+    var adapter: [AdapterChoice]
+
+    @Option(
+        name: .shortAndLong, help: "The file to write (.safetensors).", completion: .file(extensions: ["safetensors"]))
+    var output: String
+
+    @Option(name: .long, parsing: .unconditional, help: "Threads; 0 for one a processor.")
+    var threads = 0
+
+    func validate() throws {
+        guard output.hasSuffix(".safetensors") else {
+            throw ValidationError("--output: expected a name that ends in .safetensors, found '\(output)'")
+        }
+        if threads < 0 { throw ValidationError("--threads: expected 0 or more, found \(threads)") }
+    }
+
+    func run() throws {
+        Threads.set(threads)
+        try AtomicFile.requireWritable(output)
+        let merger = try AdapterMerger(base) { naming in
+            try adapter.map { choice in
+                guard let path = AdapterSource.file(choice.path) else {
+                    throw FileError(
+                        choice.path, expected: "an adapter file (.safetensors); diptych export makes one of a run",
+                        found: "another name")
+                }
+                let file = try AdapterFile(SafetensorsFile(path: path), naming: naming)
+                for notice in file.notices { StandardStream.error.write("note: \(notice)\n") }
+                return (file, choice.strength)
+            }
+        }
+        var line = ProgressLine(total: merger.plans.count, of: "tensors")
+        let merged = adapter.map { "\(URL(filePath: $0.path).lastPathComponent):\($0.strength)" }.joined(
+            separator: ", ")
+        let report = try merger.write(
+            to: output,
+            metadata: [
+                "diptych.version": DiptychCommand.version, "diptych.merged": merged,
+                "diptych.base": URL(filePath: base).lastPathComponent,
+            ]
+        ) { done, _ in line.show(done) }
+        let size = (try? FileManager.default.attributesOfItem(atPath: output))?[.size] as? Int ?? 0
+        print(
+            "\(output): \(merger.model.summary), \(report.changed) of \(merger.plans.count) tensors changed by "
+                + "\(percent(report.relativeChange)), \(size.grouped) bytes")
+        if report.relativeRounding > 0.001 {
+            print("note: the base's type rounds \(percent(report.relativeRounding)) of what was added away")
+        }
+    }
+
+    private func percent(_ share: Double) -> String { String(format: "%.2f %%", share * 100) }
+}
