@@ -45,7 +45,7 @@ let package = Package(
         layer("NeuralNet", ["TensorCore", "Autograd", "TensorIO"]),
         layer("Optimizers", ["TensorCore", "Autograd"]),
         layer("Models", ["TensorCore", "Autograd", "TensorIO", "NeuralNet"]),
-        layer("Adapters", ["TensorCore", "Autograd", "TensorIO", "NeuralNet"]),
+        layer("Adapters", ["COpenBLAS", "TensorCore", "Autograd", "TensorIO", "NeuralNet"]),
         layer("InContextEdit", ["TensorCore", "Autograd", "TensorIO", "NeuralNet", "Models", "Adapters"]),
         layer("DiptychData", ["TensorCore", "TensorIO", "Models", "InContextEdit"]),
         layer(
@@ -57,7 +57,7 @@ let package = Package(
         .executableTarget(
             name: "diptych",
             dependencies: [
-                "TensorCore", "TensorIO", "NeuralNet", "Models", "Adapters", "InContextEdit", "DiptychData",
+                "TensorCore", "Autograd", "TensorIO", "NeuralNet", "Models", "Adapters", "InContextEdit", "DiptychData",
                 "Training", argumentParser,
             ], swiftSettings: upcoming),
         .executableTarget(

@@ -20,6 +20,8 @@ public final class LoRAMoE: LinearAdapter {
     /// The sum is scaled by `alpha / rank`.
     public let alpha: Float
     private let context: AdapterContext
+    /// What takes note of each run's tokens, if anything.
+    var statistics: MixtureStatistics?
 
     /// The number N of experts.
     public var experts: Int { router.experts }
@@ -47,6 +49,7 @@ public final class LoRAMoE: LinearAdapter {
         if SideOutputs.isCollecting { SideOutputs.emit(layer, routing.sideOutputs) }
 
         let narrow = Variable.linear(joining: parts, weight: a.variable.converted(to: dtype), dtype: dtype)
+        statistics?.add(narrow: narrow.value, routing: routing.weights.value)
         let byExpert = Array(narrow.shape.dimensions.dropLast()) + [experts, rank]
         let weights = (routing.weights * (alpha / Float(rank) * context.strength)).converted(to: dtype)
             .unsqueezed(-1)
