@@ -1,24 +1,77 @@
 import Adapters
+import ArgumentParser
+import Foundation
 import InContextEdit
 import Models
 import TensorIO
 import Training
 
+/// An adapter and its strength as the command line names them: `style.safetensors:0.8`.
+struct AdapterChoice: ExpressibleByArgument, Equatable {
+    let path: String
+    let strength: Float
+
+    init(path: String, strength: Float = 1) {
+        self.path = path
+        self.strength = strength
+    }
+
+    /// A number behind the last colon is the strength, unless a file has the whole for its name.
+    init(argument: String) {
+        if let colon = argument.lastIndex(of: ":"), !FileManager.default.fileExists(atPath: argument),
+            let strength = Float(argument[argument.index(after: colon)...]), strength.isFinite
+        {
+            self.init(path: String(argument[..<colon]), strength: strength)
+        } else {
+            self.init(path: argument)
+        }
+    }
+}
+
 /// Where an adapter comes from: a `.safetensors` file in any layout that is read, a checkpoint, or a run's folder.
 enum AdapterSource {
+    /// Puts the adapters into the transformer of `pipeline`, beside each other, each at its strength.
+    static func load(_ choices: [AdapterChoice], into pipeline: FillPipeline) throws -> [AdapterSet] {
+        try choices.map { choice in
+            let set = try load(choice.path, into: pipeline)
+            set.strength = choice.strength
+            return set
+        }
+    }
+
     /// Puts the adapter at `path` into the transformer of `pipeline`.
     static func load(_ path: String, into pipeline: FillPipeline) throws -> AdapterSet {
         let transformer = pipeline.transformer
         let width = transformer.configuration.pooledProjectionDim
-        if path.hasSuffix(".safetensors") {
-            return try AdapterSet(loading: SafetensorsFile(path: path), into: transformer, pooledWidth: width)
+        if let file = file(path) {
+            let set = try AdapterSet(
+                loading: SafetensorsFile(path: file), into: transformer, naming: .flux(transformer.configuration),
+                pooledWidth: width, besideOthers: true)
+            for notice in set.notices { StandardStream.error.write("note: \(notice)\n") }
+            return set
         }
         let file = try RunFolder.checkpoint(at: path)
         let checkpoint = try RunCheckpoint(path: file)
         let configuration = try RunConfiguration.parse(checkpoint.configuration, file: file)
         let adapters = try AdapterSet(
-            injecting: configuration.adapterConfiguration, into: transformer, pooledWidth: width, seed: 0)
+            injecting: configuration.adapterConfiguration, into: transformer, pooledWidth: width, seed: 0,
+            besideOthers: true)
         try adapters.restoreParameters(from: checkpoint.parameters)
         return adapters
+    }
+
+    /// What is known of the making of the adapter at `path`.
+    static func metadata(_ path: String) throws -> ExportMetadata {
+        if let file = file(path) { return ExportMetadata(try SafetensorsFile(path: file).metadata) }
+        let file = try RunFolder.checkpoint(at: path)
+        let checkpoint = try RunCheckpoint(path: file)
+        return ExportMetadata(try RunConfiguration.parse(checkpoint.configuration, file: file), checkpoint)
+    }
+
+    /// The safetensors file that a path means: itself, or the one that PEFT keeps in a folder.
+    static func file(_ path: String) -> String? {
+        if path.hasSuffix(".safetensors") { return path }
+        let inside = path + "/adapter_model.safetensors"
+        return FileManager.default.fileExists(atPath: inside) ? inside : nil
     }
 }

@@ -14,8 +14,8 @@ struct DiptychCommand: ParsableCommand {
         abstract: "Trains LoRA-MoE adapters for in-context image editing.",
         version: version,
         subcommands: [
-            DataCommand.self, TrainCommand.self, EditCommand.self, ExportCommand.self, InspectCommand.self,
-            QuantizeCommand.self, ConfigCommand.self, VelocityCommand.self,
+            DataCommand.self, TrainCommand.self, EditCommand.self, ExportCommand.self, StaticCommand.self,
+            MergeCommand.self, InspectCommand.self, QuantizeCommand.self, ConfigCommand.self, VelocityCommand.self,
         ])
 
     static let version = "0.1.0"

@@ -90,7 +90,7 @@ struct Inspection {
 
     private func safetensors(_ path: String) throws -> [String] {
         let file = try SafetensorsFile(path: path)
-        let isAdapter = file.names.contains { $0.contains("lora_A") || $0.contains("lora_B") }
+        let isAdapter = AdapterSummary.isAdapter(file.names)
         var lines = [isAdapter ? "adapter, safetensors, \(summary(file))" : "safetensors, \(summary(file))"]
         lines += isAdapter ? adapter(file) : ModelInspection(ScaledArchive.wrapping(file)).lines
         for (key, value) in file.metadata.sorted(by: { $0.key < $1.key }) {
@@ -102,16 +102,11 @@ struct Inspection {
     }
 
     private func adapter(_ file: SafetensorsFile) -> [String] {
-        let plain = file.names.filter { $0.hasSuffix("lora_A.weight") }
-        let mixtures = file.names.filter { $0.hasSuffix("lora_route.weight") }
-        var parts: [String] = []
-        if let first = plain.first, let info = file.info(first), info.shape.rank == 2 {
-            parts.append("\(plain.count) LoRAs of rank \(info.shape[0])")
+        do {
+            return try AdapterSummary(file).lines.map { "  " + $0 }
+        } catch {
+            return ["  cannot be used: \(error)"]
         }
-        if let first = mixtures.first, let info = file.info(first), info.shape.rank == 2 {
-            parts.append("\(mixtures.count) mixtures of \(info.shape[0]) experts")
-        }
-        return parts.isEmpty ? [] : ["  " + parts.joined(separator: ", ")]
     }
 
     private func hdf5(_ path: String) throws -> [String] {

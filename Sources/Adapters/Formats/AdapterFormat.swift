@@ -5,6 +5,12 @@ public enum AdapterFormat: String, Codable, Sendable, CaseIterable {
     /// diffusers and PEFT: `transformer.{layer}.lora_A.weight`, `lora_B.weight`, alpha in the header's
     /// `lora_adapter_metadata`. Plain LoRAs only.
     case peft
+    /// kohya's sd-scripts: `lora_unet_{layer}.lora_down.weight`, `lora_up.weight`, `alpha`, the layer in the names of the
+    /// model's authors with `_` for `.`, so that projections which these fuse are fused. Plain LoRAs only.
+    case kohya
+    /// ComfyUI's own: `diffusion_model.{layer}.lora_A.weight`, `lora_B.weight`, `alpha`, the layers as in ``kohya`` but with
+    /// their dots. Plain LoRAs only.
+    case comfyui
     /// ICEdit's released mixtures: `lora_A.expert_{e}.weight`, `lora_B.expert_{e}.weight`, `lora_route.weight`, plain LoRAs
     /// as ``peft`` has them. Its own programs know neither alpha nor a router that sees the text: a mixture's scale is
     /// multiplied into B, and a router with pooled text is refused.
@@ -12,4 +18,10 @@ public enum AdapterFormat: String, Codable, Sendable, CaseIterable {
     /// The keys of ``icedit`` with `lora_route_pooled.weight` beside them and every number as it is: what only this
     /// toolkit reads, and reads back exactly.
     case diptych
+
+    /// Whether the layout can hold a mixture of experts.
+    public var holdsMixtures: Bool { self == .icedit || self == .diptych }
+
+    /// Whether layers bear the names of the model's authors, which fuse some of them.
+    var hasFusedLayers: Bool { self == .kohya || self == .comfyui }
 }

@@ -6,22 +6,38 @@ public import TensorIO
 extension AdapterSet {
     /// Puts the adapters of a file beside the layers that its keys name.
     ///
-    /// Reads the layouts of ``AdapterFormat``: keys with or without the component and PEFT's `base_model.model.` and
-    /// `.default`; weights of any floating-point type, `float32` in the model. A LoRA's alpha comes from
-    /// `lora_adapter_metadata` or a scalar `{layer}.alpha`, and equals the rank without them. A mixture runs with what this
-    /// toolkit noted in the header, without a note as ICEdit's released weights do (``RoutingOptions/upstream``);
-    /// `routing` overrides both. `metadata` is the file's header, taken from a ``SafetensorsFile`` by itself.
+    /// Reads the layouts of ``AdapterFormat`` and those of OneTrainer, ai-toolkit and SimpleTuner's LoRAs: the model's own
+    /// names or, where `naming` has them, those of its authors, whose fused layers are taken apart exactly
+    /// (``AdapterNaming/LayerArrangement``); with dots or underscores; with or without the component, PEFT's
+    /// `base_model.model.` and `.default`, ComfyUI's `diffusion_model.`; ways named `lora_A`, `lora_down` or `lora.down`.
+    /// Weights are of any floating-point type, `float32` in the model. A LoRA's alpha comes from a scalar `{layer}.alpha` or
+    /// `lora_adapter_metadata`, and equals the rank without them. A mixture runs with what this toolkit noted in the
+    /// header, without a note as ICEdit's released weights do (``RoutingOptions/upstream``); `routing` overrides both.
+    /// `metadata` is the file's header, taken from a ``SafetensorsFile`` by itself, with PEFT's `adapter_config.json` beside
+    /// it. `besideOthers` lets other sets stand in the model already.
     ///
     /// Throws ``FileError`` for a key that belongs to no layout or no layer, for a missing tensor, a wrong shape or type,
     /// and for malformed metadata; ``AdapterError`` when a layer already has an adapter.
     public convenience init(
         loading archive: any TensorArchive, metadata: [String: String]? = nil, into model: any Module,
-        naming: AdapterNaming = AdapterNaming(), pooledWidth: Int? = nil, routing: RoutingOptions? = nil
+        naming: AdapterNaming = AdapterNaming(), pooledWidth: Int? = nil, routing: RoutingOptions? = nil,
+        besideOthers: Bool = false
     ) throws {
-        let header = metadata ?? (archive as? SafetensorsFile)?.metadata ?? [:]
-        let reader = try AdapterReader(
-            archive, header: header, model: model, naming: naming, pooledWidth: pooledWidth, routing: routing)
-        try self.init(reader.layers(), in: model)
+        let header = metadata ?? (archive as? SafetensorsFile)?.adapterHeader ?? [:]
+        let contents = try AdapterReader(
+            archive, header: header, layers: model.layerExtents, naming: naming, pooledWidth: pooledWidth,
+            routing: routing
+        ).contents()
+        try self.init(contents.layers, in: model, besideOthers: besideOthers)
+        notices = contents.notices
+    }
+
+    /// Puts the adapters of a file that is read already into `model`, whose layers must be those that it was read for.
+    ///
+    /// Throws ``AdapterError`` when a layer already has an adapter and `besideOthers` does not allow it.
+    public convenience init(_ file: AdapterFile, into model: any Module, besideOthers: Bool = false) throws {
+        try self.init(file.layers, in: model, besideOthers: besideOthers)
+        notices = file.notices
     }
 
     /// Writes the adapters as trained (``strength`` is not part of the file) to a `.safetensors` file that replaces `path`
@@ -44,7 +60,6 @@ extension AdapterSet {
     public func exported(
         as format: AdapterFormat, naming: AdapterNaming = AdapterNaming(), dtype: DType = .float32
     ) throws -> ExportedAdapters {
-        precondition(dtype.isFloatingPoint, "adapters written as \(dtype)")
         var writer = AdapterWriter(format: format, naming: naming, dtype: dtype)
         for member in members { try writer.add(member.name, member.adapter.weights) }
         return try writer.finish()

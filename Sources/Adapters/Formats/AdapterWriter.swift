@@ -8,8 +8,13 @@ struct AdapterWriter {
     private var tensors: [(name: String, tensor: Tensor)] = []
     private var loras: [(name: String, rank: Int, alpha: Float)] = []
     private var routings: [String: RoutingMetadata] = [:]
+    /// What is put under the names of the model's authors when all layers are known.
+    private var parts: [String: (a: Tensor, b: Tensor, alpha: Float)] = [:]
+    /// How many of these stand outside the model's blocks.
+    private var looseLayers = 0
 
     init(format: AdapterFormat, naming: AdapterNaming, dtype: DType) {
+        precondition(dtype.isFloatingPoint, "adapters written as \(dtype)")
         self.format = format
         self.naming = naming
         self.dtype = dtype
@@ -19,14 +24,22 @@ struct AdapterWriter {
     mutating func add(_ layer: String, _ weights: AdapterWeights) throws {
         switch weights {
         case .lora(let a, let b, let alpha):
+            if format.hasFusedLayers {
+                parts[layer] = (a, b, alpha)
+                return
+            }
             let rank = a.shape[0]
             put(layer, .a(expert: nil), a)
             put(layer, .b(expert: nil), scaled(b, alpha / Float(rank)))
             loras.append((layer, rank, format == .icedit ? Float(rank) : alpha))
         case .mixture(let a, let b, let route, let pooledRoute, let alpha, let options):
-            if format == .peft {
+            guard format.holdsMixtures else {
+                let program =
+                    [.peft: "PEFT", .kohya: "kohya's programs", .comfyui: "ComfyUI"][format] ?? format.rawValue
                 throw AdapterError.unwritable(
-                    format: format, reason: "'\(layer)' is a mixture of experts, which PEFT cannot hold: use 'icedit'")
+                    format: format,
+                    reason: "'\(layer)' is a mixture of experts, which \(program) cannot hold: use 'icedit', or make a "
+                        + "static LoRA of it first (diptych static)")
             }
             if format == .icedit, pooledRoute != nil {
                 throw AdapterError.unwritable(
@@ -48,11 +61,18 @@ struct AdapterWriter {
         }
     }
 
-    /// The file's contents.
-    func finish() throws -> ExportedAdapters {
+    /// The file's contents. Throws ``AdapterError/unwritable(format:reason:)`` when a layer has no name in the layout.
+    mutating func finish() throws -> ExportedAdapters {
         var metadata = ["format": "pt"]
-        if format != .icedit, !loras.isEmpty {
-            metadata[PEFTMetadata.headerKey] = try PEFTMetadata.header(loras, naming: naming)
+        if format.hasFusedLayers { try putArranged() }
+        switch format {
+        case .peft, .diptych:
+            if !loras.isEmpty { metadata[PEFTMetadata.headerKey] = try PEFTMetadata.header(loras, naming: naming) }
+        case .kohya:
+            metadata["ss_network_module"] = "networks.lora_flux"
+            metadata["ss_network_dim"] = "\(Self.mostCommon(loras.map(\.rank)) ?? 0)"
+            metadata["ss_network_alpha"] = "\(Self.mostCommon(loras.map(\.alpha)) ?? 0)"
+        case .comfyui, .icedit: break
         }
         if !routings.isEmpty { metadata[RoutingMetadata.headerKey] = try RoutingMetadata.header(routings) }
         var notices: [String] = []
@@ -63,7 +83,44 @@ struct AdapterWriter {
                     + "own programs run every mixture with softmaxAfterTopK and top-1, so that their output will differ"
             )
         }
+        if format == .kohya, looseLayers > 0 {
+            notices.append(
+                "\(looseLayers) of the file's layers stand outside the blocks: diffusers leaves those of kohya's files aside, "
+                    + "others read them")
+        }
         return ExportedAdapters(tensors: tensors, metadata: metadata, notices: notices)
+    }
+
+    /// Puts the layers under the names of the model's authors, those that these fuse in one.
+    private mutating func putArranged() throws {
+        for arrangement in naming.arrangements {
+            let members = parts.filter { part in arrangement.parts.contains { $0.name == part.key } }
+            if members.isEmpty { continue }
+            for name in members.keys { parts[name] = nil }
+            if !arrangement.isInBlock { looseLayers += 1 }
+            // diffusers leaves the alphas of kohya's layers outside the blocks aside.
+            let fused = FusedLoRA(members, arrangement: arrangement, folds: format == .kohya && !arrangement.isInBlock)
+            let stem =
+                format == .kohya
+                ? "lora_unet_" + arrangement.source.replacing(".", with: "_") : "diffusion_model." + arrangement.source
+            for (role, tensor) in [
+                (AdapterKey.Role.a(expert: nil), fused.a), (.b(expert: nil), fused.b), (.alpha, Tensor(fused.alpha)),
+            ] {
+                tensors.append(
+                    ("\(stem).\(format == .kohya ? role.kohyaEnding : role.ending)", tensor.converted(to: dtype)))
+            }
+            loras.append((arrangement.source, fused.a.shape[0], fused.alpha))
+        }
+        if let layer = parts.keys.sorted().first {
+            throw AdapterError.unwritable(
+                format: format,
+                reason: "'\(layer)' has no name among the \(naming.arrangements.count) layers of the layout"
+            )
+        }
+    }
+
+    private static func mostCommon<Value: Hashable & Comparable>(_ values: [Value]) -> Value? {
+        Dictionary(grouping: values) { $0 }.max { ($0.value.count, $1.key) < ($1.value.count, $0.key) }?.key
     }
 
     private mutating func put(_ layer: String, _ role: AdapterKey.Role, _ tensor: Tensor) {

@@ -18,11 +18,16 @@ struct EditCommand: ParsableCommand {
     @OptionGroup var base: BaseOptions
 
     @Option(
-        name: .long, help: "An adapter: a .safetensors file, a checkpoint or a run's folder.",
-        completion: .file(extensions: ["safetensors", "h5"]))
-    var adapter: String?
+        name: .long,
+        help: """
+            An adapter: a .safetensors file, a checkpoint or a run's folder, its strength behind a colon (a.safetensors:0.8). \
+            May be given several times.
+            """, completion: .file(extensions: ["safetensors", "h5"]))
+    var adapter: [AdapterChoice] = []
 
-    @Option(name: .long, parsing: .unconditional, help: "The adapter's strength: 1 as trained, 0 for the base alone.")
+    @Option(
+        name: .long, parsing: .unconditional,
+        help: "A factor on the strength of all adapters: 1 as trained, 0 for the base alone.")
     var strength: Float = 1
 
     @Option(
@@ -143,8 +148,8 @@ struct EditCommand: ParsableCommand {
         encoders.tiling = AutoencoderTiling(mode: vaeTiling.mode, tileSize: vaeTileSize)
         encoders.textType = textEncoderPrecision.dtype
         let pipeline = try FillPipeline(base.parts, encoders: encoders)
-        let adapters = try adapter.map { try AdapterSource.load($0, into: pipeline) }
-        adapters?.strength = strength
+        let adapters = try AdapterSource.load(adapter, into: pipeline)
+        for set in adapters { set.strength *= strength }
         if panel.panelWidth != source.width || panel.height != source.height {
             note("\(image): resized from \(source.width) x \(source.height) to \(panel.panelWidth) x \(panel.height)")
         }

@@ -1,29 +1,31 @@
 import Adapters
 import ArgumentParser
-import Foundation
 import InContextEdit
 import TensorCore
 import TensorIO
 import Training
 
-/// `diptych export RUN --format peft -o adapter.safetensors`
+/// `diptych export RUN --format kohya -o adapter.safetensors`
 struct ExportCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "export",
-        abstract: "Writes a trained adapter as a LoRA file for other programs.",
+        abstract: "Writes a trained adapter, or another program's, as a LoRA file in a layout of choice.",
         discussion: """
-            Formats: 'peft' is what diffusers and PEFT load; mixtures, which they do not know, take the layout of ICEdit's \
-            released weights. 'icedit' is that layout with every scale multiplied in, for ICEdit's own programs. 'diptych' \
-            keeps every number and setting for this program.
+            Formats: 'diffusers' (or 'peft') is what diffusers and PEFT load; mixtures, which they do not know, take the \
+            layout of ICEdit's released weights. 'kohya' is that of sd-scripts, 'comfyui' ComfyUI's own, both with fused \
+            projections. 'icedit' is ICEdit's with every scale multiplied in, for ICEdit's own programs. 'diptych' keeps every \
+            number and setting for this program. A mixture becomes a plain LoRA by 'diptych static'.
             """)
 
     @OptionGroup var common: CommonOptions
 
-    @Argument(help: "A run's folder or a checkpoint.", completion: .file(extensions: ["h5"]))
+    @Argument(
+        help: "A run's folder, a checkpoint, or an adapter file (.safetensors) in any layout.",
+        completion: .file(extensions: ["h5", "safetensors"]))
     var source: String
 
-    @Option(name: .long, help: "peft, icedit or diptych.")
-    var format = Layout.peft
+    @Option(name: .long, help: "diffusers (or peft), kohya, comfyui, icedit or diptych.")
+    var format = Layout.diffusers
 
     @Option(
         name: .shortAndLong, help: "The file to write (.safetensors).", completion: .file(extensions: ["safetensors"]))
@@ -32,12 +34,20 @@ struct ExportCommand: ParsableCommand {
     @Option(name: .long, help: "Type of the numbers: float32, bfloat16 or float16.")
     var dtype = NumberType.float32
 
+    @Option(
+        name: .long,
+        help: """
+            The base's folder or file, for its proportions; without it the adapter's own layers tell them, as far as a model \
+            like FLUX.1 [Fill] goes.
+            """)
+    var base: String?
+
     @Flag(name: .long, help: "Export the moving average of the weights instead of the last ones.")
     var average = false
 
     enum Layout: String, ExpressibleByArgument, CaseIterable {
-        case peft, icedit, diptych
-        var format: AdapterFormat { AdapterFormat(rawValue: rawValue)! }
+        case diffusers, peft, kohya, comfyui, icedit, diptych
+        var format: AdapterFormat { self == .diffusers ? .peft : AdapterFormat(rawValue: rawValue)! }
     }
 
     enum NumberType: String, ExpressibleByArgument, CaseIterable {
@@ -49,22 +59,53 @@ struct ExportCommand: ParsableCommand {
         guard output.hasSuffix(".safetensors") else {
             throw ValidationError("--output: expected a name that ends in .safetensors, found '\(output)'")
         }
+        if average, AdapterSource.file(source) != nil {
+            throw ValidationError("--average: expected a run or a checkpoint, found '\(source)'")
+        }
     }
 
     func run() throws {
+        if let file = AdapterSource.file(source) { return try convert(file) }
         let path = try RunFolder.checkpoint(at: source)
         let checkpoint = try RunCheckpoint(path: path)
         let run = try RunConfiguration.parse(checkpoint.configuration, file: path)
         let adapter = run.adapterConfiguration
-        let layout: AdapterFormat = format == .peft && !adapter.moeTargets.isEmpty ? .icedit : format.format
+        let layout = layout(hasMixtures: !adapter.moeTargets.isEmpty)
+        let parameters = try average ? averages(of: checkpoint, path) : checkpoint.parameters
+        let needsNames = layout == .kohya || layout == .comfyui
         let contents = try ExportedAdapters(
-            parameters: try average ? averages(of: checkpoint, path) : checkpoint.parameters, configuration: adapter,
-            format: layout, dtype: dtype.dtype)
-        let metadata = contents.metadata.merging(header(run, checkpoint)) { ours, _ in ours }
-        try SafetensorsFile.write(contents.tensors, metadata: metadata, to: output)
+            parameters: parameters, configuration: adapter, format: layout,
+            naming: needsNames
+                ? TransformerProportions.naming(base: base, adaptedBy: parameters) : AdapterNaming(),
+            dtype: dtype.dtype)
+        try write(contents, ExportMetadata(run, checkpoint), layout, note: "step \(checkpoint.step)")
+    }
 
+    /// Turns an adapter file into one of another layout.
+    private func convert(_ path: String) throws {
+        let file = try SafetensorsFile(path: path)
+        let naming = try TransformerProportions.naming(base: base, adaptedBy: file)
+        let pooledWidth = file.names.first { $0.hasSuffix("lora_route_pooled.weight") }
+            .flatMap { file.info($0)?.shape.dimensions.last }
+        let adapter = try AdapterFile(file, naming: naming, pooledWidth: pooledWidth)
+        for notice in adapter.notices { StandardStream.error.write("note: \(notice)\n") }
+        let layout = layout(hasMixtures: !adapter.mixtures.isEmpty)
+        let contents = try adapter.exported(as: layout, dtype: dtype.dtype)
+        try write(contents, ExportMetadata(file.metadata), layout, note: "from \(path)")
+    }
+
+    /// What is written for the layout that was asked for.
+    private func layout(hasMixtures: Bool) -> AdapterFormat {
+        format.format == .peft && hasMixtures ? .icedit : format.format
+    }
+
+    private func write(
+        _ contents: ExportedAdapters, _ metadata: ExportMetadata, _ layout: AdapterFormat, note: String
+    ) throws {
+        let header = contents.metadata.merging(metadata.header(for: layout, output: output)) { ours, _ in ours }
+        try SafetensorsFile.write(contents.tensors, metadata: header, to: output)
         let elements = contents.tensors.reduce(0) { $0 + $1.tensor.count }
-        print("\(output): \(contents.tensors.count) tensors, \(elements.grouped) numbers, step \(checkpoint.step)")
+        print("\(output): \(contents.tensors.count) tensors, \(elements.grouped) numbers, \(note)")
         if layout != format.format {
             print("note: this adapter has mixtures of experts, which PEFT cannot hold: the file has ICEdit's layout")
         }
@@ -76,23 +117,5 @@ struct ExportCommand: ParsableCommand {
             throw FileError(path, key: "average", expected: "a run with training.ema_decay", found: "no moving average")
         }
         return averages
-    }
-
-    /// What a reader of the file would want to know about its making.
-    private func header(_ run: RunConfiguration, _ checkpoint: RunCheckpoint) -> [String: String] {
-        var header = [
-            "diptych.version": DiptychCommand.version,
-            "diptych.base": URL(filePath: run.base.path).lastPathComponent,
-            "diptych.trigger": PromptForm.trigger,
-            "diptych.steps": "\(checkpoint.step)",
-            "diptych.data": URL(filePath: run.data.path).lastPathComponent,
-            "diptych.seed": "\(run.training.seed)",
-        ]
-        if let lora = run.adapter.lora { header["diptych.lora"] = "rank \(lora.rank), alpha \(lora.alpha)" }
-        if let moe = run.adapter.moe {
-            header["diptych.moe"] =
-                "\(moe.experts) experts of rank \(moe.rank), alpha \(moe.alpha), top-\(moe.topK), \(moe.gate.rawValue)"
-        }
-        return header
     }
 }

@@ -22,8 +22,8 @@ struct VelocityCommand: ParsableCommand {
 
     @OptionGroup var base: BaseOptions
 
-    @Option(name: .long, help: "An adapter: a .safetensors file, a checkpoint or a run's folder.")
-    var adapter: String?
+    @Option(name: .long, help: "An adapter: a .safetensors file, a checkpoint or a run's folder; ':0.8' scales it.")
+    var adapter: [AdapterChoice] = []
 
     @Option(name: .long, help: "The tensors to evaluate on.")
     var inputs: String
@@ -33,7 +33,7 @@ struct VelocityCommand: ParsableCommand {
 
     func run() throws {
         let pipeline = try FillPipeline(base.parts)
-        let adapters = try adapter.map { try AdapterSource.load($0, into: pipeline) }
+        let adapters = try AdapterSource.load(adapter, into: pipeline)
         let file = try SafetensorsFile(path: inputs)
         let model = pipeline.transformer.configuration
         // The first two tensors decide the sizes that the others must agree on; -1 is any size.
@@ -42,7 +42,7 @@ struct VelocityCommand: ParsableCommand {
         let text = try Self.tensor("encoder_hidden_states", [batch, -1, model.jointAttentionDim], in: file)
         let pooled = Variable(
             try Self.tensor("pooled_projections", [batch, model.pooledProjectionDim], in: file))
-        adapters?.pooledText = pooled
+        for set in adapters { set.pooledText = pooled }
         let input = FluxInput(
             latents: Variable(latents), text: Variable(text), pooled: pooled,
             timestep: try Self.tensor("timestep", [batch], in: file),

@@ -1,0 +1,85 @@
+public import TensorCore
+public import TensorIO
+
+/// An adapter file in any layout, read without a model: what is converted, merged or inspected.
+///
+/// ```swift
+/// let file = try AdapterFile(SafetensorsFile(path: "style.safetensors"), naming: .flux(configuration))
+/// try file.exported(as: .kohya).tensors
+/// ```
+public struct AdapterFile {
+    /// Where it lies.
+    public let path: String
+    /// What of the file is not used, one sentence each.
+    public let notices: [String]
+    /// The adapters.
+    let layers: [AdaptedLayer]
+    /// The plain LoRAs among them by their layers.
+    let plain: [String: (a: Tensor, b: Tensor, alpha: Float)]
+    private let naming: AdapterNaming
+
+    /// Reads every adapter of `archive` for a model whose layers are those of `naming`; `metadata` is the file's header,
+    /// taken from a ``SafetensorsFile`` by itself.
+    ///
+    /// Throws as ``AdapterSet/init(loading:metadata:into:naming:pooledWidth:routing:besideOthers:)`` does.
+    public init(
+        _ archive: any TensorArchive, metadata: [String: String]? = nil, naming: AdapterNaming, pooledWidth: Int? = nil
+    ) throws {
+        let header = metadata ?? (archive as? SafetensorsFile)?.adapterHeader ?? [:]
+        let contents = try AdapterReader(
+            archive, header: header, layers: naming.layers, naming: naming, pooledWidth: pooledWidth
+        ).contents()
+        self.init(path: archive.path, layers: contents.layers, naming: naming, notices: contents.notices)
+    }
+
+    init(path: String, layers: [AdaptedLayer], naming: AdapterNaming, notices: [String] = []) {
+        self.path = path
+        self.layers = layers
+        self.naming = naming
+        self.notices = notices
+        plain = Dictionary(
+            layers.compactMap { layer in
+                if case .lora(let a, let b, let alpha) = layer.weights { (layer.name, (a, b, alpha)) } else { nil }
+            }, uniquingKeysWith: { first, _ in first })
+    }
+
+    /// The names of the adapted layers, in the order of the naming.
+    public var layerNames: [String] { layers.map(\.name) }
+
+    /// The layers that have a mixture of experts.
+    public var mixtures: [String] {
+        layers.compactMap { if case .mixture = $0.weights { $0.name } else { nil } }
+    }
+
+    /// The file's contents in another layout. Throws ``AdapterError/unwritable(format:reason:)`` when it cannot hold them.
+    public func exported(as format: AdapterFormat, dtype: DType = .float32) throws -> ExportedAdapters {
+        var writer = AdapterWriter(format: format, naming: naming, dtype: dtype)
+        for layer in layers { try writer.add(layer.name, layer.weights) }
+        return try writer.finish()
+    }
+}
+
+extension AdapterNaming {
+    /// How many times wider than this naming's layers those of a block that `archive` adapts are; nil when it adapts none.
+    ///
+    /// For namings of a model of width 1: all extents of its blocks are multiples of the width. Throws ``FileError`` for
+    /// keys of no layout.
+    public func width(of archive: any TensorArchive) throws -> Int? {
+        let blocks = arrangements.filter(\.isInBlock)
+        let places = AdapterPlaces(
+            blocks.flatMap(\.parts), naming: AdapterNaming(component: component, blocks: blocks))
+        for name in archive.names where !AdapterKey.isOfTextEncoder(name) {
+            let key = try AdapterKey(name, path: archive.path)
+            guard let place = places.place(of: key.stem), let shape = archive.info(name)?.shape, shape.rank >= 2 else {
+                continue
+            }
+            if case .a = key.role, shape[1] % place.inputs == 0 { return shape[1] / place.inputs }
+        }
+        return nil
+    }
+
+    private init(component: String, blocks: [LayerArrangement]) {
+        self.component = component
+        arrangements = blocks
+    }
+}
