@@ -111,11 +111,12 @@ public struct AdapterMerger {
                 return (up: update.up * entry.strength, down: update.down)
             }
             if terms != nil { report.changed += 1 }
-            let (rows, columns) = (plan.shape.rank > 0 ? plan.shape[0] : 1, plan.shape.count)
-            let step = max(1, Self.pieceSize / max(1, columns / max(1, rows)))
+            // A vector is one row: its blocks, if it is quantised, need not end where pieces do.
+            let rows = plan.shape.rank > 1 ? plan.shape[0] : 1
+            let step = max(1, Self.pieceSize / max(1, plan.shape.count / max(1, rows)))
             for start in stride(from: 0, to: rows, by: step) {
                 let range = start..<min(rows, start + step)
-                let piece = plan.shape.rank > 0 ? stored.rows(range) : stored
+                let piece = plan.shape.rank > 1 ? stored.rows(range) : stored
                 guard let terms else {
                     try write(piece.expanded(to: .float32).converted(to: plan.dtype))
                     continue

@@ -72,6 +72,12 @@ import Testing
         return path("base.safetensors")
     }
 
+    /// The tiny transformer as GGUF in eight bits.
+    private func writeQuantized() throws -> String {
+        try ModelQuantizer(Fixtures.path("tiny-random-fill"), type: "q8_0").write(to: path("base.gguf")) { _ in }
+        return path("base.gguf")
+    }
+
     private func merger(_ base: String) throws -> AdapterMerger {
         try AdapterMerger(base) { naming in
             try [("a", Float(0.75)), ("b", -0.5)].map { name, strength in
@@ -99,6 +105,7 @@ import Testing
         let base = output(transformer)
         for (name, place) in [
             ("diffusers", Fixtures.path("tiny-random-fill")), ("BFL", try writeBlackForest()),
+            ("GGUF", try writeQuantized()),
         ] {
             var counts: [Int] = []
             let report = try merger(place).write(to: path("\(name).safetensors"), metadata: ["by": "test"]) {
@@ -109,7 +116,7 @@ import Testing
             let merged = try SafetensorsFile(path: path("\(name).safetensors"))
             #expect(counts == Array(1...merged.names.count) && merged.metadata["by"] == "test")
             let file = try ModelFile.open(merged.path, .transformer)
-            #expect(file.layout == (name == "BFL" ? .blackForest : .diffusers))
+            #expect(file.layout == (name == "diffusers" ? .diffusers : .blackForest))
             let model = try file.loadTransformer()
             #expect(model.configuration == transformer.configuration)
             let error = largest(output(model), expected)
