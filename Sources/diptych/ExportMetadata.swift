@@ -14,7 +14,7 @@ struct ExportMetadata {
             "diptych.base": URL(filePath: run.base.path).lastPathComponent,
             "diptych.trigger": PromptForm.trigger,
             "diptych.steps": "\(checkpoint.step)",
-            "diptych.data": URL(filePath: run.data.path).lastPathComponent,
+            "diptych.data": run.datasetPaths.map { URL(filePath: $0).lastPathComponent }.joined(separator: ", "),
             "diptych.seed": "\(run.training.seed)",
         ]
         if let lora = run.adapter.lora { header["diptych.lora"] = "rank \(lora.rank), alpha \(lora.alpha)" }

@@ -49,7 +49,7 @@ struct StaticCalibration {
         calibration = try runs(order[..<count])
         heldOut = try runs(order[count..<count + heldOutCount])
         self.pipeline = pipeline
-        geometry = encoder.geometry
+        geometry = encoder.options.shapes[0]
         self.guidance = guidance
         self.precision = precision
     }
