@@ -56,6 +56,14 @@ import Training
         let error = #expect(throws: DatasetError.self) { try fixture.train(fixture.configuration()) }
         #expect(error?.faults.map(\.key) == ["line 4", "line 7"], "\(String(describing: error))")
 
+        // Together with what is wrong in the list.
+        let list = fixture.folder.appending(path: "pairs/metadata.jsonl")
+        let lines = try String(contentsOf: list, encoding: .utf8)
+        try Data((lines + "{\n").utf8).write(to: list)
+        let both = #expect(throws: DatasetError.self) { try fixture.train(fixture.configuration()) }
+        #expect(both?.faults.map(\.key) == ["line 9", "line 4", "line 7"])
+        try Data(lines.utf8).write(to: list)
+
         let skipping = fixture.configuration("skipping", steps: 6) { $0.data.onError = .skip }
         let session = try TrainingSession(skipping)
         nonisolated(unsafe) var printed = ""

@@ -5,6 +5,9 @@ import TensorIO
 
 /// What the section `data` means to the parts of a run.
 extension RunConfiguration {
+    /// Whether every picture is decoded before the first step.
+    var checksFirst: Bool { data.onError == .stop && data.checkFirst && data.cache == nil }
+
     /// Every dataset, that of `data.path` first.
     public var datasetPaths: [String] { [data.path] + data.also }
 

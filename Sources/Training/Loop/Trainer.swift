@@ -46,7 +46,7 @@ public final class Trainer {
     ) throws {
         self.configuration = configuration
         Threads.set(configuration.training.threads)
-        dataset = try configuration.openDataset()
+        dataset = try Self.dataset(configuration, checking: checking)
         let source = try Self.source(configuration, dataset, checking: checking)
         transformer = try configuration.base.parts.loadTransformer()
         try transformer.requireFill(latentChannels: source.latentChannels, configuration.base.parts)
@@ -80,6 +80,20 @@ public final class Trainer {
         if let checkpoint { try restore(checkpoint) }
     }
 
+    /// The pairs. Where their listing is faulty, their pictures are looked at too, so that all that is wrong is said at once.
+    private static func dataset(
+        _ configuration: RunConfiguration, checking: @Sendable (_ done: Int, _ total: Int) -> Void
+    ) throws -> PairDataset {
+        do {
+            return try configuration.openDataset()
+        } catch let error as DatasetError {
+            var rest = configuration
+            rest.data.onError = .skip
+            guard configuration.checksFirst, let others = try? rest.openDataset() else { throw error }
+            throw DatasetError(faults: error.faults + others.unreadablePairs(progress: checking))
+        }
+    }
+
     /// Where samples come from: the cache if there is one, otherwise the encoders, after a look at every picture.
     private static func source(
         _ configuration: RunConfiguration, _ dataset: PairDataset,
@@ -97,7 +111,7 @@ public final class Trainer {
             }
             return (cache, cache.latentWidth / 4)
         }
-        if data.onError == .stop, data.checkFirst {
+        if configuration.checksFirst {
             let faults = dataset.unreadablePairs(progress: checking)
             if !faults.isEmpty { throw DatasetError(faults: faults) }
         }
