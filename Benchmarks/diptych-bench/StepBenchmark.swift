@@ -56,11 +56,9 @@ struct StepBenchmark: ParsableCommand {
         if let tokens { size.setImageTokens(tokens) }
         if let batch { size.batch = batch }
         let type: DType = dtype == "bf16" ? .bfloat16 : .float32
-        // Drawing weights needs blocks of other sizes than a step: none are kept for it.
-        MemoryAccount.keptLimit = 0
         let model = FluxTransformer(
             size.configuration, WeightLoader(initializing: lora == "full" ? .float32 : type, seed: 0))
-        MemoryAccount.keptLimit = .max
+        MemoryAccount.trim()
         model.usesGradientCheckpointing = ckpt
         let trained = try trainedParameters(of: model)
         let optimizer = AdamW(AdamW.Options(weightDecay: 0.01))

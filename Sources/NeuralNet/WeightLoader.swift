@@ -79,9 +79,9 @@ public struct WeightLoader {
         let key = prefix + name
         record.used.insert(key)
         if case .fresh(var random, let dtype) = record.source {
-            let value = Self.initial(name, shape, &random)
+            let value = Self.initial(name, shape, dtype, &random)
             record.source = .fresh(random, dtype)
-            return Parameter(value.converted(to: dtype))
+            return Parameter(value)
         }
         let substitute = Parameter(Tensor(0).expanded(to: shape))
         guard let archive = record.archive else { return substitute }
@@ -106,12 +106,18 @@ public struct WeightLoader {
         }
     }
 
-    private static func initial(_ name: String, _ shape: Shape, _ random: inout Random) -> Tensor {
-        if shape.rank < 2 { return Tensor(full: shape, name == "weight" ? 1 : 0) }
+    /// Drawn piece by piece, so that a large matrix needs little memory beside its own.
+    private static func initial(_ name: String, _ shape: Shape, _ dtype: DType, _ random: inout Random) -> Tensor {
+        if shape.rank < 2 { return Tensor(full: shape, name == "weight" ? 1 : 0, dtype: dtype) }
         let inputs = shape.dimensions.dropFirst().reduce(1, *)
-        let weight = random.randn(shape)
-        weight.accumulate(Tensor(0), targetScale: 1 / Float(max(inputs, 1)).squareRoot())
-        return weight
+        let deviation = 1 / Float(max(inputs, 1)).squareRoot()
+        let weight = Tensor(zeros: [shape.count], dtype: dtype)
+        for start in stride(from: 0, to: shape.count, by: 1 << 20) {
+            let end = min(start + 1 << 20, shape.count)
+            let piece = (random.randn([end - start]) * deviation).converted(to: dtype)
+            weight.sliced(axis: 0, start..<end).accumulate(piece)
+        }
+        return weight.reshaped(to: shape.dimensions)
     }
 
     /// Ends the loading: throws ``WeightError`` with every fault, keys of the archive that nothing asked for included.

@@ -6,8 +6,8 @@ import Synchronization
 /// A training step asks for the same sizes over and over; fresh pages each time would cost more than many of its
 /// kernels, since the system clears every page before it hands it over. Blocks come in size classes, eight to each
 /// power of two, so that at most an eighth of a request is wasted. What is kept is bounded twice: together with what is
-/// in use it stays within a quarter more than the most that was ever in use, and by itself within
-/// ``MemoryAccount/keptLimit``. The longest unused leave first, and those that nobody asked for in a long while.
+/// in use it stays within the most that was ever in use and a quarter of what has come and gone since (weights that stay
+/// make no room for blocks that wait), and by itself within ``MemoryAccount/keptLimit``. The longest unused leave first, and those that nobody asked for in a long while.
 ///
 /// Huge pages were tried for the large blocks and gained nothing.
 enum BlockPool {
@@ -25,11 +25,13 @@ enum BlockPool {
         var usedBytes = 0
         var keptBytes = 0
         var mostUsedBytes = 0
+        /// The least in use since it was the most.
+        var leastUsedBytes = 0
         var requests = 0
         var limit = Int.max
 
         /// The most bytes that may be in use and kept together.
-        var allowed: Int { mostUsedBytes + mostUsedBytes / 4 + slack }
+        var allowed: Int { mostUsedBytes + (mostUsedBytes - leastUsedBytes) / 4 + slack }
     }
 
     private static let state = Mutex(State())
@@ -60,7 +62,9 @@ enum BlockPool {
         let (kept, orphans) = state.withLock { state in
             state.requests += 1
             state.usedBytes += size.byteCount
-            state.mostUsedBytes = max(state.mostUsedBytes, state.usedBytes)
+            if state.usedBytes > state.mostUsedBytes {
+                (state.mostUsedBytes, state.leastUsedBytes) = (state.usedBytes, state.usedBytes)
+            }
             let kept = state.stacks[size.index].popLast()
             if kept != nil { state.keptBytes -= size.byteCount }
             // A fresh block comes on top of what is kept, which must make room for it then.
@@ -79,6 +83,7 @@ enum BlockPool {
                 var block = block
                 block.time = state.requests
                 state.usedBytes -= block.size.byteCount
+                state.leastUsedBytes = min(state.leastUsedBytes, state.usedBytes)
                 state.keptBytes += block.size.byteCount
                 state.stacks[block.size.index].append(block)
                 return leaving(&state)

@@ -22,8 +22,8 @@ public enum MemoryAccount {
     /// Bytes of blocks that were given back and wait for tensors of their size; in the process's memory, in no tensor.
     public static var keptBytes: Int { BlockPool.keptBytes }
 
-    /// The most bytes that may wait. Whatever it is, together with what is in use they never exceed a quarter more than
-    /// the most that was ever in use, and 16 MiB.
+    /// The most bytes that may wait. Whatever it is, together with what is in use they never exceed the most that was ever
+    /// in use, a quarter of what has come and gone since, and 16 MiB.
     public static var keptLimit: Int {
         get { BlockPool.limit }
         set {

@@ -68,21 +68,25 @@ public struct Random: Sendable, Equatable {
 
     /// `torch.rand(shape)`.
     public mutating func rand(_ shape: Shape) -> Tensor {
-        Tensor((0..<shape.count).map { _ in uniform() }, shape)
+        let result = Tensor(uninitialized: shape)
+        let values = result.pointer(to: Float.self)
+        for i in 0..<shape.count { values[i] = uniform() }
+        return result
     }
 
     /// `torch.randn(shape)`: sixteen at a time from 16 elements on, one pair at a time below.
     public mutating func randn(_ shape: Shape) -> Tensor {
         let count = shape.count
         if count < 16 { return Tensor((0..<count).map { _ in Float(normal()) }, shape) }
-        var values = (0..<count).map { _ in uniform() }
-        for start in stride(from: 0, through: count - 16, by: 16) { Self.transform(&values, start) }
+        let result = rand(shape)
+        let values = result.pointer(to: Float.self)
+        for start in stride(from: 0, through: count - 16, by: 16) { Self.transform(values + start) }
         if count % 16 != 0 {
             // The last sixteen places are drawn afresh, as PyTorch does.
             for i in count - 16..<count { values[i] = uniform() }
-            Self.transform(&values, count - 16)
+            Self.transform(values + count - 16)
         }
-        return Tensor(values, shape)
+        return result
     }
 
     /// One normal in double precision, by pairs of Box and Muller.
@@ -99,10 +103,10 @@ public struct Random: Sendable, Equatable {
     }
 
     /// Box and Muller on eight pairs that lie eight apart.
-    private static func transform(_ values: inout [Float], _ start: Int) {
+    private static func transform(_ values: UnsafeMutablePointer<Float>) {
         // The nearest float; Swift's own `Float.pi` is rounded towards zero, which would turn every angle.
         let fullTurn = Float(2 * Double.pi)
-        for j in start..<start + 8 {
+        for j in 0..<8 {
             let u = 1 - values[j]
             let v = values[j + 8]
             let radius = (-2 * log(u)).squareRoot()

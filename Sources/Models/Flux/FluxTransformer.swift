@@ -117,16 +117,34 @@ public final class FluxTransformer: Module {
     /// Like ``callAsFunction(_:)``, showing the states on the way.
     package func evaluate(_ input: FluxInput, observing: ((State) -> Void)? = nil) -> Variable {
         check(input)
-        let dtype = input.latents.dtype
-        var image = latentEmbedder(input.latents)
-        var text = textEmbedder(input.text.converted(to: dtype))
         let conditioning = conditioningEmbedding(
-            timestep: input.timestep, guidance: input.guidance, pooled: input.pooled.converted(to: dtype))
+            timestep: input.timestep, guidance: input.guidance,
+            pooled: input.pooled.converted(to: input.latents.dtype))
         observing?(.conditioning(conditioning))
         let ids = Tensor.concatenated(
             [input.textIDs.converted(to: .float32), input.imageIDs.converted(to: .float32)], axis: 0)
         let rotary = RotaryTable(ids: ids, axes: configuration.axesDimsRope)
 
+        var joint = joined(input, conditioning: conditioning, rotary: rotary, observing)
+        for (index, block) in singleBlocks.enumerated() {
+            joint =
+                checkpointed([joint, conditioning]) {
+                    [block($0[0], conditioning: $0[1], rotary: rotary)]
+                }[0]
+            observing?(.single(index, joint: joint))
+        }
+        let image = joint.sliced(axis: 1, input.text.shape[1]..<joint.shape[1])
+        let m = outputModulation(conditioning.applying(.silu))  // scale, shift: the other way round than in the blocks
+        return output(image.modulated(scale: m[0], shift: m[1]))
+    }
+
+    /// Text and image tokens after the double-stream blocks, in one sequence. The two end with this call, so that the
+    /// single-stream blocks have their memory.
+    private func joined(
+        _ input: FluxInput, conditioning: Variable, rotary: RotaryTable, _ observing: ((State) -> Void)?
+    ) -> Variable {
+        var image = latentEmbedder(input.latents)
+        var text = textEmbedder(input.text.converted(to: input.latents.dtype))
         for (index, block) in doubleBlocks.enumerated() {
             let results = checkpointed([image, text, conditioning]) {
                 let result = block(image: $0[0], text: $0[1], conditioning: $0[2], rotary: rotary)
@@ -135,17 +153,7 @@ public final class FluxTransformer: Module {
             (image, text) = (results[0], results[1])
             observing?(.double(index, text: text, image: image))
         }
-        var joint = Variable.concatenated([text, image], axis: 1)
-        for (index, block) in singleBlocks.enumerated() {
-            joint =
-                checkpointed([joint, conditioning]) {
-                    [block($0[0], conditioning: $0[1], rotary: rotary)]
-                }[0]
-            observing?(.single(index, joint: joint))
-        }
-        image = joint.sliced(axis: 1, text.shape[1]..<joint.shape[1])
-        let m = outputModulation(conditioning.applying(.silu))  // scale, shift: the other way round than in the blocks
-        return output(image.modulated(scale: m[0], shift: m[1]))
+        return Variable.concatenated([text, image], axis: 1)
     }
 
     private func checkpointed(_ inputs: [Variable], _ body: @escaping ([Variable]) -> [Variable]) -> [Variable] {
