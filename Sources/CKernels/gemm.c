@@ -192,7 +192,7 @@ static void compute_packed(
     const size_t b_size = (size_t)(most_units * columns) * sizeof(gemm_unit);
     // Sums of several blocks need a place of their own when `c` is of another type.
     const int keeps = p->c_type == gemm_bfloat16 && block_count > 1;
-    char *space = gemm_buffer(1, b_size + (keeps ? (size_t)((to - from) * columns) * sizeof(float) : 0));
+    char *space = gemm_buffer(gemm_space_buffer, b_size + (keeps ? (size_t)((to - from) * columns) * sizeof(float) : 0));
     gemm_unit *b = (gemm_unit *)space;
     part w = {.product = p, .from = from, .to = to, .b = b};
     for (w.first = left; w.first < right; w.first = w.last) {
@@ -220,7 +220,7 @@ static void compute_packed(
                     w.a = (const char *)rows + (from - block) * w.a_step;
                     rows += plan->row_block * d.row;
                 }
-                kernels->pack_b(&term->b, w.first, w.last, start, end, w.units, b);
+                gemm_pack_columns(kernels, &term->b, w.first, w.last, start, end, w.units, b);
                 multiply_part(&w, kernels);
             }
             if (kernels->end) kernels->end();

@@ -40,7 +40,7 @@ typedef struct {
     void (*thin_along_k)(
         int rows, const float *a, ptrdiff_t a_row, const gemm_matrix *b, ptrdiff_t k, ptrdiff_t left, ptrdiff_t right,
         float *c, ptrdiff_t c_row);
-    /// The same where `b`'s rows are contiguous.
+    /// The same where `b`'s rows are contiguous, added to what `c` holds.
     void (*thin_along_n)(
         int rows, const float *a, ptrdiff_t a_row, const gemm_matrix *b, ptrdiff_t k, ptrdiff_t left, ptrdiff_t right,
         float *c, ptrdiff_t c_row);
@@ -66,11 +66,29 @@ const gemm_kernels *gemm_kernels_of(int level, int pairs);
 
 /// The kernels that multiply a term.
 static inline const gemm_kernels *gemm_kernels_for(int level, const gemm_term *term) {
-    return gemm_kernels_of(level, term->a.type == gemm_bfloat16 && term->b.type == gemm_bfloat16);
+    return gemm_kernels_of(
+        level, term->a.type == gemm_bfloat16 && (term->b.type == gemm_bfloat16 || term->b.type == gemm_blocks));
 }
 
-/// The thread's buffer for packed rows (0) or for everything else (1); contents last until the next call.
+/// The thread's buffers: for packed rows, for tiles of dequantised numbers, for everything else.
+enum { gemm_rows_buffer, gemm_space_buffer, gemm_tile_buffer, gemm_buffer_count };
+
+/// A buffer of the thread; its contents last until the next call.
 void *gemm_buffer(int which, size_t size);
+
+/// A part of a matrix in blocks, dequantised into the thread's tile buffer: a matrix of floats, or of bfloat16 where the
+/// numbers are to be rounded, that begins with `row` and `column`.
+gemm_matrix gemm_dequantized(
+    const gemm_kernels *kernels, const gemm_matrix *x, ptrdiff_t row, ptrdiff_t rows, ptrdiff_t column,
+    ptrdiff_t columns);
+
+/// The kernels' `pack_b`, for a matrix in blocks too.
+void gemm_pack_columns(
+    const gemm_kernels *kernels, const gemm_matrix *b, ptrdiff_t left, ptrdiff_t right, ptrdiff_t from, ptrdiff_t to,
+    ptrdiff_t units, gemm_unit *packed);
+
+/// One number of a matrix in blocks; slow.
+float gemm_block_element(const gemm_matrix *x, ptrdiff_t row, ptrdiff_t column);
 
 /// Products of few rows or columns, and the oracle; `gemm_compute` chooses.
 int gemm_is_thin(const gemm_product *product);
@@ -118,6 +136,7 @@ static inline float gemm_half(uint16_t half) {
 static inline float gemm_element(const gemm_matrix *x, ptrdiff_t row, ptrdiff_t column) {
     ptrdiff_t at = row * x->row + column * x->column;
     switch (x->type) {
+    case gemm_blocks: return gemm_block_element(x, row, column);
     case gemm_float32: return ((const float *)x->data)[at];
     case gemm_bfloat16: return gemm_from_bits((uint32_t)((const uint16_t *)x->data)[at] << 16);
     default: return gemm_half(((const uint16_t *)x->data)[at]);

@@ -1,4 +1,4 @@
-// Two growing buffers for each thread.
+// Growing buffers for each thread.
 #include "gemm_internal.h"
 #include <pthread.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@ static pthread_once_t buffers_made = PTHREAD_ONCE_INIT;
 
 static void release(void *pointer) {
     buffer *list = pointer;
-    for (int i = 0; i < 2; i++) free(list[i].bytes);
+    for (int i = 0; i < gemm_buffer_count; i++) free(list[i].bytes);
     free(list);
 }
 
@@ -25,7 +25,7 @@ void *gemm_buffer(int which, size_t size) {
     pthread_once(&buffers_made, make_key);
     buffer *list = pthread_getspecific(buffers);
     if (!list) {
-        list = calloc(2, sizeof(buffer));
+        list = calloc(gemm_buffer_count, sizeof(buffer));
         if (!list || pthread_setspecific(buffers, list) != 0) abort();
     }
     if (list[which].size < size) {
@@ -37,4 +37,4 @@ void *gemm_buffer(int which, size_t size) {
     return list[which].bytes;
 }
 
-void *gemm_thread_buffer(size_t size) { return gemm_buffer(0, size); }
+void *gemm_thread_buffer(size_t size) { return gemm_buffer(gemm_rows_buffer, size); }

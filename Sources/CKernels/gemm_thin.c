@@ -1,5 +1,6 @@
 // Products of few rows or columns, and the oracle of all products.
 #include "gemm_internal.h"
+#include <string.h>
 
 static void write_element(int type, void *to, ptrdiff_t at, float value) {
     if (type == gemm_bfloat16)
@@ -51,6 +52,35 @@ static gemm_matrix turned_over(const gemm_matrix *x) {
     return y;
 }
 
+/// `c[r][j - left] = sum over p of a[r][p] b[p][j]` for the columns `left..<right` of a wide operand.
+static void multiply_thin(
+    const gemm_kernels *kernels, int rows, const float *a, ptrdiff_t a_row, const gemm_matrix *b, ptrdiff_t k,
+    ptrdiff_t left, ptrdiff_t right, float *c, ptrdiff_t c_row) {
+    // Numbers of a tile of blocks: they stay in the second-level cache.
+    enum { most = 1 << 16 };
+    const int is_blocks = b->type == gemm_blocks;
+    // Of a wide operand that is one column or one row thick, both distances may be 1.
+    if (is_blocks ? !((const gemm_block_matrix *)b->data)->is_turned : b->column == 1 && (b->row != 1 || k == 1)) {
+        for (int r = 0; r < rows; r++) memset(c + r * c_row, 0, (size_t)(right - left) * sizeof(float));
+        if (!is_blocks) return kernels->thin_along_n(rows, a, a_row, b, k, left, right, c, c_row);
+        // Four rows are one sum, so that the result does not depend on where tiles end.
+        const ptrdiff_t lines = gemm_multiple(gemm_quotient(most, right - left), 4);
+        for (ptrdiff_t p = 0; p < k; p += lines) {
+            const ptrdiff_t count = gemm_least(lines, k - p);
+            const gemm_matrix tile = gemm_dequantized(kernels, b, p, count, left, right - left);
+            kernels->thin_along_n(rows, a + p, a_row, &tile, count, 0, right - left, c, c_row);
+        }
+        return;
+    }
+    if (!is_blocks) return kernels->thin_along_k(rows, a, a_row, b, k, left, right, c, c_row);
+    const ptrdiff_t lines = gemm_multiple(gemm_quotient(most, k > 0 ? k : 1), 4);
+    for (ptrdiff_t j = left; j < right; j += lines) {
+        const ptrdiff_t count = gemm_least(lines, right - j);
+        const gemm_matrix tile = gemm_dequantized(kernels, b, 0, k, j, count);
+        kernels->thin_along_k(rows, a, a_row, &tile, k, 0, count, c + j - left, c_row);
+    }
+}
+
 /// Reads the wide operand once as it lies. With few columns, the transposed product is computed.
 void gemm_compute_thin(
     int level, const gemm_product *p, ptrdiff_t from, ptrdiff_t to, ptrdiff_t left, ptrdiff_t right) {
@@ -61,7 +91,7 @@ void gemm_compute_thin(
     ptrdiff_t deepest = 0;
     for (ptrdiff_t t = 0; t < p->term_count; t++)
         if (p->terms[t].k > deepest) deepest = p->terms[t].k;
-    float *sums = gemm_buffer(1, (size_t)(GEMM_THIN * (deepest + 2 * block)) * sizeof(float));
+    float *sums = gemm_buffer(gemm_space_buffer, (size_t)(GEMM_THIN * (deepest + 2 * block)) * sizeof(float));
     float *share = sums + GEMM_THIN * block, *copy = share + GEMM_THIN * block;
     for (ptrdiff_t j = begin; j < end; j += block) {
         const ptrdiff_t stop = gemm_least(j + block, end);
@@ -73,11 +103,7 @@ void gemm_compute_thin(
             float *target = t == 0 ? sums : share;
             ptrdiff_t step;
             const float *lines = thin_rows(&thin, first, rows, term->k, copy, &step);
-            // Of a wide operand that is one column or one row thick, both distances may be 1.
-            if (wide.column == 1 && (wide.row != 1 || term->k == 1))
-                kernels->thin_along_n((int)rows, lines, step, &wide, term->k, j, stop, target, block);
-            else
-                kernels->thin_along_k((int)rows, lines, step, &wide, term->k, j, stop, target, block);
+            multiply_thin(kernels, (int)rows, lines, step, &wide, term->k, j, stop, target, block);
             if (t > 0)
                 for (ptrdiff_t r = 0; r < rows; r++)
                     for (ptrdiff_t i = 0; i < stop - j; i++) sums[r * block + i] += share[r * block + i];

@@ -13,8 +13,8 @@ func loadWeights<Model: Module>(
     try loader.finish()
     // What was needed for converting weights is of no size that the model will ask for.
     MemoryAccount.trim()
-    for (name, parameter) in model.namedParameters() where !parameter.value.dtype.isFloatingPoint {
-        throw FileError(archive.path, key: name, expected: "a floating-point type", found: "\(parameter.value.dtype)")
+    for (name, parameter) in model.namedParameters() where !parameter.dtype.isFloatingPoint {
+        throw FileError(archive.path, key: name, expected: "a floating-point type", found: "\(parameter.dtype)")
     }
     return model
 }

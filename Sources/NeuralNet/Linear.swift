@@ -13,13 +13,13 @@ public final class Linear: Module {
     public var adapters: [any LinearAdapter] = []
 
     /// The extent of the input's last axis.
-    public var inputDimensions: Int { weight.value.shape[1] }
+    public var inputDimensions: Int { weight.shape[1] }
     /// The extent of the output's last axis.
-    public var outputDimensions: Int { weight.value.shape[0] }
+    public var outputDimensions: Int { weight.shape[0] }
 
-    /// Reads `weight` and, unless `hasBias` is false, `bias`.
+    /// Reads `weight`, which stays quantised where its file has it so, and, unless `hasBias` is false, `bias`.
     public init(_ loader: WeightLoader, _ inputDimensions: Int, _ outputDimensions: Int, hasBias: Bool = true) {
-        weight = loader.parameter("weight", [outputDimensions, inputDimensions])
+        weight = loader.weight("weight", [outputDimensions, inputDimensions])
         bias = hasBias ? loader.parameter("bias", [outputDimensions]) : nil
     }
 
@@ -29,7 +29,8 @@ public final class Linear: Module {
     }
 
     /// Applies the layer and its adapters in one sum of products, with the function that follows, if any. A trained
-    /// weight is rounded to the input's type first, as mixed-precision training does; a frozen one is read as it lies.
+    /// weight is rounded to the input's type first, as mixed-precision training does; a frozen one is read as it lies,
+    /// quantised or not.
     public func callAsFunction(_ x: Variable, activation: UnaryOperation? = nil) -> Variable {
         self(joining: [x], activation: activation)
     }
@@ -37,11 +38,11 @@ public final class Linear: Module {
     /// The same for an input whose last axis is given in parts.
     public func callAsFunction(joining parts: [Variable], activation: UnaryOperation? = nil) -> Variable {
         let dtype = parts[0].dtype
-        let isMaster = weight.isTrained && weight.value.dtype == .float32
+        let isMaster = weight.isTrained && weight.dtype == .float32
         var terms = Variable.terms(
-            joining: parts, weight: isMaster ? weight.variable.converted(to: dtype) : weight.variable)
+            joining: parts, weight: isMaster ? .variable(weight.variable.converted(to: dtype)) : weight.weight)
         for adapter in adapters {
-            if let side = adapter.sideProduct(of: parts) { terms.append((side.narrow, side.up)) }
+            if let side = adapter.sideProduct(of: parts) { terms.append((side.narrow, .variable(side.up))) }
         }
         return .linear(terms, bias: bias?.variable, activation: activation, dtype: dtype)
     }

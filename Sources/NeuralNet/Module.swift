@@ -35,5 +35,5 @@ extension Module {
     }
 
     /// The number of elements of all parameters.
-    public var parameterCount: Int { namedParameters().reduce(0) { $0 + $1.parameter.value.count } }
+    public var parameterCount: Int { namedParameters().reduce(0) { $0 + $1.parameter.shape.count } }
 }

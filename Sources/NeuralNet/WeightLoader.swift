@@ -34,10 +34,6 @@ public struct WeightLoader {
         }
     }
 
-    /// The type as which quantised weights are held: twice as wide would cost a large model twice the memory and add
-    /// nothing that matters beside the quantisation's own error.
-    public static let expandedType = DType.bfloat16
-
     private let record: Record
     /// The names before every key, each followed by a dot.
     public let prefix: String
@@ -72,10 +68,15 @@ public struct WeightLoader {
     /// Counts a key as expected without reading it: a duplicate of another, say.
     public func ignore(_ name: String) { record.used.insert(prefix + name) }
 
-    /// The parameter `name` of shape `shape`, in its file's type, or in ``expandedType`` where the file has it quantised.
-    /// After a fault it is a broadcast zero, so that the
+    /// The parameter `name` of shape `shape`, in its file's type, or in `Parameter.expandedType` where the file has it
+    /// quantised. After a fault it is a broadcast zero, so that the
     /// constructor can go on; ``finish()`` throws then.
-    public func parameter(_ name: String, _ shape: Shape) -> Parameter {
+    public func parameter(_ name: String, _ shape: Shape) -> Parameter { read(name, shape, keepsBlocks: false) }
+
+    /// The matrix of a linear layer: as ``parameter(_:_:)``, but in its blocks where the file has it quantised.
+    public func weight(_ name: String, _ shape: Shape) -> Parameter { read(name, shape, keepsBlocks: true) }
+
+    private func read(_ name: String, _ shape: Shape, keepsBlocks: Bool) -> Parameter {
         let key = prefix + name
         record.used.insert(key)
         if case .fresh(var random, let dtype) = record.source {
@@ -99,7 +100,8 @@ public struct WeightLoader {
             return substitute
         }
         do {
-            return Parameter(try archive.stored(key).expanded(to: Self.expandedType))
+            let stored = try archive.stored(key)
+            return keepsBlocks ? Parameter(stored) : Parameter(stored.expanded(to: Parameter.expandedType))
         } catch {
             record.unreadable.append(error)
             return substitute

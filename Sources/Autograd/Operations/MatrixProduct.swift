@@ -36,13 +36,25 @@ extension Variable {
     public static func linear(
         joining parts: [Variable], weight: Variable, bias: Variable? = nil, dtype: DType
     ) -> Variable {
-        linear(terms(joining: parts, weight: weight), bias: bias, dtype: dtype)
+        linear(terms(joining: parts, weight: .variable(weight)), bias: bias, dtype: dtype)
     }
 
     /// Each part with the columns of the weight that it meets.
-    package static func terms(joining parts: [Variable], weight: Variable) -> [(input: Variable, weight: Variable)] {
+    package static func terms(
+        joining parts: [Variable], weight: LinearWeight
+    ) -> [(input: Variable, weight: LinearWeight)] {
         if parts.count == 1 { return [(parts[0], weight)] }
-        return Array(zip(parts, weight.split(extents: parts.map { $0.shape[-1] }, axis: 1)))
+        let extents = parts.map { $0.shape[-1] }
+        switch weight {
+        case .variable(let variable):
+            return zip(parts, variable.split(extents: extents, axis: 1)).map { ($0, .variable($1)) }
+        case .frozen(let matrix):
+            var start = 0
+            return zip(parts, extents).map { part, extent in
+                defer { start += extent }
+                return (part, .frozen(matrix.columns(start..<start + extent)))
+            }
+        }
     }
 
     /// `f(x1 w1^T + x2 w2^T + ... + bias)`, summed in `float32` and rounded once: inputs `[…, in_i]` of equal leading axes,
@@ -51,19 +63,28 @@ extension Variable {
         _ terms: [(input: Variable, weight: Variable)], bias: Variable? = nil, activation: UnaryOperation? = nil,
         dtype: DType
     ) -> Variable {
+        linear(terms.map { ($0.input, .variable($0.weight)) }, bias: bias, activation: activation, dtype: dtype)
+    }
+
+    /// The same with weights that may be quantised: their products dequantise a tile at a time, those of the inputs'
+    /// gradients too.
+    public static func linear(
+        _ terms: [(input: Variable, weight: LinearWeight)], bias: Variable? = nil, activation: UnaryOperation? = nil,
+        dtype: DType
+    ) -> Variable {
         let lead = Array(terms[0].input.shape.dimensions.dropLast())
         for term in terms {
             precondition(
                 Array(term.input.shape.dimensions.dropLast()) == lead, "inputs of \(lead) and \(term.input.shape)")
         }
-        let inputs = terms.flatMap { [$0.input, $0.weight] } + (bias.map { [$0] } ?? [])
+        let inputs = terms.flatMap { [$0.input] + ($0.weight.variable.map { [$0] } ?? []) } + (bias.map { [$0] } ?? [])
         let needsBias = bias?.requiresGradient ?? false
         // What each adjoint reads: nothing for the gradient of a frozen weight or a constant input.
         let saved = terms.map { term in
             (
-                rows: term.weight.requiresGradient ? term.input.value.flattenedRows() : nil,
-                weight: term.input.requiresGradient ? term.weight.value : nil,
-                shape: term.input.shape, dtype: term.input.dtype
+                rows: term.weight.variable?.requiresGradient ?? false ? term.input.value.flattenedRows() : nil,
+                weight: term.input.requiresGradient ? term.weight.factor : nil,
+                isVariable: term.weight.variable != nil, shape: term.input.shape, dtype: term.input.dtype
             )
         }
         func gradients(_ slopes: Tensor) -> [Gradient?] {
@@ -71,6 +92,7 @@ extension Variable {
             for term in saved {
                 gradients.append(
                     term.weight.map { Gradient(ProductTerm(slopes, $0), shape: term.shape, dtype: term.dtype) })
+                guard term.isVariable else { continue }
                 gradients.append(
                     term.rows.map { Gradient(slopes.matrixProduct($0, transposingSelf: true, dtype: .float32)) })
             }
@@ -79,7 +101,7 @@ extension Variable {
         }
 
         let operands = zip(terms, saved).map {
-            (rows: $1.rows, input: $0.input.deferred, weight: $0.weight.value.transposed())
+            (rows: $1.rows, input: $0.input.deferred, weight: $0.weight.factor.transposed())
         }
         let products = { operands.map { ProductTerm($0.rows ?? $0.input.value.flattenedRows(), $0.weight) } }
         let shift = bias?.value

@@ -10,8 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/// The type of a matrix's elements.
-enum gemm_type { gemm_float32 = 0, gemm_bfloat16 = 1, gemm_float16 = 2 };
+/// The type of a matrix's elements; `gemm_blocks` for a right factor whose numbers lie in blocks.
+enum gemm_type { gemm_float32 = 0, gemm_bfloat16 = 1, gemm_float16 = 2, gemm_blocks = 3 };
 
 /// The sets of kernels, from the oracle up. `gemm_portable` uses vectors of four floats (SSE2, NEON).
 enum gemm_level {
@@ -23,14 +23,32 @@ enum gemm_level {
     gemm_amx = 5
 };
 
-/// A matrix whose rows or columns are contiguous: `row` or `column` is 1. Distances count elements.
+/// A matrix whose rows or columns are contiguous: `row` or `column` is 1. Distances count elements. For `gemm_blocks`,
+/// `data` points to a gemm_block_matrix, and distances say nothing.
 typedef struct {
     const void *data;
     int type;
     ptrdiff_t row, column;
 } gemm_matrix;
 
-/// One term: `a` is m x k, `b` k x n.
+/// A matrix in blocks of quantization.h. Its lines, the rows of the stored weight, follow one upon the other; they are the
+/// matrix's columns when `is_turned`, its rows otherwise. Tiles of it are dequantised as they are packed.
+typedef struct {
+    const void *blocks;
+    /// An enum diptych_block_format.
+    int format;
+    int is_turned;
+    /// Whether numbers are rounded to bfloat16, as they must be where `a` is of that type.
+    int is_rounded;
+    /// What each number is multiplied by.
+    float scale;
+    /// Bytes from one line to the next.
+    ptrdiff_t line_size;
+    /// Where in its lines the matrix begins, in numbers.
+    ptrdiff_t first;
+} gemm_block_matrix;
+
+/// One term: `a` is m x k, `b` k x n. Only `b` may be of type `gemm_blocks`.
 typedef struct {
     ptrdiff_t k;
     gemm_matrix a, b;

@@ -56,7 +56,7 @@ public protocol Backend: Sendable {
     func matrixProduct(_ a: Tensor, _ b: Tensor, bias: Tensor?, dtype: DType) -> Tensor
 
     /// `a1 b1 + a2 b2 + ... (+ addend) (+ bias)`, rounded once: products `[m, k_i] x [k_i, n]` with any `k_i`, an addend
-    /// `[m, n]` of any floating-point type and a bias `[n]`.
+    /// `[m, n]` of any floating-point type and a bias `[n]`. Quantised factors are dequantised as ``ProductFactor`` says.
     func sumOfProducts(_ terms: [ProductTerm], addend: Tensor?, bias: Tensor?, dtype: DType) -> Tensor
 
     /// `f(a1 b1 + a2 b2 + ... (+ bias))`, rounded once, and the sums before `f` when `keepsSums`, which its gradient needs.
@@ -192,23 +192,6 @@ public enum UnaryOperation: String, Sendable, CaseIterable {
 /// The elementwise functions of two arguments.
 public enum BinaryOperation: String, Sendable, CaseIterable {
     case add, subtract, multiply, divide, maximum, minimum
-}
-
-/// One product of a sum of products.
-public struct ProductTerm: Sendable {
-    /// `[m, k]`, any strides.
-    public var a: Tensor
-    /// `[k, n]`, any strides.
-    public var b: Tensor
-
-    /// The product `a b`.
-    public init(_ a: Tensor, _ b: Tensor) {
-        precondition(
-            a.rank == 2 && b.rank == 2 && a.shape[1] == b.shape[0], "matrix product of shapes \(a.shape) and \(b.shape)"
-        )
-        self.a = a
-        self.b = b
-    }
 }
 
 /// The relations between two elements.

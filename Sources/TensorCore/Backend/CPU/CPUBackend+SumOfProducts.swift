@@ -5,15 +5,15 @@ extension CPUBackend {
     /// engines add product by product.
     public func sumOfProducts(_ terms: [ProductTerm], addend: Tensor?, bias: Tensor?, dtype: DType) -> Tensor {
         guard engine == .kernels else {
-            var sum = matrixProduct(terms[0].a, terms[0].b, bias: bias, dtype: .float32)
+            var sum = matrixProduct(terms[0].a, terms[0].expandedFactor, bias: bias, dtype: .float32)
             for term in terms.dropFirst() {
-                sum = binary(.add, sum, matrixProduct(term.a, term.b, bias: nil, dtype: .float32))
+                sum = binary(.add, sum, matrixProduct(term.a, term.expandedFactor, bias: nil, dtype: .float32))
             }
             if let addend { sum = binary(.add, sum, float32(addend)) }
             return rounded(sum, to: dtype)
         }
-        if terms.count == 1 && addend == nil {
-            return matrixProduct(terms[0].a, terms[0].b, bias: bias, dtype: dtype)
+        if terms.count == 1, addend == nil, case .plain(let b) = terms[0].b {
+            return matrixProduct(terms[0].a, b, bias: bias, dtype: dtype)
         }
         return kernelSum(terms, addend: addend, bias: bias, dtype: dtype).activated
     }
@@ -40,12 +40,12 @@ extension CPUBackend {
         let sums = keepsSums ? Tensor(uninitialized: [m, n], dtype: written) : nil
         if result.count > 0 {
             // Kept until the product is done: the operands are pointers.
-            let operands = terms.map { (k: $0.a.shape[1], a: multipliable($0.a), b: multipliable($0.b)) }
+            let operands = terms.map { (k: $0.a.shape[1], a: multipliable($0.a), b: RightOperand($0, self)) }
             let shift = bias.map(float32)
             let base = addend.map { $0.isContiguous ? $0 : copy($0, as: $0.dtype) }
             withExtendedLifetime((operands, shift, base)) {
                 PackedProduct(
-                    operands.map { gemm_term(k: $0.k, a: operand($0.a), b: operand($0.b)) }, m: m, n: n,
+                    operands.map { gemm_term(k: $0.k, a: operand($0.a), b: $0.b.matrix) }, m: m, n: n,
                     into: result.storage.base, written, row: n,
                     addend: base.map {
                         gemm_matrix(
@@ -57,6 +57,41 @@ extension CPUBackend {
             }
         }
         return (rounded(result, to: dtype), sums)
+    }
+}
+
+/// The second factor of a product as the kernels read it, with what that refers to.
+private final class RightOperand {
+    private let factor: ProductFactor
+    private let blocks: UnsafeMutablePointer<gemm_block_matrix>?
+    let matrix: gemm_matrix
+
+    init(_ term: ProductTerm, _ backend: CPUBackend) {
+        switch term.b {
+        case .plain(let tensor):
+            let readable = backend.multipliable(tensor)
+            factor = .plain(readable)
+            blocks = nil
+            matrix = backend.operand(readable)
+        case .quantized(let view):
+            factor = term.b
+            let description = UnsafeMutablePointer<gemm_block_matrix>.allocate(capacity: 1)
+            description.initialize(to: view.description(isRounded: term.a.dtype == .bfloat16))
+            blocks = description
+            matrix = gemm_matrix(data: description, type: Int32(gemm_blocks.rawValue), row: 0, column: 0)
+        }
+    }
+
+    deinit { blocks?.deallocate() }
+}
+
+extension QuantizedMatrix {
+    fileprivate func description(isRounded: Bool) -> gemm_block_matrix {
+        let format = tensor.format
+        return gemm_block_matrix(
+            blocks: tensor.storage.base + tensor.byteOffset, format: Int32(format.code.rawValue),
+            is_turned: isTransposed ? 1 : 0, is_rounded: isRounded ? 1 : 0, scale: tensor.scale,
+            line_size: tensor.shape[1] / format.blockElements * format.blockByteCount, first: columns.lowerBound)
     }
 }
 
