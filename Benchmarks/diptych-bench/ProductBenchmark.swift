@@ -14,6 +14,9 @@ struct ProductBenchmark: ParsableCommand {
     @Option(help: "Threads; 0 for one a processor.")
     var threads = 0
 
+    @Flag(help: "Only products with quantised weights.")
+    var quantizedOnly = false
+
     func validate() throws {
         guard reps > 0, threads >= 0 else {
             throw ValidationError("--reps must be positive, --threads must not be negative")
@@ -65,7 +68,51 @@ struct ProductBenchmark: ParsableCommand {
         print(
             "GFLOP/s              m     n     k  OpenBLAS f32   f32  f32 x bf16  bf16   f32 / OpenBLAS  bf16 us  bf16 share"
         )
-        for item in Self.cases { measure(item, blas, kernels) }
+        if !quantizedOnly { for item in Self.cases { measure(item, blas, kernels) } }
+        measureQuantized(kernels)
+    }
+
+    /// x W^T and dy W of FLUX's layers with a quantised weight, beside the same in bfloat16, in turns.
+    private func measureQuantized(_ kernels: CPUBackend) {
+        let formats: [QuantizationFormat] = [.q40, .q80, .q4K, .q6K, .float8E4M3]
+        print(
+            "\nGFLOP/s, bfloat16 x     m     n     k    bf16 "
+                + formats.map { $0.rawValue.padding(toLength: 17, withPad: " ", startingAt: 0) }.joined())
+        var random = Random(seed: 1)
+        for (m, n, k) in [(2560, 3072, 3072), (512, 3072, 12288), (77, 3072, 768), (1, 18432, 3072)] {
+            let numbers = random.randn([n, k])
+            let plain = ProductFactor.plain(numbers.converted(to: .bfloat16))
+            let factors =
+                [plain]
+                + formats.map { format -> ProductFactor in
+                    let blocks =
+                        format.isWritable
+                        ? QuantizedTensor(quantizing: numbers, to: format)
+                        : QuantizedTensor(
+                            storage: Storage(byteCount: n * k, isZero: true), format: format, shape: [n, k])
+                    return .quantized(QuantizedMatrix(blocks))
+                }
+            for isGradient in [false, true] {
+                let x = random.randn([m, isGradient ? n : k]).converted(to: .bfloat16)
+                var best = [Double](repeating: .infinity, count: factors.count)
+                for round in 0...reps {
+                    for (place, factor) in factors.enumerated() {
+                        let term = ProductTerm(x, isGradient ? factor : factor.transposed())
+                        Device.withBackend(kernels) {
+                            let begin = ContinuousClock.now
+                            _ = Tensor.sumOfProducts([term], dtype: .bfloat16)
+                            let seconds = begin.duration(to: .now) / .seconds(1)
+                            if round > 0 { best[place] = min(best[place], seconds) }
+                        }
+                    }
+                }
+                let rates = best.map { 2 * Double(m) * Double(n) * Double(k) / $0 / 1e9 }
+                print(
+                    (isGradient ? "dy W" : "x Wt").padding(toLength: 18, withPad: " ", startingAt: 0)
+                        + String(format: "%6d%6d%6d%8.1f ", m, n, k, rates[0])
+                        + rates.dropFirst().map { String(format: "%7.1f (%.2f)   ", $0, $0 / rates[0]) }.joined())
+            }
+        }
     }
 
     private func measure(_ item: Case, _ blas: CPUBackend, _ kernels: CPUBackend) {

@@ -26,8 +26,8 @@ gemm_matrix gemm_dequantized(
     ptrdiff_t columns) {
     const gemm_block_matrix *x = matrix->data;
     const ptrdiff_t elements = diptych_block_elements(x->format);
-    const ptrdiff_t line = x->is_turned ? column : row, lines = x->is_turned ? columns : rows;
-    const ptrdiff_t first = x->first + (x->is_turned ? row : column), count = x->is_turned ? rows : columns;
+    const ptrdiff_t line = matrix->row == 1 ? column : row, lines = matrix->row == 1 ? columns : rows;
+    const ptrdiff_t first = x->first + (matrix->row == 1 ? row : column), count = matrix->row == 1 ? rows : columns;
     const ptrdiff_t block = first / elements, blocks = gemm_quotient(first + count, elements) - block;
     // An odd number of cache lines, so that lines do not share sets.
     const ptrdiff_t step = (gemm_quotient(blocks * elements, 32) | 1) * 32;
@@ -36,8 +36,8 @@ gemm_matrix gemm_dequantized(
     char *space = gemm_buffer(gemm_tile_buffer, (size_t)(line_space + lines * step * gemm_size(type)));
     dequantize_lines(kernels, x, line, lines, block, blocks, space + line_space, step, (float *)space);
     const gemm_matrix tile = {
-        space + line_space + (first - block * elements) * gemm_size(type), type, x->is_turned ? 1 : step,
-        x->is_turned ? step : 1};
+        space + line_space + (first - block * elements) * gemm_size(type), type, matrix->row == 1 ? 1 : step,
+        matrix->row == 1 ? step : 1};
     return tile;
 }
 
@@ -46,7 +46,7 @@ void gemm_pack_columns(
     ptrdiff_t units, gemm_unit *packed) {
     if (b->type != gemm_blocks) return kernels->pack_b(b, left, right, from, to, units, packed);
     // Lines across k are short: all columns of them at once.
-    const ptrdiff_t step = ((const gemm_block_matrix *)b->data)->is_turned ? columns_at_once : right - left;
+    const ptrdiff_t step = b->row == 1 ? columns_at_once : right - left;
     for (ptrdiff_t column = left; column < right; column += step) {
         const ptrdiff_t count = gemm_least(step, right - column);
         const gemm_matrix tile = gemm_dequantized(kernels, b, from, to - from, column, count);
@@ -56,7 +56,7 @@ void gemm_pack_columns(
 
 float gemm_block_element(const gemm_matrix *matrix, ptrdiff_t row, ptrdiff_t column) {
     const gemm_block_matrix *x = matrix->data;
-    const ptrdiff_t at = x->first + (x->is_turned ? row : column), line = x->is_turned ? column : row;
+    const ptrdiff_t at = x->first + (matrix->row == 1 ? row : column), line = matrix->row == 1 ? column : row;
     const ptrdiff_t elements = diptych_block_elements(x->format);
     float numbers[256];
     diptych_dequantize(

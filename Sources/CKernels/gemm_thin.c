@@ -60,7 +60,7 @@ static void multiply_thin(
     enum { most = 1 << 16 };
     const int is_blocks = b->type == gemm_blocks;
     // Of a wide operand that is one column or one row thick, both distances may be 1.
-    if (is_blocks ? !((const gemm_block_matrix *)b->data)->is_turned : b->column == 1 && (b->row != 1 || k == 1)) {
+    if (b->column == 1 && (b->row != 1 || k == 1)) {
         for (int r = 0; r < rows; r++) memset(c + r * c_row, 0, (size_t)(right - left) * sizeof(float));
         if (!is_blocks) return kernels->thin_along_n(rows, a, a_row, b, k, left, right, c, c_row);
         // Four rows are one sum, so that the result does not depend on where tiles end.

@@ -24,20 +24,19 @@ enum gemm_level {
 };
 
 /// A matrix whose rows or columns are contiguous: `row` or `column` is 1. Distances count elements. For `gemm_blocks`,
-/// `data` points to a gemm_block_matrix, and distances say nothing.
+/// `data` points to a gemm_block_matrix, and `row` is 1 where its lines are columns, `column` where they are rows.
 typedef struct {
     const void *data;
     int type;
     ptrdiff_t row, column;
 } gemm_matrix;
 
-/// A matrix in blocks of quantization.h. Its lines, the rows of the stored weight, follow one upon the other; they are the
-/// matrix's columns when `is_turned`, its rows otherwise. Tiles of it are dequantised as they are packed.
+/// A matrix in blocks of quantization.h. Its lines are the rows of the stored weight; tiles of it are dequantised as they are
+/// packed.
 typedef struct {
     const void *blocks;
     /// An enum diptych_block_format.
     int format;
-    int is_turned;
     /// Whether numbers are rounded to bfloat16, as they must be where `a` is of that type.
     int is_rounded;
     /// What each number is multiplied by.

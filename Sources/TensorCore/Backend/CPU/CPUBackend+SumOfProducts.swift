@@ -78,7 +78,9 @@ private final class RightOperand {
             let description = UnsafeMutablePointer<gemm_block_matrix>.allocate(capacity: 1)
             description.initialize(to: view.description(isRounded: term.a.dtype == .bfloat16))
             blocks = description
-            matrix = gemm_matrix(data: description, type: Int32(gemm_blocks.rawValue), row: 0, column: 0)
+            matrix = gemm_matrix(
+                data: description, type: Int32(gemm_blocks.rawValue), row: view.isTransposed ? 1 : 0,
+                column: view.isTransposed ? 0 : 1)
         }
     }
 
@@ -90,7 +92,7 @@ extension QuantizedMatrix {
         let format = tensor.format
         return gemm_block_matrix(
             blocks: tensor.storage.base + tensor.byteOffset, format: Int32(format.code.rawValue),
-            is_turned: isTransposed ? 1 : 0, is_rounded: isRounded ? 1 : 0, scale: tensor.scale,
+            is_rounded: isRounded ? 1 : 0, scale: tensor.scale,
             line_size: tensor.shape[1] / format.blockElements * format.blockByteCount, first: columns.lowerBound)
     }
 }
