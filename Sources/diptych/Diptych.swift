@@ -15,7 +15,8 @@ struct DiptychCommand: ParsableCommand {
         version: version,
         subcommands: [
             DataCommand.self, TrainCommand.self, EditCommand.self, ExportCommand.self, StaticCommand.self,
-            MergeCommand.self, InspectCommand.self, QuantizeCommand.self, ConfigCommand.self, VelocityCommand.self,
+            MergeCommand.self, InspectCommand.self, QuantizeCommand.self, RandomBaseCommand.self, ConfigCommand.self,
+            VelocityCommand.self,
         ])
 
     static let version = "0.1.0"

@@ -38,6 +38,40 @@ import Testing
         #expect(blocks.scaled(by: 2).dequantized().floats == expected.floats.map { 2 * $0 })
     }
 
+    /// ComfyUI-GGUF writes tensors of more extents than it can as matrices, with their shape beside them.
+    @Test func originalShapes() throws {
+        let folder = try Fixtures.scratchFolder()
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let path = folder.appending(path: "file.gguf").path
+        let matrix = Tensor.sample([6, 64], seed: 1)
+        let blocks = QuantizedTensor(quantizing: matrix, to: .q80)
+        func write(_ shapes: [(name: String, extents: [Int32])]) throws {
+            try GGUFFile.write(
+                metadata: shapes.map { ("comfy.gguf.orig_shape.\($0.name)", .array(GGUFArray($0.extents))) },
+                tensors: [
+                    GGUFPlan(name: "a", type: GGUFTensorType(.float32)!, shape: matrix.shape),
+                    GGUFPlan(name: "b", type: GGUFTensorType(.q80)!, shape: matrix.shape),
+                ], to: path
+            ) { $0.name == "a" ? .plain(matrix) : .quantized(blocks) }
+        }
+        try write([("a", [4, 3, 2, 16]), ("b", [2, 3, 2, 32]), ("gone", [7])])
+        var file = try GGUFFile(path: path)
+        #expect(file.info("a")?.shape == [4, 3, 2, 16] && file.info("b")?.shape == [2, 3, 2, 32])
+        #expect(file.info("b")?.quantization == .q80)
+        #expect(try file.tensor("a").isIdentical(to: matrix.reshaped(to: [4, 3, 2, 16])))
+        #expect(try file.tensor("b").floats == blocks.dequantized().floats)
+        // Rows that are no whole blocks.
+        try write([("b", [8, 3, 4, 4])])
+        file = try GGUFFile(path: path)
+        #expect(file.info("b") == TensorInfo(dtype: .float32, shape: [8, 3, 4, 4]))
+        #expect(try file.stored("b").expanded(to: .float32).floats == blocks.dequantized().floats)
+        for bad in [[5, 64], [-6, -64], [], [Int32.max, Int32.max, Int32.max, 4]] as [[Int32]] {
+            try write([("a", bad)])
+            let error = #expect(throws: FileError.self) { _ = try GGUFFile(path: path) }
+            #expect(error?.key == "comfy.gguf.orig_shape.a" && error?.expected == "extents whose product is 384")
+        }
+    }
+
     @Test func everyInstructionSetGivesTheSameBits() async {
         await #expect(processExitsWith: .success) {
             let (file, values) = try GGUFTests.fixture()

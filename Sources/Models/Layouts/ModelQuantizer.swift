@@ -51,12 +51,13 @@ public struct ModelQuantizer {
     ///
     /// Throws ``FileError`` when there is no such model, when it is neither a transformer nor a T5 encoder, or when
     /// `type` is none of ``types``; `WeightError` when its tensors are not what they should be.
-    public init(_ path: String, type: String, part: PipelineFolder.Part? = nil) throws {
-        guard Self.types.contains(type.lowercased()), let target = GGUFTensorType(name: type.uppercased()) else {
-            throw FileError(
-                "--type", expected: Self.types.joined(separator: ", "), found: "'\(type)'",
-                nearest: nearestName(to: type, among: Self.types))
-        }
+    ///
+    /// A T5 encoder's file holds its tokenizer too: the one of the folder `tokenizer`, else of `tokenizer_2` in or beside
+    /// `path`, else that of a GGUF file.
+    public init(
+        _ path: String, type: String, part: PipelineFolder.Part? = nil, tokenizer: String? = nil
+    ) throws {
+        let target = try Self.targetType(type)
         let source = try Source(path, part: part)
         let (list, architecture) = try source.target()
         self.part = source.part
@@ -78,12 +79,39 @@ public struct ModelQuantizer {
             ("general.architecture", .string(architecture)), ("general.quantization_version", .uint32(2)),
             (ModelFile.configurationKey, .string(source.file.text())),
         ]
+        if source.part == .textEncoder2 { metadata += try Self.tokenizer(of: path, folder: tokenizer) }
         if let code = Self.fileTypes[target] { metadata.append(("general.file_type", .uint32(code))) }
         self.metadata = metadata
     }
 
+    /// The metadata of T5's tokenizer; none where no `spiece.model` and no such metadata is found.
+    private static func tokenizer(of path: String, folder: String?) throws -> [(key: String, value: GGUFValue)] {
+        let name = "spiece.model"
+        if let folder { return try SentencePieceFile("\(folder)/\(name)").ggufMetadata() }
+        let manager = FileManager.default
+        let beside = ["\(path)/tokenizer_2", "\(path)/../tokenizer_2"].map { "\($0)/\(name)" }
+        if let file = beside.first(where: manager.fileExists(atPath:)) {
+            return try SentencePieceFile(file).ggufMetadata()
+        }
+        var isFolder: ObjCBool = false
+        guard manager.fileExists(atPath: path, isDirectory: &isFolder), !isFolder.boolValue, try GGUFFile.isGGUF(path)
+        else { return [] }
+        let file = try GGUFFile(path: path)
+        return file.metadataKeys.filter { $0.hasPrefix("tokenizer.ggml.") }.map { ($0, file.metadata[$0]!) }
+    }
+
+    /// The type of a name among ``types``. Throws ``FileError`` for any other.
+    static func targetType(_ name: String) throws -> GGUFTensorType {
+        guard types.contains(name.lowercased()), let target = GGUFTensorType(name: name.uppercased()) else {
+            throw FileError(
+                "--type", expected: types.joined(separator: ", "), found: "'\(name)'",
+                nearest: nearestName(to: name, among: types))
+        }
+        return target
+    }
+
     /// Which type a tensor gets.
-    private static func type(
+    static func type(
         of name: String, _ shape: Shape, _ info: TensorInfo, target: GGUFTensorType
     ) -> GGUFTensorType {
         let single = GGUFTensorType(.float32)!

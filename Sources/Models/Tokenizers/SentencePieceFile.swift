@@ -22,6 +22,8 @@ struct SentencePieceFile {
     /// The mark of a space follows its word instead of preceding it.
     private(set) var treatsWhitespaceAsSuffix = false
     private(set) var charsmap: Charsmap?
+    /// ``charsmap`` as the file has it.
+    private var charsmapBytes: [UInt8] = []
     private(set) var addsDummyPrefix = true
     private(set) var removesExtraWhitespaces = true
     private(set) var escapesWhitespaces = true
@@ -81,9 +83,42 @@ struct SentencePieceFile {
         hasByteFallback = false
         if let bytes = file.metadata[prefix + "precompiled_charsmap"]?.array?.rawBytes, !bytes.isEmpty {
             charsmap = try Charsmap(bytes, path: path, key: prefix + "precompiled_charsmap")
+            charsmapBytes = bytes
         }
         addsDummyPrefix = file.metadata[prefix + "add_space_prefix"]?.flag ?? true
         removesExtraWhitespaces = file.metadata[prefix + "remove_extra_whitespaces"]?.flag ?? true
+    }
+
+    /// The model as llama.cpp puts it into a GGUF file's metadata, with T5's sentinels behind its pieces, `<extra_id_0>` last.
+    ///
+    /// Throws ``FileError`` for what those keys cannot say: another model than unigram, bytes for unknown characters, marks
+    /// of spaces behind words.
+    func ggufMetadata(extraIDs: Int = 100) throws -> [(key: String, value: GGUFValue)] {
+        guard modelType == 1, !hasByteFallback, !treatsWhitespaceAsSuffix, escapesWhitespaces else {
+            throw FileError(
+                path, expected: "a unigram model as T5 has it, to be kept in a GGUF file", found: "one of another kind")
+        }
+        let known = Set(pieces.map(\.text))
+        let sentinels = (0..<extraIDs).reversed().map { "<extra_id_\($0)>" }.filter { !known.contains($0) }
+        func id(_ text: String) -> [(key: String, value: GGUFValue)] {
+            let name = ["</s>": "eos", "<pad>": "padding", "<unk>": "unknown"][text]!
+            guard let place = pieces.firstIndex(where: { $0.text == text }) else { return [] }
+            return [("tokenizer.ggml.\(name)_token_id", .uint32(UInt32(place)))]
+        }
+        let types =
+            pieces.map { Int32($0.type.rawValue) } + sentinels.map { _ in Int32(PieceType.userDefined.rawValue) }
+        return [
+            ("tokenizer.ggml.model", .string("t5")), ("tokenizer.ggml.pre", .string("default")),
+            ("tokenizer.ggml.tokens", .array(GGUFArray(pieces.map(\.text) + sentinels))),
+            ("tokenizer.ggml.scores", .array(GGUFArray(pieces.map(\.score) + sentinels.map { _ in Float(0) }))),
+            ("tokenizer.ggml.token_type", .array(GGUFArray(types))),
+            ("tokenizer.ggml.add_space_prefix", .bool(addsDummyPrefix)),
+            ("tokenizer.ggml.remove_extra_whitespaces", .bool(removesExtraWhitespaces)),
+            ("tokenizer.ggml.add_bos_token", .bool(false)), ("tokenizer.ggml.add_eos_token", .bool(true)),
+        ]
+            + (charsmapBytes.isEmpty
+                ? [] : [("tokenizer.ggml.precompiled_charsmap", .array(GGUFArray(charsmapBytes)))])
+            + id("</s>") + id("<pad>") + id("<unk>")
     }
 
     private static func piece(_ bytes: [UInt8], _ range: Range<Int>, _ key: String, _ path: String) throws -> Piece {
@@ -136,8 +171,8 @@ struct SentencePieceFile {
         while let (field, value) = try reader.next() {
             switch (field, value) {
             case (2, .bytes(let range)) where !range.isEmpty:
-                charsmap = try Charsmap(
-                    Array(bytes[range]), path: path, key: "normalizer_spec.precompiled_charsmap")
+                charsmapBytes = Array(bytes[range])
+                charsmap = try Charsmap(charsmapBytes, path: path, key: "normalizer_spec.precompiled_charsmap")
             case (3, .varint(let number)): addsDummyPrefix = number != 0
             case (4, .varint(let number)): removesExtraWhitespaces = number != 0
             case (5, .varint(let number)): escapesWhitespaces = number != 0

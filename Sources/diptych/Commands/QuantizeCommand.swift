@@ -30,6 +30,14 @@ struct QuantizeCommand: ParsableCommand {
     @Option(name: .long, help: "Which model of several: transformer or text_encoder_2.")
     var part: Part?
 
+    @Option(
+        name: .long,
+        help: """
+            The folder of T5's tokenizer (spiece.model), which the T5 file then holds; otherwise 'tokenizer_2' in or \
+            beside INPUT.
+            """, completion: .directory)
+    var tokenizer: String?
+
     @Option(name: .long, parsing: .unconditional, help: "Threads; 0 for one a processor.")
     var threads = 0
 
@@ -54,7 +62,7 @@ struct QuantizeCommand: ParsableCommand {
     func run() throws {
         Threads.set(threads)
         try AtomicFile.requireWritable(output)
-        let quantizer = try ModelQuantizer(input, type: type, part: part?.part)
+        let quantizer = try ModelQuantizer(input, type: type, part: part?.part, tokenizer: tokenizer)
         let bar = ProgressBar(total: quantizer.plans.count)
         var reports: [ModelQuantizer.Report] = []
         try quantizer.write(to: output) {

@@ -89,6 +89,14 @@ import Testing
         #expect(error?.key == "tokenizer.ggml.model")
     }
 
+    private func spieceTokenizer(_ folder: String) throws -> T5Tokenizer {
+        let target = folder + "/words"
+        try FileManager.default.createDirectory(atPath: target, withIntermediateDirectories: true)
+        try FileManager.default.copyItem(
+            atPath: pipeline + "/tokenizer_2/spiece.model", toPath: target + "/spiece.model")
+        return try T5Tokenizer(folder: target)
+    }
+
     @Test(arguments: ["bf16", "q8_0"]) func t5RoundTripsThroughOurFile(type: String) throws {
         let expected = try T5Encoder.load(folder: pipeline + "/text_encoder_2")
         try LayoutFiles.inScratchFolder { folder in
@@ -97,6 +105,18 @@ import Testing
             let file = try GGUFFile(path: folder + "/t5.gguf")
             #expect(file.metadata["general.architecture"]?.text == "t5encoder")
             #expect(file.entry("enc.blk.0.attn_rel_b.weight")?.type.name == "F32")
+            let (words, ours) = (try spieceTokenizer(folder), try T5Tokenizer(file))
+            #expect(ours.eosTokenID == words.eosTokenID && ours.vocabularySize == words.vocabularySize)
+            for text in [
+                "make the sky pink", "  Two   spaces, ½ and ﬁ, \u{3000}日本語 \n", "", "naïve café — “quoted”",
+            ] { #expect(ours.encode(text) == words.encode(text), "\(text)") }
+            #expect(ours.tokenIDs(of: "<extra_id_0>").last == words.tokenIDs(of: "<extra_id_0>").last)
+            // A file made from this file has the same.
+            try ModelQuantizer(folder + "/t5.gguf", type: type).write(to: folder + "/again.gguf") { _ in }
+            let again = try GGUFFile(path: folder + "/again.gguf")
+            for key in file.metadataKeys where key.hasPrefix("tokenizer.") {
+                #expect(again.metadata[key] == file.metadata[key], "\(key)")
+            }
             let found = try ModelFile.open(folder + "/t5.gguf", .textEncoder2).loadT5()
             let ids = Tensor((0..<16).map { Int32($0 * 7 % 800) }, [1, 16])
             let error = relativeDifference(found(ids), from: expected(ids))

@@ -1,0 +1,63 @@
+import ArgumentParser
+import Foundation
+import Models
+import TensorCore
+import TensorIO
+import Training
+
+/// `diptych random-base --out DIR --type q4_0`
+struct RandomBaseCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "random-base",
+        abstract: "Writes a FLUX.1-Fill pipeline with random weights, to measure time and memory without a download.",
+        discussion: """
+            --size full has the true proportions: 19 + 38 blocks of width 3072, T5 XXL, CLIP-L and the autoencoder (about \
+            10 GB in q4_0). The pictures that it makes are noise. The tokenizers are copied from another pipeline's \
+            folder, since a vocabulary cannot be drawn.
+            """)
+
+    @OptionGroup var common: CommonOptions
+
+    @Option(name: .long, help: "The folder to write.", completion: .directory)
+    var out: String
+
+    @Option(name: .long, help: "\(ModelQuantizer.types.joined(separator: ", ")): of the transformer and T5.")
+    var type = "q4_0"
+
+    @Option(name: .long, help: "The proportions: full, FLUX.1's, or medium, narrow and shallow.")
+    var size = Proportions.full
+
+    @Option(name: .long, help: "A folder with 'tokenizer' and 'tokenizer_2'.", completion: .directory)
+    var tokenizers: String
+
+    @Option(name: .long, parsing: .unconditional, help: "What the weights are drawn from.")
+    var seed = 1
+
+    @Option(name: .long, parsing: .unconditional, help: "Threads; 0 for one a processor.")
+    var threads = 0
+
+    enum Proportions: String, ExpressibleByArgument, CaseIterable {
+        case full, medium
+        var size: RandomBase.Size { self == .full ? .full : .medium }
+    }
+
+    func validate() throws {
+        if threads < 0 { throw ValidationError("--threads: expected 0 or more, found \(threads)") }
+        if seed < 0 { throw ValidationError("--seed: expected 0 or more, found \(seed)") }
+    }
+
+    func run() throws {
+        Threads.set(threads)
+        let base = try RandomBase(size: size.size, type: type, seed: UInt64(seed))
+        var line = ProgressLine(total: base.files.reduce(0) { $0 + $1.plans.count }, of: "tensors")
+        try base.write(to: out, tokenizers: tokenizers) { line.show($0) }
+        for file in base.files {
+            let path = "\(out)/\(file.name)"
+            let size = (try? FileManager.default.attributesOfItem(atPath: path))?[.size] as? Int ?? 0
+            print("\(path): \(file.part.title), \(file.parameterCount.grouped) weights, \(size.grouped) bytes")
+        }
+        print(
+            "use it with: --base \(out) --transformer \(out)/transformer.gguf --t5 \(out)/t5.gguf "
+                + "--clip \(out)/clip.safetensors --vae \(out)/vae.safetensors")
+    }
+}
