@@ -1,6 +1,7 @@
 public import Adapters
 import Autograd
 import Models
+import NeuralNet
 public import TensorCore
 public import TensorIO
 
@@ -74,15 +75,23 @@ public struct Editor {
     ) throws -> Result {
         let prompt = try options.promptForm.prompt(fields)
         let diptych = try Diptych(source: Self.panel(image, width: options.panelWidth))
-        let encoded = pipeline.encode([prompt], maximumLength: options.maximumSequenceLength)
+        let encoded = Profile.phase("text") {
+            pipeline.encode([prompt], maximumLength: options.maximumSequenceLength)
+        }
         for set in adapters { set.pooledText = set.needsPooledText ? Variable(encoded.pooled) : nil }
         let geometry = diptych.geometry
         var random = Random(seed: options.seed)
         let noise = random.randn(geometry.latentShape(channels: pipeline.latentChannels))
-        let latents = try sample(
-            from: LatentPacking.pack(noise), condition: pipeline.condition(diptych), text: encoded.text,
-            pooled: encoded.pooled, geometry: geometry, options: options, observe: observe)
-        let canvas = pipeline.decode(latents, geometry: geometry)
+        let condition = Profile.phase("image to latents") { pipeline.condition(diptych) }
+        MemoryAccount.trim()
+        let latents = try Profile.phase("sampling") {
+            try sample(
+                from: LatentPacking.pack(noise), condition: condition, text: encoded.text,
+                pooled: encoded.pooled, geometry: geometry, options: options, observe: observe)
+        }
+        pipeline.transformer.weightStream.leave()
+        MemoryAccount.trim()
+        let canvas = Profile.phase("latents to image") { pipeline.decode(latents, geometry: geometry) }
         let right = canvas.sliced(axis: 3, geometry.panelWidth..<geometry.canvasWidth).contiguous()
         return Result(
             image: Image(tensor: right.reshaped(to: [3, geometry.height, geometry.panelWidth])), canvas: canvas)

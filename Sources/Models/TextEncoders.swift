@@ -1,4 +1,5 @@
 import Foundation
+import NeuralNet
 public import TensorCore
 import TensorIO
 
@@ -62,7 +63,9 @@ public struct TextEncoders {
         let pooled = clip(
             Tensor(short, [prompts.count, clipTokenizer.maximumLength]), computeType: computeType
         ).pooled
+        clip.releaseWeights()
         let text = t5(Tensor(long, [prompts.count, maximumLength]), computeType: computeType)
+        t5.releaseWeights()
         return (text.converted(to: .float32), pooled)
     }
 }

@@ -36,4 +36,16 @@ extension Module {
 
     /// The number of elements of all parameters.
     public var parameterCount: Int { namedParameters().reduce(0) { $0 + $1.parameter.shape.count } }
+
+    /// Gives the pages of mapped weights back, where memory is short: when the module is not needed for a while.
+    public func releaseWeights() { WeightStream([self]).leave() }
+
+    /// The bytes of weights in mapped files, and those that the process owns.
+    public var weightByteCounts: (mapped: Int, owned: Int) {
+        namedParameters().reduce(into: (0, 0)) { sum, entry in
+            let stored = entry.parameter.stored
+            sum.0 += stored.mappedRange?.byteCount ?? 0
+            sum.1 += stored.ownedByteCount
+        }
+    }
 }

@@ -73,7 +73,7 @@ public struct WeightLoader {
     /// constructor can go on; ``finish()`` throws then.
     public func parameter(_ name: String, _ shape: Shape) -> Parameter { read(name, shape, keepsBlocks: false) }
 
-    /// The matrix of a linear layer: as ``parameter(_:_:)``, but in its blocks where the file has it quantised.
+    /// The matrix of a linear layer or an embedding: as ``parameter(_:_:)``, but in its blocks where the file has it quantised.
     public func weight(_ name: String, _ shape: Shape) -> Parameter { read(name, shape, keepsBlocks: true) }
 
     private func read(_ name: String, _ shape: Shape, keepsBlocks: Bool) -> Parameter {

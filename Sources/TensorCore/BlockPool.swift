@@ -29,9 +29,10 @@ enum BlockPool {
         var leastUsedBytes = 0
         var requests = 0
         var limit = Int.max
+        var total = Int.max
 
         /// The most bytes that may be in use and kept together.
-        var allowed: Int { mostUsedBytes + (mostUsedBytes - leastUsedBytes) / 4 + slack }
+        var allowed: Int { min(total, mostUsedBytes + (mostUsedBytes - leastUsedBytes) / 4 + slack) }
     }
 
     private static let state = Mutex(State())
@@ -50,6 +51,18 @@ enum BlockPool {
             release(
                 state.withLock {
                     $0.limit = newValue
+                    return leaving(&$0)
+                })
+        }
+    }
+
+    /// The most bytes that may be in use and wait together.
+    static var total: Int {
+        get { state.withLock { $0.total } }
+        set {
+            release(
+                state.withLock {
+                    $0.total = newValue
                     return leaving(&$0)
                 })
         }

@@ -32,6 +32,25 @@ public enum MemoryAccount {
         }
     }
 
+    /// The most bytes that tensors and waiting blocks may take together, if they are bounded. Waiting blocks leave before it
+    /// is passed; what is in use is up to whoever plans a run.
+    public static var ownedLimit: Int? {
+        get { BlockPool.total == .max ? nil : BlockPool.total }
+        set {
+            precondition(newValue ?? 0 >= 0, "a limit of \(newValue ?? 0) bytes")
+            BlockPool.total = newValue ?? .max
+        }
+    }
+
+    private static let releases = Atomic<Bool>(false)
+
+    /// Whether pages of mapped weights are given back once they have been used: where memory is short. They are read again
+    /// when they are needed again.
+    public static var releasesWeights: Bool {
+        get { releases.load(ordering: .relaxed) }
+        set { releases.store(newValue, ordering: .relaxed) }
+    }
+
     /// Gives all waiting blocks back to the system: between phases that ask for other sizes.
     public static func trim() { BlockPool.trim() }
 

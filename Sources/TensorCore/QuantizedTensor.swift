@@ -148,6 +148,23 @@ public struct QuantizedTensor: Sendable {
         if scale != 1 { for i in 0..<blocks.count * format.blockElements { y[i] *= scale } }
     }
 
+    /// The rows of these numbers (`int32`, any shape) of a matrix: `[indices…, width]`. Only they are dequantised.
+    public func gatheringRows(_ indices: Tensor, dtype: DType) -> Tensor {
+        precondition(shape.rank == 2 && indices.dtype == .int32, "rows \(indices.dtype) of \(format) \(shape)")
+        let numbers = indices.elements(as: Int32.self).map { Int($0) }
+        precondition(numbers.allSatisfy { (0..<shape[0]).contains($0) }, "rows outside of \(shape)")
+        let result = Tensor(uninitialized: Shape(indices.shape.dimensions + [shape[1]]))
+        let y = result.pointer(to: Float.self)
+        let (width, blocks) = (shape[1], shape[1] / format.blockElements)
+        parallelFor(numbers.count, grain: max(1, 16384 / max(width, 1))) { part in
+            for place in part {
+                let first = numbers[place] * blocks
+                dequantize(blocks: first..<first + blocks, into: y + place * width)
+            }
+        }
+        return result.converted(to: dtype)
+    }
+
     /// The sum of the squared differences from a contiguous `float32` tensor of the same shape, and that of its squares.
     public func squares(besides numbers: Tensor) -> (error: Double, numbers: Double) {
         precondition(numbers.shape == shape, "\(shape) besides \(numbers.shape)")

@@ -14,6 +14,52 @@ import Testing
         try body(folder.path)
     }
 
+    /// A random base of moderate proportions: the same bytes for a seed, and a pipeline that edits within a budget.
+    @Test func randomBaseAndMemory() throws {
+        try inScratchFolder { folder in
+            func write(_ name: String, _ seed: String, threads: String) throws {
+                let result = try Program.run([
+                    "random-base", "--out", "\(folder)/\(name)", "--size", "medium", "--type", "q4_k", "--seed", seed,
+                    "--tokenizers", base, "--threads", threads,
+                ])
+                #expect(result.status == 0, "\(result.error)")
+                #expect(result.output.contains("transformer.gguf: a FLUX transformer, "), "\(result.output)")
+            }
+            try write("a", "7", threads: "1")
+            try write("b", "7", threads: "3")
+            try write("c", "8", threads: "0")
+            let manager = FileManager.default
+            for name in ["transformer.gguf", "t5.gguf", "clip.safetensors", "vae.safetensors"] {
+                let files = ["a", "b", "c"].map { manager.contents(atPath: "\(folder)/\($0)/\(name)") }
+                #expect(files[0] != nil && files[0] == files[1] && files[0] != files[2], "\(name)")
+            }
+            let parts = ["transformer.gguf", "t5.gguf", "clip.safetensors", "vae.safetensors"].flatMap {
+                ["--" + $0.prefix { $0 != "." }, "\(folder)/a/\($0)"]
+            }
+            func edit(_ more: [String]) throws -> Program.Result {
+                try Program.run(
+                    [
+                        "edit", "--base", folder + "/a", "--image", Fixtures.path("source.png"), "--instruction",
+                        "bluer", "--steps", "1", "--panel-width", "64", "--max-sequence-length", "16", "-o",
+                        folder + "/out.png",
+                    ] + parts + more)
+            }
+            let whole = try edit([])
+            #expect(whole.status == 0, "\(whole.error)")
+            let expected = manager.contents(atPath: folder + "/out.png")
+            let planned = try edit(["--dry-run"])
+            #expect(planned.status == 0 && planned.error.contains("memory     sampling: "), "\(planned.error)")
+            let bounded = try edit(["--memory", "2GiB"])
+            #expect(bounded.status == 0 && bounded.error.contains("memory     at most 2.00 GiB"), "\(bounded.error)")
+            #expect(expected != nil && manager.contents(atPath: folder + "/out.png") == expected)
+            let refused = try edit(["--memory", "100MiB"])
+            #expect(refused.status == 1, "\(refused.error)")
+            #expect(refused.error.contains("error: memory: expected at least "), "\(refused.error)")
+            #expect(refused.error.contains(", found 100 MiB"), "\(refused.error)")
+            #expect(try edit(["--memory", "much"]).status == 2)
+        }
+    }
+
     @Test func quantizeInspectAndEdit() throws {
         try inScratchFolder { folder in
             let (flux, t5) = (folder + "/flux.gguf", folder + "/t5.gguf")

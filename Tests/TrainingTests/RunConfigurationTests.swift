@@ -112,6 +112,7 @@ private func leaves(_ object: Any, _ prefix: String = "") -> [String] {
               gradient_checkpointing: false
               threads: 2
               ema_decay: 0.99
+              memory: 12GiB
               timestep_sampling: uniform
               timestep_mean: -1
               timestep_std: 2
@@ -184,6 +185,7 @@ private func leaves(_ object: Any, _ prefix: String = "") -> [String] {
         expected.training.gradientCheckpointing = false
         expected.training.threads = 2
         expected.training.emaDecay = 0.99
+        expected.training.memory = "12GiB"
         expected.training.timestepSampling = .uniform
         expected.training.timestepMean = -1
         expected.training.timestepStd = 2
@@ -286,6 +288,10 @@ private func leaves(_ object: Any, _ prefix: String = "") -> [String] {
         (
             "optimizer: {betas: [0.9, 0.99, 0.999]}",
             "4: optimizer.betas: expected list of two numbers, each 0 or more and below 1, found ['0.9', '0.99', '0.999']"
+        ),
+        (
+            "training: {memory: much}",
+            "4: training.memory: expected size such as 12GiB or 800MiB; or null, found 'much'"
         ),
         (
             "training: {ema_decay: 1}",

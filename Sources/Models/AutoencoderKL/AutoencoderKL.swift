@@ -73,6 +73,7 @@ public final class AutoencoderKL: Module {
             let moments =
                 isTiled
                 ? self.moments(Variable(encoder.tiled(image, tileSize: tiling.tileSize))) : encode(Variable(image))
+            releaseWeights()
             return (moments.mean.value, moments.logVariance.value)
         }
     }
@@ -81,6 +82,7 @@ public final class AutoencoderKL: Module {
     public func decode(_ latents: Tensor) -> Tensor {
         checkLatents(latents.shape)
         let factor = configuration.downsampleFactor
+        defer { releaseWeights() }
         return withoutGradients {
             guard tiling.applies(height: factor * latents.shape[2], width: factor * latents.shape[3]) else {
                 return decode(Variable(latents)).value

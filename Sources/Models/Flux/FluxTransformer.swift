@@ -57,6 +57,8 @@ public final class FluxTransformer: Module {
     private let singleBlocks: [SingleStreamBlock]
     private let outputModulation: Modulation
     private let output: Linear
+    /// Reads the blocks' weights ahead of their use.
+    public let weightStream: WeightStream
 
     /// Takes the weights by diffusers' keys; the caller ends with `loader.finish()`.
     public init(_ configuration: FluxConfiguration, _ loader: WeightLoader) {
@@ -73,6 +75,7 @@ public final class FluxTransformer: Module {
         }
         outputModulation = Modulation(loader.scoped("norm_out"), width, count: 2)
         output = Linear(loader.scoped("proj_out"), width, configuration.outChannels)
+        weightStream = WeightStream(doubleBlocks as [any Module] + singleBlocks)
     }
 
     /// Loads a `transformer` folder of a diffusers pipeline: `config.json` and one or several safetensors files.
@@ -128,7 +131,7 @@ public final class FluxTransformer: Module {
         var joint = joined(input, conditioning: conditioning, rotary: rotary, observing)
         for (index, block) in singleBlocks.enumerated() {
             joint =
-                checkpointed([joint, conditioning]) {
+                checkpointed(doubleBlocks.count + index, [joint, conditioning]) {
                     [block($0[0], conditioning: $0[1], rotary: rotary)]
                 }[0]
             observing?(.single(index, joint: joint))
@@ -146,7 +149,7 @@ public final class FluxTransformer: Module {
         var image = latentEmbedder(input.latents)
         var text = textEmbedder(input.text.converted(to: input.latents.dtype))
         for (index, block) in doubleBlocks.enumerated() {
-            let results = checkpointed([image, text, conditioning]) {
+            let results = checkpointed(index, [image, text, conditioning]) {
                 let result = block(image: $0[0], text: $0[1], conditioning: $0[2], rotary: rotary)
                 return [result.image, result.text]
             }
@@ -156,8 +159,16 @@ public final class FluxTransformer: Module {
         return Variable.concatenated([text, image], axis: 1)
     }
 
-    private func checkpointed(_ inputs: [Variable], _ body: @escaping ([Variable]) -> [Variable]) -> [Variable] {
-        usesGradientCheckpointing ? checkpoint(inputs, body) : body(inputs)
+    /// Runs the block of a number, whose weights may have to be read first.
+    private func checkpointed(
+        _ index: Int, _ inputs: [Variable], _ body: @escaping ([Variable]) -> [Variable]
+    ) -> [Variable] {
+        let stream = weightStream
+        let block = { (inputs: [Variable]) -> [Variable] in
+            stream.enter(index)
+            return body(inputs)
+        }
+        return usesGradientCheckpointing ? checkpoint(inputs, block) : block(inputs)
     }
 
     private func check(_ input: FluxInput) {

@@ -20,6 +20,8 @@ public final class T5Encoder: Module {
     private let embedding: Embedding
     private let blocks: [T5Block]
     private let finalNorm: RMSNorm
+    /// Reads the blocks' weights ahead of their use.
+    public let weightStream: WeightStream
 
     private static let embeddingNames = ["shared", "encoder.embed_tokens"]
 
@@ -38,6 +40,7 @@ public final class T5Encoder: Module {
         }
         finalNorm = RMSNorm(
             loader.scoped("encoder.final_layer_norm"), configuration.dModel, epsilon: configuration.layerNormEpsilon)
+        weightStream = WeightStream(blocks)
     }
 
     /// Loads a `text_encoder_2` folder of a diffusers pipeline: `config.json` and one or several safetensors files.
@@ -86,7 +89,12 @@ public final class T5Encoder: Module {
         return withoutGradients {
             let bias = blocks[0].attention.positionBias(length: ids.shape[1])!
             let tokens = embedding(ids).converted(to: .float32)
-            let hidden = blocks.reduce(tokens) { $1($0, positionBias: bias, computeType: computeType) }
+            var hidden = tokens
+            for (index, block) in blocks.enumerated() {
+                weightStream.enter(index)
+                hidden = block(hidden, positionBias: bias, computeType: computeType)
+            }
+            weightStream.leave()
             return finalNorm(hidden).value.converted(to: computeType)
         }
     }

@@ -26,6 +26,8 @@ public final class Profile: Sendable {
         public var calls = 0
         /// Seconds in all.
         public var seconds = 0.0
+        /// Floating-point operations of products and attention in all.
+        public var operations = 0.0
         /// The most bytes that tensors owned at a moment of it, those of before included.
         public var peakBytes = 0
     }
@@ -47,7 +49,7 @@ public final class Profile: Sendable {
     /// Marks what `body` does as the phase of that name in the profile that records now, if one does.
     public static func phase<Result>(_ name: String, _ body: () throws -> Result) rethrows -> Result {
         guard let current else { return try body() }
-        let begin = ContinuousClock.now
+        let (begin, before) = (ContinuousClock.now, current.operations)
         let (result, peak) = try MemoryAccount.measuringPeak(body)
         let seconds = begin.duration(to: .now) / .seconds(1)
         current.measuredPhases.withLock { phases in
@@ -55,10 +57,13 @@ public final class Profile: Sendable {
             if place == phases.count { phases.append((name, Phase())) }
             phases[place].phase.calls += 1
             phases[place].phase.seconds += seconds
+            phases[place].phase.operations += current.operations - before
             phases[place].phase.peakBytes = max(phases[place].phase.peakBytes, peak)
         }
         return result
     }
+
+    private var operations: Double { entries.withLock { $0.values.reduce(0) { $0 + $1.operations } } }
 
     /// The phases in the order of their first runs.
     public var phases: [(name: String, phase: Phase)] { measuredPhases.withLock { $0 } }
@@ -69,8 +74,8 @@ public final class Profile: Sendable {
     }
 
     /// A table of the primitives: share of `total` seconds, seconds, calls, and GFLOP/s where it means something. What is
-    /// left over, the work between primitives, is its last row. The phases follow, each with its share, its seconds and its
-    /// peak of memory.
+    /// left over, the work between primitives, is its last row. The phases follow, each with its share, its seconds, its rate
+    /// and its peak of memory.
     public func table(total: Double) -> String {
         func cell(_ text: String, _ width: Int) -> String {
             String(repeating: " ", count: max(0, width - text.count)) + text
@@ -93,11 +98,13 @@ public final class Profile: Sendable {
         for (name, entry) in measured { row(name, entry) }
         let rest = max(0, total - measured.reduce(0) { $0 + $1.entry.seconds })
         row("between primitives", Entry(calls: 0, seconds: rest))
-        if !phases.isEmpty { lines.append("   share   seconds    calls  peak MB  phase") }
+        if !phases.isEmpty { lines.append("   share   seconds    calls  GFLOP/s  peak MB  phase") }
         for (name, phase) in phases {
             lines.append(
                 cell(fixed(phase.seconds / total * 100, 1), 6) + " %" + cell(fixed(phase.seconds, 3), 10)
-                    + cell("\(phase.calls)", 9) + cell("\(phase.peakBytes >> 20)", 9) + "  " + name)
+                    + cell("\(phase.calls)", 9)
+                    + cell(phase.operations > 0 ? fixed(phase.operations / phase.seconds / 1e9, 1) : "", 9)
+                    + cell("\(phase.peakBytes >> 20)", 9) + "  " + name)
         }
         return lines.joined(separator: "\n")
     }

@@ -1,4 +1,5 @@
 import Foundation
+import TensorCore
 import Yams
 
 /// How one kind of value is named, read from YAML, written to it and bounded.
@@ -88,6 +89,15 @@ extension ConfigurationValue where Value == String {
         Self(
             name: "file name without folders", read: { text($0) }, write: textNode,
             isValid: { !$0.isEmpty && !$0.contains("/") && $0 != "." && $0 != ".." && !$0.utf8.contains(0) })
+    }
+}
+
+extension ConfigurationValue where Value == String {
+    /// A size in bytes with its unit.
+    static var byteCount: Self {
+        Self(
+            name: "size such as 12GiB or 800MiB", read: { text($0) }, write: textNode,
+            isValid: { ByteCount($0) != nil })
     }
 }
 

@@ -196,6 +196,10 @@ extension RunConfiguration {
             "Compute blocks again in the backward pass instead of keeping their activations."),
         .init("training.threads", \.training.threads, .integer(0...4096), "Threads; 0 is one for each processor."),
         .init(
+            "training.memory", \.training.memory, ConfigurationValue<String?>.optional(.byteCount),
+            "The most memory that the run may take; weights are streamed from their files where it asks for that.",
+            peerNames: ["max_memory", "blocks_to_swap", "vram"]),
+        .init(
             "training.ema_decay", \.training.emaDecay, ConfigurationValue<Double?>.optional(.decay),
             "Decay of an exponential moving average of the adapter; null keeps none.", peerNames: ["ema_config"]),
         .init(

@@ -285,6 +285,8 @@ extension RunConfiguration {
         public var gradientCheckpointing = true
         /// Threads; 0 is one for each processor.
         public var threads = 0
+        /// The most memory that the run may take, such as `12GiB`; `nil` is no limit.
+        public var memory: String?
         /// Decay of an exponential moving average of the adapter; `nil` keeps none.
         public var emaDecay: Double?
         /// The distribution of t.

@@ -2,7 +2,7 @@ public import Adapters
 import Autograd
 public import DiptychData
 import Foundation
-import InContextEdit
+public import InContextEdit
 public import Models
 import Optimizers
 import TensorCore
@@ -17,6 +17,8 @@ public final class Trainer {
     public let configuration: RunConfiguration
     /// The frozen model.
     public let transformer: FluxTransformer
+    /// The encoders; nil where a cache holds what they give.
+    public let encoders: FillEncoders?
     /// What is trained.
     public let adapters: AdapterSet
     /// The pairs.
@@ -48,6 +50,7 @@ public final class Trainer {
         Threads.set(configuration.training.threads)
         dataset = try Self.dataset(configuration, checking: checking)
         let source = try Self.source(configuration, dataset, checking: checking)
+        encoders = source.encoders
         transformer = try configuration.base.parts.loadTransformer()
         try transformer.requireFill(latentChannels: source.latentChannels, configuration.base.parts)
         transformer.usesGradientCheckpointing = configuration.training.gradientCheckpointing
@@ -98,7 +101,7 @@ public final class Trainer {
     private static func source(
         _ configuration: RunConfiguration, _ dataset: PairDataset,
         checking: @Sendable (_ done: Int, _ total: Int) -> Void
-    ) throws -> (samples: any SampleSource, latentChannels: Int) {
+    ) throws -> (samples: any SampleSource, encoders: FillEncoders?, latentChannels: Int) {
         let data = configuration.data
         let parts = configuration.base.parts
         if let folder = data.cache {
@@ -109,7 +112,7 @@ public final class Trainer {
                     folder, expected: "every pair (data.on_error: skip trains without some)",
                     found: "\(cache.leftOut.count) left out, such as pair \(cache.leftOut[0] + 1)")
             }
-            return (cache, cache.latentWidth / 4)
+            return (cache, nil, cache.latentWidth / 4)
         }
         if configuration.checksFirst {
             let faults = dataset.unreadablePairs(progress: checking)
@@ -118,7 +121,7 @@ public final class Trainer {
         if !parts.namesAllModels { _ = try PipelineFolder(path: parts.folder) }
         let encoders = try FillEncoders(parts, options: configuration.pipelineEncoders)
         let encoder = try SampleEncoder(dataset, encoders: encoders, options: configuration.encoderOptions)
-        return (encoder, encoders.vae.configuration.latentChannels)
+        return (encoder, encoders, encoders.vae.configuration.latentChannels)
     }
 
     private func restore(_ checkpoint: RunCheckpoint) throws {

@@ -31,10 +31,12 @@ public final class TrainingSession {
     ///
     /// Throws what is wrong before any training: faults of the configuration, the base, the data or the checkpoint, a
     /// run that already lies in the folder, or a configuration that is not the checkpoint's.
-    /// `checking` is told how many pairs have been decoded before the first step, of how many.
+    /// `checking` is told how many pairs have been decoded before the first step, of how many; `planning` sees the trainer
+    /// before anything is written, and may refuse it.
     public init(
         _ configuration: RunConfiguration, resuming checkpoint: String? = nil,
-        checking: @Sendable (_ done: Int, _ total: Int) -> Void = { _, _ in }
+        checking: @Sendable (_ done: Int, _ total: Int) -> Void = { _, _ in },
+        planning: (Trainer) throws -> Void = { _ in }
     ) throws {
         folder = RunFolder(configuration.output.folder)
         let continues = if let checkpoint { folder.holds(checkpoint) } else { false }
@@ -42,6 +44,7 @@ public final class TrainingSession {
         let state = try checkpoint.map { try RunCheckpoint(path: $0) }
         if let state, let checkpoint { try Self.check(configuration, against: state, at: checkpoint) }
         trainer = try Trainer(configuration, resuming: state, checking: checking)
+        try planning(trainer)
         firstStep = trainer.step
         lastCheckpoint = checkpoint
         try folder.create()
@@ -54,7 +57,8 @@ public final class TrainingSession {
 
     /// What may change between sessions without making it another run.
     private static let changeable = [
-        "training.steps", "training.threads", "base.path", "base.transformer", "base.vae", "base.clip", "base.t5",
+        "training.steps", "training.threads", "training.memory", "base.path", "base.transformer", "base.vae",
+        "base.clip", "base.t5",
         "data.path", "data.also", "data.cache", "data.on_error", "data.check_first", "data.workers", "data.prefetch",
         "output",
     ]

@@ -79,6 +79,11 @@ struct EditCommand: ParsableCommand {
     @Option(name: .long, parsing: .unconditional, help: "Threads; 0 for one a processor.")
     var threads = 0
 
+    @OptionGroup var memory: MemoryOptions
+
+    @Flag(name: .long, help: "At the end, print where the time went by operation, and the memory by phase.")
+    var profile = false
+
     @Option(name: .shortAndLong, help: "Where the edited image goes (.png or .jpg).", completion: .file())
     var output: String
 
@@ -162,14 +167,30 @@ struct EditCommand: ParsableCommand {
         options.precision = precision.dtype
         options.promptForm = promptForm.form
 
-        let bar = ProgressBar(total: steps)
-        let result = try Editor(pipeline, adapters: adapters).edit(
-            source, PromptFields(instruction: instruction), options: options
-        ) {
-            step, _ in
-            bar.update(step: step + 1)
+        try memory.enforce(tiling: encoders.tiling, isVerbose: common.verbose) { isStreamed, tiling in
+            encoders.tiling = tiling
+            pipeline.vae.tiling = tiling
+            return MemoryPlan.editing(
+                FrozenWeights(pipeline.transformer, vae: pipeline.vae, textEncoders: pipeline.textEncoders),
+                flux: pipeline.transformer.configuration, t5: pipeline.textEncoders.t5.configuration,
+                vae: pipeline.vae.configuration, geometry: panel, textLength: maxSequenceLength,
+                precision: options.precision, encoders: encoders,
+                adapterBytes: 4 * adapters.reduce(0) { $0 + $1.parameterCount },
+                isStreamed: isStreamed)
         }
+        if memory.dryRun { return }
+
+        let bar = ProgressBar(total: steps)
+        let measured = Profile()
+        let begin = ContinuousClock.now
+        func edit() throws -> Editor.Result {
+            try Editor(pipeline, adapters: adapters).edit(
+                source, PromptFields(instruction: instruction), options: options
+            ) { step, _ in bar.update(step: step + 1) }
+        }
+        let result = profile ? try measured.record(edit) : try edit()
         bar.finish()
+        if profile { print(measured.table(total: begin.duration(to: .now) / .seconds(1))) }
         try result.image.write(to: output)
         print("\(output): \(result.image.width) x \(result.image.height)")
         if let saveDiptych {

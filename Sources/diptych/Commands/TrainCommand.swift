@@ -2,6 +2,8 @@ import Adapters
 import ArgumentParser
 import DiptychData
 import Foundation
+import InContextEdit
+import Models
 import Synchronization
 import TensorCore
 import TensorIO
@@ -36,15 +38,19 @@ struct TrainCommand: ParsableCommand {
     @Flag(name: .long, help: "At the end, print where the time went by operation, and the memory by phase.")
     var profile = false
 
+    @OptionGroup var memory: MemoryOptions
+
     func run() throws {
         let (configuration, checkpoint) = try resolve()
         let line = Mutex<ProgressLine?>(nil)
-        let session = try TrainingSession(configuration, resuming: checkpoint) { done, total in
-            line.withLock { line in
-                if line == nil { line = ProgressLine(total: total, of: "pairs checked") }
-                line?.show(done)
-            }
-        }
+        let session = try TrainingSession(
+            configuration, resuming: checkpoint,
+            checking: { done, total in
+                line.withLock { line in
+                    if line == nil { line = ProgressLine(total: total, of: "pairs checked") }
+                    line?.show(done)
+                }
+            }, planning: plan)
         Interruption.install()
         describe(session, resumedFrom: checkpoint)
         let bar = ProgressBar(total: configuration.training.steps, done: session.trainer.step)
@@ -67,6 +73,18 @@ struct TrainCommand: ParsableCommand {
             print("stopped at step \(session.trainer.step); continue with: diptych train \(word) --resume")
             throw ExitCode(Interruption.exitStatus)
         }
+    }
+
+    /// Puts the memory's budget into force; leaves where only the plan was asked for.
+    private func plan(_ trainer: Trainer) throws {
+        try memory.enforce(
+            trainer.configuration.training.memory.flatMap { ByteCount($0) },
+            tiling: trainer.configuration.pipelineEncoders.tiling, isVerbose: common.verbose
+        ) { isStreamed, tiling in
+            trainer.encoders?.vae.tiling = tiling
+            return trainer.memoryPlan(isStreamed: isStreamed, tiling: tiling)
+        }
+        if memory.dryRun { throw ExitCode.success }
     }
 
     /// The keys that the command line overrides.

@@ -1,0 +1,119 @@
+public import Models
+import NeuralNet
+public import TensorCore
+
+/// Where the weights of a frozen pipeline lie, as a memory plan counts them.
+public struct FrozenWeights: Sendable {
+    /// The pages of a model in its file, and its copies in memory.
+    private struct Part: Sendable {
+        var mapped: Int
+        var owned: Int
+        /// What is in memory of the pages where they are streamed.
+        var window: Int
+
+        init(_ module: any Module, _ stream: WeightStream? = nil) {
+            let (mapped, owned) = module.weightByteCounts
+            (self.mapped, self.owned) = (mapped, owned)
+            // Weights outside of the blocks are touched once a pass.
+            window = stream.map { mapped - $0.byteCount + $0.windowByteCount } ?? mapped
+        }
+    }
+
+    private let transformer: Part
+    private let vae: Part?
+    private let clip: Part?
+    private let t5: Part?
+
+    /// Of a transformer and, unless their results are known, of the encoders. T5's table of tokens is counted whole.
+    public init(_ transformer: FluxTransformer, vae: AutoencoderKL?, textEncoders: TextEncoders?) {
+        self.transformer = Part(transformer, transformer.weightStream)
+        self.vae = vae.map { Part($0) }
+        clip = textEncoders.map { Part($0.clip) }
+        t5 = textEncoders.map { Part($0.t5, $0.t5.weightStream) }
+    }
+
+    /// All pages together.
+    public var mappedByteCount: Int { [transformer, vae, clip, t5].reduce(0) { $0 + ($1?.mapped ?? 0) } }
+
+    /// The copies that are there all the time.
+    public var ownedByteCount: Int { [transformer, vae, clip, t5].reduce(0) { $0 + ($1?.owned ?? 0) } }
+
+    /// The pages of the phase in which a model is used: where all stay, all that were used until then.
+    public func transformerPages(isStreamed: Bool) -> Int { isStreamed ? transformer.window : mappedByteCount }
+
+    /// See ``transformerPages(isStreamed:)``.
+    public func vaePages(isStreamed: Bool) -> Int { isStreamed ? vae?.mapped ?? 0 : mappedByteCount }
+
+    /// See ``transformerPages(isStreamed:)``; CLIP has left when T5 comes.
+    public func textPages(isStreamed: Bool) -> Int {
+        isStreamed ? max(t5?.window ?? 0, clip?.mapped ?? 0) : mappedByteCount
+    }
+}
+
+extension MemoryPlan {
+    /// Puts a budget into force: checks that the plan for it fits, with weights streamed unless all fit, and the autoencoder
+    /// in tiles unless it fits without (where `tiling` leaves the choice); bounds what tensors may keep.
+    ///
+    /// `plan` is asked for the plan of each way. Throws ``MemoryPlanError`` when none fits.
+    public static func enforce(
+        _ budget: ByteCount, tiling: AutoencoderTiling,
+        plan: (_ isStreamed: Bool, _ tiling: AutoencoderTiling) -> MemoryPlan
+    ) throws(MemoryPlanError) -> (plan: MemoryPlan, tiling: AutoencoderTiling) {
+        var ways: [(Bool, AutoencoderTiling)] = [(false, tiling), (true, tiling)]
+        if tiling.mode == .automatic {
+            ways.append((true, AutoencoderTiling(mode: .on, tileSize: min(tiling.tileSize, 64))))
+        }
+        for (isStreamed, tiling) in ways {
+            let found = plan(isStreamed, tiling)
+            if found.peak > budget { continue }
+            MemoryAccount.releasesWeights = isStreamed
+            MemoryAccount.ownedLimit = max(
+                0, budget.bytes - MemoryEstimate.program - (isStreamed ? found.pages : 0))
+            return (found, tiling)
+        }
+        throw MemoryPlanError(plan: plan(ways.last!.0, ways.last!.1), budget: budget)
+    }
+
+    /// The most pages of weights that are in memory at a time.
+    private var pages: Int {
+        phases.map { $0.items.filter { $0.name == Self.weightsName }.reduce(0) { $0 + $1.size.bytes } }.max() ?? 0
+    }
+
+    /// What plans call the pages of weights.
+    public static let weightsName = "weights"
+
+    /// An edit: text, image, sampling, image.
+    public static func editing(
+        _ weights: FrozenWeights, flux: FluxConfiguration, t5: T5Configuration, vae: AutoencoderKLConfiguration,
+        geometry: DiptychGeometry, textLength: Int, precision: DType, encoders: EncoderOptions, adapterBytes: Int,
+        isStreamed: Bool
+    ) -> MemoryPlan {
+        let image = MemoryEstimate.imageCoding(
+            vae, height: geometry.height, width: geometry.canvasWidth, encoders.vaeType, tiling: encoders.tiling)
+        func item(_ bytes: Int) -> Item { Item("activations", bytes) }
+        let vaePages = Item(weightsName, weights.vaePages(isStreamed: isStreamed))
+        return MemoryPlan(
+            always: [
+                Item("program", MemoryEstimate.program), Item("converted weights", weights.ownedByteCount),
+                Item("adapter", adapterBytes),
+            ],
+            phases: [
+                Phase(
+                    "text",
+                    [
+                        Item(weightsName, weights.textPages(isStreamed: isStreamed)),
+                        item(MemoryEstimate.textEncoding(t5, length: textLength, encoders.textType)),
+                    ]),
+                Phase("image to latents", [vaePages, item(image)]),
+                Phase(
+                    "sampling",
+                    [
+                        Item(weightsName, weights.transformerPages(isStreamed: isStreamed)),
+                        item(
+                            MemoryEstimate.sampling(
+                                flux, tokens: geometry.tokenCount + textLength, batch: 1, precision)),
+                    ]),
+                Phase("latents to image", [vaePages, item(image)]),
+            ])
+    }
+}

@@ -1,0 +1,64 @@
+import Adapters
+import DiptychData
+public import InContextEdit
+public import Models
+import Optimizers
+import TensorCore
+
+extension Trainer {
+    /// What the run will need: once for the encoders, then for each step.
+    public func memoryPlan(isStreamed: Bool, tiling: AutoencoderTiling) -> MemoryPlan {
+        let (data, training) = (configuration.data, configuration.training)
+        let weights = FrozenWeights(transformer, vae: encoders?.vae, textEncoders: encoders?.textEncoders)
+        let shapes = configuration.encoderOptions.shapes
+        let geometry = shapes.max { $0.tokenCount < $1.tokenCount }!
+        let model = transformer.configuration
+        let text = encoders.map {
+            MemoryEstimate.textEncoding(
+                $0.textEncoders.t5.configuration, length: data.maxSequenceLength, $0.options.textType)
+        }
+        let image = encoders.map {
+            MemoryEstimate.imageCoding(
+                $0.vae.configuration, height: geometry.height, width: geometry.canvasWidth, $0.options.vaeType,
+                tiling: tiling)
+        }
+        // Latents of both panels, the masked image with its mask, and the text.
+        let sample =
+            4 * (geometry.tokenCount * (64 + model.inChannels) + data.maxSequenceLength * model.jointAttentionDim)
+        let seen = training.steps.multipliedReportingOverflow(by: training.batchSize * training.accumulate)
+        let kept =
+            data.cacheLatents && encoders != nil
+            ? min(dataset.records.count, seen.overflow ? .max : seen.partialValue) : 0
+        let parameters = 4 * adapters.parameterCount
+        let moments = configuration.optimizer.name == .prodigy ? 4 : 2
+        typealias Item = MemoryPlan.Item
+        return MemoryPlan(
+            always: [
+                Item("program", MemoryEstimate.program), Item("converted weights", weights.ownedByteCount),
+                Item("adapter", parameters), Item("optimizer", moments * parameters),
+                Item("average", training.emaDecay == nil ? 0 : parameters), Item("kept samples", kept * sample),
+            ],
+            phases: [
+                MemoryPlan.Phase(
+                    "encoding a sample",
+                    [
+                        Item(
+                            MemoryPlan.weightsName,
+                            max(weights.textPages(isStreamed: isStreamed), weights.vaePages(isStreamed: isStreamed))),
+                        Item("activations", max(text ?? 0, image ?? 0)),
+                    ]),
+                MemoryPlan.Phase(
+                    "a step",
+                    [
+                        Item(MemoryPlan.weightsName, weights.transformerPages(isStreamed: isStreamed)),
+                        Item("gradients", parameters), Item("batch", (training.batchSize + 1) * sample),
+                        Item(
+                            "activations",
+                            MemoryEstimate.training(
+                                model, tokens: geometry.tokenCount + data.maxSequenceLength,
+                                batch: training.batchSize, configuration.dtype,
+                                checkpointing: training.gradientCheckpointing)),
+                    ]),
+            ])
+    }
+}

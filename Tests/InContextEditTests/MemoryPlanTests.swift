@@ -1,0 +1,80 @@
+import Foundation
+import InContextEdit
+import Models
+import NeuralNet
+import TensorCore
+import TestSupport
+import Testing
+
+/// Plans of memory and what enforces them.
+@Suite struct MemoryPlanTests {
+    private func plan(_ streamed: Int, _ whole: Int, tiled: Int = 0) -> (Bool, AutoencoderTiling) -> MemoryPlan {
+        { isStreamed, tiling in
+            MemoryPlan(
+                always: [.init("program", 100)],
+                phases: [
+                    .init("text", [.init(MemoryPlan.weightsName, isStreamed ? streamed : whole)]),
+                    .init("image", [.init("activations", tiling.mode == .on ? tiled : 500)]),
+                ])
+        }
+    }
+
+    @Test func planChoosesTheLeastChange() async {
+        await #expect(processExitsWith: .success) {
+            let tests = MemoryPlanTests()
+            let all = try MemoryPlan.enforce(ByteCount(1100), tiling: .init(), plan: tests.plan(10, 1000))
+            #expect(all.plan.peak.bytes == 1100 && !MemoryAccount.releasesWeights && all.tiling.mode == .automatic)
+            let streamed = try MemoryPlan.enforce(ByteCount(1099), tiling: .init(), plan: tests.plan(10, 1000))
+            #expect(streamed.plan.peak.bytes == 600 && MemoryAccount.releasesWeights)
+            let tiled = try MemoryPlan.enforce(ByteCount(599), tiling: .init(), plan: tests.plan(10, 1000))
+            #expect(tiled.plan.peak.bytes == 110 && tiled.tiling.mode == .on)
+            let error = #expect(throws: MemoryPlanError.self) {
+                _ = try MemoryPlan.enforce(ByteCount(109), tiling: .init(), plan: tests.plan(10, 1000))
+            }
+            #expect(
+                error?.description
+                    == "memory: expected at least 110 B for text: 110 B (program 100 B, weights 10 B), found 109 B")
+            // Where the user forbade tiles there are none.
+            #expect(throws: MemoryPlanError.self) {
+                _ = try MemoryPlan.enforce(ByteCount(599), tiling: .init(mode: .off), plan: tests.plan(10, 1000))
+            }
+        }
+    }
+
+    /// Streamed weights give the pages back, and the output is the same bit for bit.
+    @Test func streamedWeightsGiveTheSameOutput() async {
+        await #expect(processExitsWith: .success) {
+            let pipeline = try FillPipeline(path: Fixtures.path("tiny-random-fill"))
+            let image = Tensor.sample([1, 3, 64, 128], seed: 1)
+            func run() -> [Tensor] {
+                let encoded = pipeline.encode(["make it night"], maximumLength: 16)
+                return [encoded.text, encoded.pooled, pipeline.packedLatents(image)]
+            }
+            let expected = run()
+            MemoryAccount.releasesWeights = true
+            let found = run()
+            for (a, b) in zip(found, expected) { #expect(a.isIdentical(to: b)) }
+            let weights = FrozenWeights(
+                pipeline.transformer, vae: pipeline.vae, textEncoders: pipeline.textEncoders)
+            #expect(weights.mappedByteCount > 0 && weights.ownedByteCount == 0)
+            #expect(weights.transformerPages(isStreamed: true) < weights.transformerPages(isStreamed: false))
+            let stream = pipeline.transformer.weightStream
+            #expect(stream.windowByteCount < stream.byteCount)
+            for index in [0, 1, 2, 3, 4, 3, 2, 1, 0] { stream.enter(index) }
+            stream.leave()
+        }
+    }
+
+    /// What tensors keep stays within the limit.
+    @Test func keptBlocksRespectTheLimit() async {
+        await #expect(processExitsWith: .success) {
+            _ = Tensor(zeros: [8 << 20])
+            MemoryAccount.ownedLimit = MemoryAccount.currentBytes + (4 << 20)
+            #expect(MemoryAccount.keptBytes <= 4 << 20)
+            _ = Tensor(zeros: [1 << 19])
+            #expect(MemoryAccount.currentBytes + MemoryAccount.keptBytes <= MemoryAccount.ownedLimit!)
+            MemoryAccount.ownedLimit = nil
+            #expect(MemoryAccount.ownedLimit == nil)
+        }
+    }
+}
