@@ -20,6 +20,8 @@ public struct FrozenWeights: Sendable {
     }
 
     private let transformer: Part
+    /// What stays of the transformer when its blocks have left.
+    private let outsideBlocks: Int
     private let vae: Part?
     private let clip: Part?
     private let t5: Part?
@@ -27,6 +29,7 @@ public struct FrozenWeights: Sendable {
     /// Of a transformer and, unless their results are known, of the encoders. T5's table of tokens is counted whole.
     public init(_ transformer: FluxTransformer, vae: AutoencoderKL?, textEncoders: TextEncoders?) {
         self.transformer = Part(transformer, transformer.weightStream)
+        outsideBlocks = self.transformer.mapped - transformer.weightStream.byteCount
         self.vae = vae.map { Part($0) }
         clip = textEncoders.map { Part($0.clip) }
         t5 = textEncoders.map { Part($0.t5, $0.t5.weightStream) }
@@ -43,6 +46,12 @@ public struct FrozenWeights: Sendable {
 
     /// See ``transformerPages(isStreamed:)``.
     public func vaePages(isStreamed: Bool) -> Int { isStreamed ? vae?.mapped ?? 0 : mappedByteCount }
+
+    /// The pages of the phase in which samples are encoded between the steps of a training.
+    public func encodingPages(isStreamed: Bool) -> Int {
+        let encoders = max(textPages(isStreamed: isStreamed), vaePages(isStreamed: isStreamed))
+        return isStreamed ? encoders + outsideBlocks : encoders
+    }
 
     /// See ``transformerPages(isStreamed:)``; CLIP has left when T5 comes.
     public func textPages(isStreamed: Bool) -> Int {
@@ -67,8 +76,7 @@ extension MemoryPlan {
             let found = plan(isStreamed, tiling)
             if found.peak > budget { continue }
             MemoryAccount.releasesWeights = isStreamed
-            MemoryAccount.ownedLimit = max(
-                0, budget.bytes - MemoryEstimate.program - (isStreamed ? found.pages : 0))
+            MemoryAccount.ownedLimit = max(0, budget.bytes - MemoryEstimate.program - found.pages)
             return (found, tiling)
         }
         throw MemoryPlanError(plan: plan(ways.last!.0, ways.last!.1), budget: budget)

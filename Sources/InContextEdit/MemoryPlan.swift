@@ -4,8 +4,8 @@ public import TensorCore
 /// What a run needs in memory, phase by phase, told before it begins.
 ///
 /// Weights are counted as they lie in their files; where they do not all fit, those of the transformer and of T5 are
-/// streamed block by block, so that two blocks are in memory at a time. Activations are estimates that were measured to be
-/// on the safe side.
+/// streamed block by block, so that two blocks are in memory at a time. Activations are estimates; see
+/// ``MemoryEstimate``.
 public struct MemoryPlan: Sendable {
     /// Something that takes memory.
     public struct Item: Sendable, Hashable {
@@ -73,7 +73,8 @@ public struct MemoryPlanError: Error, CustomStringConvertible {
 
 /// What models take besides their weights, from their proportions.
 ///
-/// The factors were fitted to what `MemoryAccount` counted at full and at small proportions, with a tenth to spare.
+/// The factors count the tensors that are alive at once and leave room; the peaks of an edit and of a training step at full
+/// size lay below them.
 public enum MemoryEstimate {
     /// The program itself, its libraries and the kernels' buffers: a fixed part, and packed rows and tiles by thread.
     public static var program: Int { (96 << 20) + Threads.count * (12 << 20) }

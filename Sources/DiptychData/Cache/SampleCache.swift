@@ -48,8 +48,12 @@ public final class SampleCache: SampleSource {
         self.shapes = shapes
         leftOut = manifest.leftOut
         files = Files(layout, digest: key.digest)
-        let first = layout.pairsFiles[0]
-        latentWidth = try files.with(first.name) { try $0.dataset("clean") }?.shape[2] ?? 0
+        // A file whose pairs were all left out has no rows.
+        var width = 0
+        for file in layout.pairsFiles where width == 0 {
+            width = try files.with(file.name) { try $0.dataset("clean") }?.shape[2] ?? 0
+        }
+        latentWidth = width
     }
 
     /// Reads latents and text of a draw, as `float32`.

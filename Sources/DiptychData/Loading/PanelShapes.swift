@@ -20,7 +20,8 @@ public struct PanelShapes: Sendable, Hashable {
     /// For each pair the shape whose proportions are nearest to those of its source, as ratios are compared; of two that
     /// are equally near, the first.
     ///
-    /// A source without a readable size gets the first shape: who reads it says what is wrong.
+    /// A source without a readable size gets the commonest shape, where others can stand in for it: who reads it says what is
+    /// wrong.
     public init(_ shapes: [DiptychGeometry], of dataset: PairDataset) {
         precondition(!shapes.isEmpty, "no shapes")
         self.shapes = shapes
@@ -29,7 +30,7 @@ public struct PanelShapes: Sendable, Hashable {
             return
         }
         let ratios = shapes.map { log(Double($0.panelWidth) / Double($0.height)) }
-        let result = Mutex([Int](repeating: 0, count: dataset.records.count))
+        let result = Mutex([Int?](repeating: nil, count: dataset.records.count))
         parallelFor(dataset.records.count, grain: 16) { range in
             for i in range {
                 guard let size = try? dataset.sourceSize(at: i) else { continue }
@@ -38,7 +39,12 @@ public struct PanelShapes: Sendable, Hashable {
                 result.withLock { $0[i] = nearest }
             }
         }
-        shapeOfPair = result.withLock { $0 }
+        let found = result.withLock { $0 }
+        let counts = found.reduce(into: [Int](repeating: 0, count: shapes.count)) {
+            if let shape = $1 { $0[shape] += 1 }
+        }
+        let commonest = counts.firstIndex(of: counts.max()!)!
+        shapeOfPair = found.map { $0 ?? commonest }
     }
 
     /// The shape of a pair's panels.

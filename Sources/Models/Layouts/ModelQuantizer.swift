@@ -89,7 +89,8 @@ public struct ModelQuantizer {
         let name = "spiece.model"
         if let folder { return try SentencePieceFile("\(folder)/\(name)").ggufMetadata() }
         let manager = FileManager.default
-        let beside = ["\(path)/tokenizer_2", "\(path)/../tokenizer_2"].map { "\($0)/\(name)" }
+        let parent = URL(filePath: path).deletingLastPathComponent().path
+        let beside = ["\(path)/tokenizer_2", "\(parent)/tokenizer_2"].map { "\($0)/\(name)" }
         if let file = beside.first(where: manager.fileExists(atPath:)) {
             return try SentencePieceFile(file).ggufMetadata()
         }

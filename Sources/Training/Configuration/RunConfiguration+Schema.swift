@@ -58,7 +58,7 @@ extension RunConfiguration {
             "data.also", \.data.also, .texts("paths"), "Further datasets, mixed with that of data.path.",
             peerNames: ["datasets", "subsets"]),
         .init(
-            "data.weights", \.data.weights, .numbers("above 0") { $0 > 0 },
+            "data.weights", \.data.weights, .numbers("above 0 and at most 100") { $0 > 0 && $0 <= 100 },
             "How often each dataset's pairs come in a pass: 2 is twice, 0.5 a random half; [] is once.",
             peerNames: ["num_repeats", "probs", "sampling_weights"]),
         .init(

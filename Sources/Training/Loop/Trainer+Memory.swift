@@ -42,15 +42,16 @@ extension Trainer {
                 MemoryPlan.Phase(
                     "encoding a sample",
                     [
-                        Item(
-                            MemoryPlan.weightsName,
-                            max(weights.textPages(isStreamed: isStreamed), weights.vaePages(isStreamed: isStreamed))),
+                        Item(MemoryPlan.weightsName, weights.encodingPages(isStreamed: isStreamed)),
                         Item("activations", max(text ?? 0, image ?? 0)),
                     ]),
                 MemoryPlan.Phase(
                     "a step",
                     [
-                        Item(MemoryPlan.weightsName, weights.transformerPages(isStreamed: isStreamed)),
+                        // Only blocks that run again say when they are needed on the way back.
+                        Item(
+                            MemoryPlan.weightsName,
+                            weights.transformerPages(isStreamed: isStreamed && training.gradientCheckpointing)),
                         Item("gradients", parameters), Item("batch", (training.batchSize + 1) * sample),
                         Item(
                             "activations",

@@ -4,6 +4,7 @@ public import DiptychData
 import Foundation
 public import InContextEdit
 public import Models
+import NeuralNet
 import Optimizers
 import TensorCore
 public import TensorIO
@@ -246,6 +247,8 @@ public final class Trainer {
             loss = loss + report.loadBalance * Float(moe.loadBalanceWeight) + report.routerZ * Float(moe.routerZWeight)
         }
         Profile.phase("backward") { (loss * share).backward() }
+        // The next sample's encoders have the memory of the blocks, where it is short.
+        if encoders != nil { transformer.weightStream.leave() }
         return MicroBatch(
             loss: Double(loss.value.scalar), meanSquaredError: Double(error.value.scalar),
             loadBalance: Double(report.loadBalance.value.scalar), routerZ: Double(report.routerZ.value.scalar),

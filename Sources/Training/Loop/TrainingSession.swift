@@ -71,6 +71,15 @@ public final class TrainingSession {
                 path, key: changed.joined(separator: ", "), expected: "the values that the run began with",
                 found: "other values; only \(changeable.joined(separator: ", ")) may change on resuming")
         }
+        let earlierCache = earlier.data.cache ?? "no cache", cache = configuration.data.cache ?? "no cache"
+        guard
+            (earlier.data.cache == nil) == (configuration.data.cache == nil)
+                || configuration.data.cachePrecision == .float32
+        else {
+            throw FileError(
+                path, key: "data.cache",
+                expected: "\(earlierCache) as before, since a cache rounds (data.cache_precision)", found: cache)
+        }
         guard state.step < configuration.training.steps else {
             throw FileError(
                 path, key: "training.steps", expected: "more than the \(state.step) steps that are done",

@@ -93,8 +93,9 @@ struct StaticCommand: ParsableCommand {
         if !output.hasSuffix(".safetensors") {
             faults.append("--output: expected a name that ends in .safetensors, found '\(output)'")
         }
-        for (flag, value) in [("--rank", rank), ("--samples", samples), ("--held-out", heldOut)] where value < 1 {
-            faults.append("\(flag): expected 1 or more, found \(value)")
+        for (flag, value) in [("--rank", rank), ("--samples", samples), ("--held-out", heldOut)]
+        where !(1...1_000_000).contains(value) {
+            faults.append("\(flag): expected 1 to 1000000, found \(value)")
         }
         for (flag, value) in [("--panel-width", panelWidth), ("--panel-height", panelHeight)]
         where !(16...8192).contains(value) || value % 16 != 0 {
