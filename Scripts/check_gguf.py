@@ -27,7 +27,7 @@ import torch
 from gguf.quants import dequantize, quantize
 from safetensors.torch import load_file
 
-BOUNDS = {"f32": 0, "bf16": 0, "f16": 1e-3, "q8_0": 0.01, "q6_k": 0.03, "q5_k": 0.06, "q4_k": 0.1, "q4_0": 0.12}
+BOUNDS = {"f32": 0, "bf16": 2e-3, "f16": 1e-3, "q8_0": 0.01, "q6_k": 0.03, "q5_k": 0.06, "q4_k": 0.1, "q4_0": 0.12}
 
 # What `diptych random-base` calls the parts.
 FILES = {"transformer": "transformer.gguf", "text_encoder_2": "t5.gguf"}
