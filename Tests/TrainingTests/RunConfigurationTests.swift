@@ -207,6 +207,7 @@ private func leaves(_ object: Any, _ prefix: String = "") -> [String] {
 
     @Test(arguments: [
         ("data.weights=[1, 2]", "data.weights: expected 1 numbers, one for each dataset, or [], found 2"),
+        ("data.weights=[1e300]", "data.weights: expected list of numbers, above 0 and at most 100, found"),
         ("data.crop_bottom=[1]", "data.crop_bottom: expected list of integers, 0 or 2 and more, found ['1']"),
         ("data.columns=[instruction]", "data.columns: expected name=column, found 'instruction'"),
         ("data.buckets=[64x100]", "data.buckets: expected WxH, multiples of 16 up to 16384, found '64x100'"),

@@ -1,6 +1,8 @@
 import DiptychData
 import Foundation
 import InContextEdit
+import Models
+import TensorCore
 import TensorIO
 import TestSupport
 import Testing
@@ -40,11 +42,39 @@ import Training
         for (a, b) in zip(try fixture.train(rounded), plain) {
             #expect(abs(a.loss - b.loss) < 1e-2 * b.loss, "\(a.loss) and \(b.loss)")
         }
+        // A run without a cache goes on with one where that changes nothing, and only there.
+        let begun = RunFolder(fixture.folder.appending(path: "begun").path)
+        _ = try fixture.train(fixture.configuration("begun", steps: 2) { $0.data.cachePrecision = .float32 })
+        let rest = try fixture.train(cached("begun"), resuming: begun.checkpointPath(step: 2))
+        #expect(rest.map(\.loss) == plain.map(\.loss))
+        let other = RunFolder(fixture.folder.appending(path: "other").path)
+        _ = try fixture.train(fixture.configuration("other", steps: 2))
+        let refused = #expect(throws: FileError.self) {
+            try fixture.train(
+                fixture.configuration("other", steps: 4) { $0.data.cache = folder },
+                resuming: other.checkpointPath(step: 2))
+        }
+        #expect(refused?.key == "data.cache")
         // A cache of another prompt is refused before any training.
         let error = #expect(throws: FileError.self) {
             try fixture.train(cached("stale") { $0.data.promptForm = .direct })
         }
         #expect(error?.key == "prompt_form" && error?.found.contains("stale cache of in_context") == true)
+    }
+
+    /// Only blocks that run again announce themselves on the way back.
+    @Test func withoutCheckpointingAPlanCountsTheWholeTransformer() throws {
+        let fixture = try TrainingFixture()
+        defer { fixture.remove() }
+        func weights(checkpointing: Bool, isStreamed: Bool) throws -> Int {
+            let configuration = fixture.configuration { $0.training.gradientCheckpointing = checkpointing }
+            let plan = try Trainer(configuration).memoryPlan(isStreamed: isStreamed, tiling: AutoencoderTiling())
+            let step = try #require(plan.phases.first { $0.name == "a step" })
+            return try #require(step.items.first { $0.name == MemoryPlan.weightsName }).size.bytes
+        }
+        let whole = try weights(checkpointing: true, isStreamed: false)
+        #expect(try weights(checkpointing: true, isStreamed: true) < whole)
+        #expect(try weights(checkpointing: false, isStreamed: true) == whole)
     }
 
     @Test func pairsThatCannotBeReadStopARunBeforeItsFirstStep() throws {
