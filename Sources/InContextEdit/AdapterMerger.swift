@@ -36,6 +36,8 @@ public struct AdapterMerger {
     private let metadata: [String: String]
     private let updates: [String: [(arrangement: AdapterNaming.LayerArrangement, file: AdapterFile, strength: Float)]]
 
+    /// Where ComfyUI's quantised files say which layers are quantised, and how.
+    private static let quantizationKey = "_quantization_metadata"
     /// As many numbers of a weight as are in memory at a time.
     private static let pieceSize = 1 << 22
 
@@ -89,6 +91,8 @@ public struct AdapterMerger {
                 name: name, dtype: info.quantization == nil ? info.dtype : .bfloat16, shape: info.shape)
         }
         var metadata = (try? SafetensorsFile(path: source.path))?.metadata ?? ["format": "pt"]
+        // It describes weights that are bfloat16 from now on.
+        metadata[Self.quantizationKey] = nil
         if model.prefix.isEmpty { metadata[ModelFile.configurationKey] = try file.text() }
         self.metadata = metadata
     }

@@ -39,6 +39,18 @@ public struct Editor {
         public var diptych: Diptych { Diptych(canvas: Image(tensor: canvas.reshaped(to: [3, canvas.shape[2], -1]))) }
     }
 
+    /// How far an edit is.
+    public enum Progress {
+        /// The prompt goes through the text encoders.
+        case encodingText
+        /// The picture goes through the autoencoder.
+        case encodingImage
+        /// The packed latents after so many steps; after none they are the noise.
+        case sampled(steps: Int, latents: Tensor)
+        /// The latents go through the autoencoder.
+        case decoding
+    }
+
     /// The frozen model.
     public let pipeline: FillPipeline
 
@@ -65,20 +77,22 @@ public struct Editor {
         return image.resized(width: geometry.panelWidth, height: geometry.height, filter: .bicubic)
     }
 
-    /// Edits `image` by `fields.instruction`. `observe` sees the packed latents after each step.
+    /// Edits `image` by `fields.instruction`. `observe` hears how far it is.
     ///
     /// Throws ``PromptError`` when a field is missing, ``DiptychSizeError`` when the picture is too long for its width,
     /// and what `observe` throws.
     public func edit(
         _ image: Image, _ fields: PromptFields, options: Options = Options(),
-        observe: (_ step: Int, _ latents: Tensor) throws -> Void = { _, _ in }
+        observe: (Progress) throws -> Void = { _ in }
     ) throws -> Result {
         let prompt = try options.promptForm.prompt(fields)
         let diptych = try Diptych(source: Self.panel(image, width: options.panelWidth))
+        try observe(.encodingText)
         let encoded = Profile.phase("text") {
             pipeline.encode([prompt], maximumLength: options.maximumSequenceLength)
         }
         for set in adapters { set.pooledText = set.needsPooledText ? Variable(encoded.pooled) : nil }
+        try observe(.encodingImage)
         let geometry = diptych.geometry
         var random = Random(seed: options.seed)
         let noise = random.randn(geometry.latentShape(channels: pipeline.latentChannels))
@@ -91,6 +105,7 @@ public struct Editor {
         }
         pipeline.transformer.weightStream.leave()
         MemoryAccount.trim()
+        try observe(.decoding)
         let canvas = Profile.phase("latents to image") { pipeline.decode(latents, geometry: geometry) }
         let right = canvas.sliced(axis: 3, geometry.panelWidth..<geometry.canvasWidth).contiguous()
         return Result(
@@ -100,11 +115,12 @@ public struct Editor {
     /// Follows the flow from `noise` (packed, `[1, tokens, 64]`) to clean packed latents.
     func sample(
         from noise: Tensor, condition: Tensor, text: Tensor, pooled: Tensor, geometry: DiptychGeometry,
-        options: Options, observe: (_ step: Int, _ latents: Tensor) throws -> Void
+        options: Options, observe: (Progress) throws -> Void
     ) throws -> Tensor {
         let schedule = FlowMatchEuler(
             steps: options.steps, tokenCount: geometry.tokenCount, configuration: pipeline.scheduler)
         var latents = noise
+        try observe(.sampled(steps: 0, latents: latents))
         for step in 0..<schedule.steps {
             let velocity = withoutGradients {
                 pipeline.velocity(
@@ -114,7 +130,7 @@ public struct Editor {
                 ).value
             }
             latents = schedule.advance(latents, velocity: velocity, step: step)
-            try observe(step, latents)
+            try observe(.sampled(steps: step + 1, latents: latents))
         }
         return latents
     }

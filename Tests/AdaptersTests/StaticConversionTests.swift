@@ -38,6 +38,15 @@ import Testing
         return output - model(inputs).value
     }
 
+    @Test func statisticsOfInputsThatAreNotNumbersSaySo() throws {
+        let set = try mixture(topK: 1)
+        defer { set.remove() }
+        let (_, sound) = set.collectingStatistics { model(Self.inputs).value }
+        #expect(sound["proj_out"]?.isFinite == true)
+        let (_, unsound) = set.collectingStatistics { model(Self.inputs * .nan).value }
+        #expect(unsound["proj_out"]?.isFinite == false)
+    }
+
     /// Experts that always work alike are one linear map: the mean is exact at full rank, and cut to a rank it is the
     /// nearest of that rank. The means of the factors are another map.
     @Test func constantRoutingIsLinear() throws {

@@ -68,7 +68,8 @@ import Testing
         }
         let file = try ConfigurationFile(path: Fixtures.path("tiny-random-fill/transformer/config.json"))
         try SafetensorsFile.write(
-            tensors, metadata: [ModelFile.configurationKey: try file.text()], to: path("base.safetensors"))
+            tensors, metadata: [ModelFile.configurationKey: try file.text(), "_quantization_metadata": "{}"],
+            to: path("base.safetensors"))
         return path("base.safetensors")
     }
 
@@ -115,6 +116,8 @@ import Testing
             }
             let merged = try SafetensorsFile(path: path("\(name).safetensors"))
             #expect(counts == Array(1...merged.names.count) && merged.metadata["by"] == "test")
+            // Of weights that are quantised no longer.
+            #expect(merged.metadata["_quantization_metadata"] == nil)
             let file = try ModelFile.open(merged.path, .transformer)
             #expect(file.layout == (name == "diffusers" ? .diffusers : .blackForest))
             let model = try file.loadTransformer()

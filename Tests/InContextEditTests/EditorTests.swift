@@ -40,11 +40,18 @@ import Testing
 
     @Test func aWholeEditEqualsDiffusers() throws {
         var errors: [Float] = []
+        var stages: [String] = []
         let result = try Editor(pipeline).edit(
             source, PromptFields(instruction: "make the cat blue"), options: options
-        ) { step, latents in
-            errors.append(maximumError(latents, try reference.tensor("latents.\(step)")))
+        ) { progress in
+            switch progress {
+            case .sampled(steps: 0, let latents): #expect(latents.shape == [1, 32, 64])
+            case .sampled(let steps, let latents):
+                errors.append(maximumError(latents, try reference.tensor("latents.\(steps - 1)")))
+            default: stages.append("\(progress) after \(errors.count)")
+            }
         }
+        #expect(stages == ["encodingText after 0", "encodingImage after 0", "decoding after 4"])
         print("edit: max error of the latents after each step \(errors)")
         #expect(errors.count == 4)
         #expect(errors.allSatisfy { $0 <= 2e-4 }, "latents: \(errors)")

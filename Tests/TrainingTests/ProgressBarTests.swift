@@ -51,6 +51,27 @@ private final class FakeTerminal {
         #expect(drawn(width: 0) == "")
     }
 
+    @Test func workBesideTheSteps() {
+        let terminal = FakeTerminal(width: 12, isUnicode: true)
+        let bar = ProgressBar(total: 2, output: terminal.output)
+        bar.announce("encoding the text")
+        #expect(terminal.shown == "encoding th")
+        // The clock of the steps begins with the first state, not with the work before it.
+        terminal.time += 100
+        bar.update(step: 0)
+        terminal.time += 2
+        bar.update(step: 1)
+        bar.finish()
+        let plain = FakeTerminal(width: nil, isUnicode: true)
+        let lines = ProgressBar(total: 2, interval: 0, output: plain.output)
+        lines.announce("encoding the text")
+        plain.time += 100
+        lines.update(step: 0)
+        plain.time += 2
+        lines.update(step: 1)
+        #expect(plain.text == "encoding the text\nstep 0/2\nstep 1/2  2.00 s/step  0:02 left\n")
+    }
+
     @Test func ascii() {
         #expect(
             drawn(width: 100, isUnicode: false, balance: nil)

@@ -77,6 +77,29 @@ import Training
         #expect(try weights(checkpointing: false, isStreamed: true) == whole)
     }
 
+    /// Kept latents count pairs, kept texts count prompts, both at most as many as the run sees.
+    @Test func aPlanCountsWhatIsKept() throws {
+        let fixture = try TrainingFixture(pairs: 8)
+        defer { fixture.remove() }
+        func item(_ name: String, _ change: (inout RunConfiguration) -> Void) throws -> Int {
+            let plan = try Trainer(fixture.configuration("plan", steps: 6, change)).memoryPlan(
+                isStreamed: false, tiling: AutoencoderTiling())
+            return try #require(plan.always.first { $0.name == name }).size.bytes
+        }
+        let trainer = try Trainer(fixture.configuration())
+        let prompts = try trainer.dataset.distinctPrompts(trainer.configuration.drawOptions).count
+        let (data, model) = (trainer.configuration.data, trainer.transformer.configuration)
+        let tokens = 2 * data.panelWidth * data.panelHeight / 256
+        let (pair, text) = (4 * tokens * (64 + model.inChannels), 4 * data.maxSequenceLength * model.jointAttentionDim)
+        let few = try item("kept samples") { ($0.training.steps, $0.training.accumulate) = (1, 1) }
+        #expect(few == 2 * pair + 3 * text)
+        let all = try item("kept samples") { $0.training.steps = 1000 }
+        #expect(all == 8 * pair + prompts * text)
+        #expect(try item("kept samples") { $0.data.cacheLatents = false } == text)
+        let ahead = try item("read ahead") { $0.data.prefetch = 5 }
+        #expect(ahead == 5 * 2 * 3 * data.panelWidth * data.panelHeight)
+    }
+
     @Test func pairsThatCannotBeReadStopARunBeforeItsFirstStep() throws {
         let fixture = try TrainingFixture(pairs: 8)
         defer { fixture.remove() }

@@ -30,6 +30,9 @@ public final class MixtureStatistics {
             : [Double](repeating: 1 / Double(weights.count), count: weights.count)
     }
 
+    /// Whether every sum is a finite number.
+    public var isFinite: Bool { (hh.trace + gg.trace + weights.reduce(0, +)).isFinite }
+
     /// Adds tokens: `narrow` `[…, N r]` and `routing` `[…, N]`.
     func add(narrow: Tensor, routing: Tensor) {
         let h = narrow.converted(to: .float32).reshaped(to: [-1, hh.rows])

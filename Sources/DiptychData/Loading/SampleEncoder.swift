@@ -145,7 +145,7 @@ extension PairDataset {
     }
 
     /// Every prompt that may be drawn, each once, in the order of the pairs; the empty one first.
-    func distinctPrompts(_ draws: DrawOptions) throws -> [String] {
+    package func distinctPrompts(_ draws: DrawOptions) throws -> [String] {
         var known: Set = [""]
         var prompts = [""]
         for record in records {

@@ -22,13 +22,15 @@ extension Trainer {
                 $0.vae.configuration, height: geometry.height, width: geometry.canvasWidth, $0.options.vaeType,
                 tiling: tiling)
         }
-        // Latents of both panels, the masked image with its mask, and the text.
-        let sample =
-            4 * (geometry.tokenCount * (64 + model.inChannels) + data.maxSequenceLength * model.jointAttentionDim)
-        let seen = training.steps.multipliedReportingOverflow(by: training.batchSize * training.accumulate)
-        let kept =
-            data.cacheLatents && encoders != nil
-            ? min(dataset.records.count, seen.overflow ? .max : seen.partialValue) : 0
+        // Latents of both panels, the masked image with its mask; and the text.
+        let pictures = 4 * geometry.tokenCount * (64 + model.inChannels)
+        let words = 4 * data.maxSequenceLength * model.jointAttentionDim
+        let sample = pictures + words
+        // Encoders keep what they gave; a cache's samples are read whole, pictures as bytes.
+        let ahead = max(data.prefetch, training.batchSize)
+        let readAhead =
+            encoders == nil ? ahead * sample : ahead * 6 * geometry.panelWidth * geometry.height
+        let kept = encoders == nil ? 0 : keptPairs * pictures + keptPrompts * words
         let parameters = 4 * adapters.parameterCount
         let moments = configuration.optimizer.name == .prodigy ? 4 : 2
         typealias Item = MemoryPlan.Item
@@ -36,7 +38,8 @@ extension Trainer {
             always: [
                 Item("program", MemoryEstimate.program), Item("converted weights", weights.ownedByteCount),
                 Item("adapter", parameters), Item("optimizer", moments * parameters),
-                Item("average", training.emaDecay == nil ? 0 : parameters), Item("kept samples", kept * sample),
+                Item("average", training.emaDecay == nil ? 0 : parameters), Item("kept samples", kept),
+                Item("read ahead", readAhead),
             ],
             phases: [
                 MemoryPlan.Phase(
@@ -61,5 +64,23 @@ extension Trainer {
                                 checkpointing: training.gradientCheckpointing)),
                     ]),
             ])
+    }
+
+    /// The most samples that the run can see.
+    private var seenSamples: Int {
+        let training = configuration.training
+        let seen = training.steps.multipliedReportingOverflow(by: training.batchSize * training.accumulate)
+        return seen.overflow ? .max : seen.partialValue
+    }
+
+    /// How many pairs' latents stay in memory.
+    private var keptPairs: Int { configuration.data.cacheLatents ? min(dataset.records.count, seenSamples) : 0 }
+
+    /// How many prompts' vectors stay in memory, the empty one among them.
+    private var keptPrompts: Int {
+        guard configuration.data.cacheLatents else { return 1 }
+        // Every pair has its prompts: the encoder of samples was made with them.
+        let known = try! dataset.distinctPrompts(configuration.drawOptions).count
+        return seenSamples == .max ? known : min(known, seenSamples + 1)
     }
 }

@@ -50,6 +50,14 @@ public final class ProgressBar {
         }
     }
 
+    /// Says what is done before the first step or after the last.
+    public func announce(_ work: String) {
+        guard let width = output.width() else { return output.write(work + "\n") }
+        let text = String(work.prefix(max(0, width - 1)))
+        line = text
+        output.write("\r\(text)\u{1B}[K")
+    }
+
     /// Writes a line of its own above the bar.
     public func print(_ message: String) {
         if let line {

@@ -186,7 +186,14 @@ struct EditCommand: ParsableCommand {
         func edit() throws -> Editor.Result {
             try Editor(pipeline, adapters: adapters).edit(
                 source, PromptFields(instruction: instruction), options: options
-            ) { step, _ in bar.update(step: step + 1) }
+            ) { progress in
+                switch progress {
+                case .encodingText: bar.announce("encoding the text")
+                case .encodingImage: bar.announce("encoding the picture")
+                case .sampled(let steps, _): bar.update(step: steps)
+                case .decoding: bar.announce("decoding the picture")
+                }
+            }
         }
         let result = profile ? try measured.record(edit) : try edit()
         bar.finish()

@@ -140,6 +140,9 @@ struct StaticCommand: ParsableCommand {
         }
         let (_, learned) = adapters.collectingStatistics { calibration.calibrate(adapters, progress: step) }
         let (truths, seen) = adapters.collectingStatistics { calibration.predict(adapters, progress: step) }
+        for layer in (adapters.mixtures.map(\.layer)) where !(learned[layer]!.isFinite && seen[layer]!.isFinite) {
+            throw FileError(adapter, key: layer, expected: "finite activations", found: "NaN or infinite ones")
+        }
         adapters.strength = 0
         let plain = calibration.predict(adapters, progress: step)
         adapters.strength = 1
