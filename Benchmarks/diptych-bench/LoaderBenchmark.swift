@@ -43,8 +43,10 @@ struct LoaderBenchmark: ParsableCommand {
         } else {
             read = { draw in
                 let shape = shapes[draw.index]
-                let panels = try dataset.panels(at: draw.index, width: shape.panelWidth, height: shape.height)
-                return [Diptych(left: panels.source, right: panels.target).canvas.tensor()]
+                let panels = try dataset.panels(at: draw.index, width: shape.panelWidth, height: shape.panelHeight)
+                let diptych = Diptych(
+                    source: panels.source, edited: panels.target, arrangement: shape.arrangement)
+                return [diptych.canvas.tensor()]
             }
         }
         var order = EpochOrder(count: dataset.records.count, seed: 1)
@@ -52,7 +54,11 @@ struct LoaderBenchmark: ParsableCommand {
         let samples = Prefetcher<Int, Result<[Tensor], any Error>>(
             threads: run.data.workers, ahead: run.data.prefetch, requests: { order.next() },
             make: { index in
-                Result { try read(draws.draw(records[index], index: index, epoch: 0, position: index)) }
+                Result {
+                    let arrangement = shapes[index].arrangement
+                    return try read(
+                        draws.draw(records[index], arrangement: arrangement, index: index, epoch: 0, position: index))
+                }
             })
         var begin = ContinuousClock.now
         for number in 0..<batches + 8 {

@@ -1,39 +1,48 @@
 public import TensorIO
 
-/// Two panels side by side: the source image on the left, its edit on the right (ICEdit, arXiv 2504.20690).
+/// Two panels on one canvas: a picture and its edit, beside each other (ICEdit, arXiv 2504.20690) or one above the other.
 public struct Diptych: Sendable {
-    /// The sizes.
+    /// The sizes, and how the panels lie.
     public let geometry: DiptychGeometry
-    /// The whole picture, `2 panelWidth x height`.
+    /// The whole picture.
     public let canvas: Image
 
-    /// Puts two panels beside each other. Both must already have the panel's size.
-    public init(left: Image, right: Image) {
+    /// Puts two panels on a canvas. Both must already have the panel's size.
+    public init(source: Image, edited: Image, arrangement: DiptychArrangement = .beside) {
         precondition(
-            left.width == right.width && left.height == right.height,
-            "panels of \(left.width) x \(left.height) and \(right.width) x \(right.height)")
-        geometry = DiptychGeometry(panelWidth: left.width, height: left.height)
-        var canvas = Image(width: 2 * left.width, height: left.height)
-        canvas.paste(left, x: 0, y: 0)
-        canvas.paste(right, x: left.width, y: 0)
+            source.width == edited.width && source.height == edited.height,
+            "panels of \(source.width) x \(source.height) and \(edited.width) x \(edited.height)")
+        geometry = DiptychGeometry(panelWidth: source.width, panelHeight: source.height, arrangement: arrangement)
+        var canvas = Image(width: geometry.canvasWidth, height: geometry.canvasHeight)
+        for (panel, image) in [(DiptychPanel.source, source), (.edited, edited)] {
+            let (x, y) = geometry.origin(of: panel)
+            canvas.paste(image, x: x, y: y)
+        }
         self.canvas = canvas
     }
 
-    /// The diptych to edit: the source on both sides, the right one under the mask.
-    public init(source: Image) { self.init(left: source, right: source) }
+    /// The diptych to edit: the source on both panels, the second one under the mask.
+    public init(editing source: Image, arrangement: DiptychArrangement = .beside) {
+        self.init(source: source, edited: source, arrangement: arrangement)
+    }
 
-    /// Takes a canvas apart again.
-    public init(canvas: Image) {
-        geometry = DiptychGeometry(panelWidth: canvas.width / 2, height: canvas.height)
+    /// Takes a canvas apart again. It must have the geometry's size.
+    public init(canvas: Image, geometry: DiptychGeometry) {
+        precondition(
+            canvas.width == geometry.canvasWidth && canvas.height == geometry.canvasHeight,
+            "a canvas of \(canvas.width) x \(canvas.height) for one of \(geometry.canvasWidth) x \(geometry.canvasHeight)"
+        )
+        self.geometry = geometry
         self.canvas = canvas
     }
 
-    /// The left panel.
-    public var left: Image { panel(at: 0) }
-    /// The right panel.
-    public var right: Image { panel(at: geometry.panelWidth) }
+    /// The panel with the picture as it was.
+    public var source: Image { panel(.source) }
+    /// The panel with the picture as it becomes.
+    public var edited: Image { panel(.edited) }
 
-    private func panel(at x: Int) -> Image {
-        canvas.crop(x: x, y: 0, width: geometry.panelWidth, height: geometry.height)
+    private func panel(_ panel: DiptychPanel) -> Image {
+        let (x, y) = geometry.origin(of: panel)
+        return canvas.crop(x: x, y: y, width: geometry.panelWidth, height: geometry.panelHeight)
     }
 }

@@ -1,10 +1,10 @@
 public import TensorCore
 
-/// The sizes of a diptych in pixels, latents and tokens.
+/// The sizes of a diptych in pixels, latents and tokens, and how its panels lie.
 ///
 /// A latent covers 8 x 8 pixels and a token 2 x 2 latents, so both sides of a panel are multiples of 16 and the edge
 /// between the panels lies between tokens.
-public struct DiptychGeometry: Hashable, Sendable, Codable {
+public struct DiptychGeometry: Hashable, Sendable {
     /// Pixels along a token's side.
     public static let tokenSide = 16
     /// The most tokens of a canvas, 32 times those of upstream's 512 x 512 panels: attention over more would not end.
@@ -14,42 +14,56 @@ public struct DiptychGeometry: Hashable, Sendable, Codable {
 
     /// Width of one panel in pixels.
     public let panelWidth: Int
-    /// Height of both panels in pixels.
-    public let height: Int
+    /// Height of one panel in pixels.
+    public let panelHeight: Int
+    /// How the panels lie.
+    public let arrangement: DiptychArrangement
 
     /// Checks that both sides are positive multiples of 16.
-    public init(panelWidth: Int, height: Int) {
+    public init(panelWidth: Int, panelHeight: Int, arrangement: DiptychArrangement = .beside) {
         precondition(
-            panelWidth > 0 && height > 0 && panelWidth % Self.tokenSide == 0 && height % Self.tokenSide == 0,
-            "a panel of \(panelWidth) x \(height): both sides must be multiples of \(Self.tokenSide)")
+            panelWidth > 0 && panelHeight > 0 && panelWidth % Self.tokenSide == 0 && panelHeight % Self.tokenSide == 0,
+            "a panel of \(panelWidth) x \(panelHeight): both sides must be multiples of \(Self.tokenSide)")
         self.panelWidth = panelWidth
-        self.height = height
+        self.panelHeight = panelHeight
+        self.arrangement = arrangement
     }
 
-    /// The panel that an image of this size becomes, upstream's way: `panelWidth` wide, its own proportions, the
-    /// height cut down to a multiple of 16. Throws ``DiptychSizeError`` when that is too large.
-    public init(fitting imageWidth: Int, _ imageHeight: Int, panelWidth: Int) throws(DiptychSizeError) {
+    /// The diptych of panels that an image of this size becomes, upstream's way: `panelWidth` wide, its own proportions,
+    /// the height cut down to a multiple of 16. Throws ``DiptychSizeError`` when that is too large.
+    public init(
+        fitting imageWidth: Int, _ imageHeight: Int, panelWidth: Int, arrangement: ArrangementChoice = .beside
+    ) throws(DiptychSizeError) {
         let height = Double(imageHeight) * Double(panelWidth) / Double(imageWidth)
         let side = Double(Self.tokenSide)
         let tokens = (2 * Double(panelWidth) / side) * (height / side)
         guard tokens <= Double(Self.maximumTokenCount) else {
             throw DiptychSizeError(panelWidth: panelWidth, imageWidth: imageWidth, imageHeight: imageHeight)
         }
-        let scaled = Int(height)
-        self.init(panelWidth: panelWidth, height: max(Self.tokenSide, scaled / Self.tokenSide * Self.tokenSide))
+        let panelHeight = max(Self.tokenSide, Int(height) / Self.tokenSide * Self.tokenSide)
+        self.init(
+            panelWidth: panelWidth, panelHeight: panelHeight,
+            arrangement: arrangement.arrangement(panelWidth: panelWidth, panelHeight: panelHeight))
     }
 
     /// Width of the whole canvas in pixels.
-    public var canvasWidth: Int { 2 * panelWidth }
-    /// Rows of tokens.
-    public var tokenRows: Int { height / Self.tokenSide }
-    /// Columns of tokens over both panels.
+    public var canvasWidth: Int { arrangement == .beside ? 2 * panelWidth : panelWidth }
+    /// Height of the whole canvas in pixels.
+    public var canvasHeight: Int { arrangement == .beside ? panelHeight : 2 * panelHeight }
+    /// Rows of tokens over the whole canvas.
+    public var tokenRows: Int { canvasHeight / Self.tokenSide }
+    /// Columns of tokens over the whole canvas.
     public var tokenColumns: Int { canvasWidth / Self.tokenSide }
-    /// Tokens of the canvas.
+    /// Tokens of the canvas, the same in both arrangements.
     public var tokenCount: Int { tokenRows * tokenColumns }
-    /// The shape of one canvas in latents: `[1, 16, height / 8, canvasWidth / 8]`.
+    /// The shape of one canvas in latents: `[1, 16, canvasHeight / 8, canvasWidth / 8]`.
     public func latentShape(channels: Int) -> Shape {
-        [1, channels, height / Self.latentSide, canvasWidth / Self.latentSide]
+        [1, channels, canvasHeight / Self.latentSide, canvasWidth / Self.latentSide]
+    }
+
+    /// The geometry in a word, for names of files: `512x384`, `512x384-stacked`.
+    public var name: String {
+        "\(panelWidth)x\(panelHeight)" + (arrangement == .beside ? "" : "-\(arrangement.rawValue)")
     }
 
     /// The places of the tokens, `[tokens, 3]`: 0, row, column.
@@ -62,11 +76,36 @@ public struct DiptychGeometry: Hashable, Sendable, Codable {
     }
 
     /// The mask as the transformer sees it, `[tokens, 256]`: its 8 x 8 pixels unshuffled into channels, then 2 x 2
-    /// latents packed. The mask is 0 on the left panel and 1 on the right, so each token is all of one kind.
+    /// latents packed. The mask is 0 on the source and 1 on the edited panel, so each token is all of one kind.
     public var packedMask: Tensor {
-        let isRight = (0..<tokenColumns).map { Float($0 < tokenColumns / 2 ? 0 : 1) }
-        return Tensor(isRight, [1, tokenColumns, 1]).expanded(to: [tokenRows, tokenColumns, 256]).contiguous()
-            .reshaped(to: [tokenCount, 256])
+        let count = arrangement == .beside ? tokenColumns : tokenRows
+        let isEdited = Tensor((0..<count).map { Float($0 < count / 2 ? 0 : 1) }, [count])
+        return isEdited.reshaped(to: arrangement == .beside ? [1, count, 1] : [count, 1, 1])
+            .expanded(to: [tokenRows, tokenColumns, 256]).contiguous().reshaped(to: [tokenCount, 256])
+    }
+}
+
+/// Panels on canvases.
+extension DiptychGeometry {
+    /// The place of a panel's first pixel on the canvas.
+    func origin(of panel: DiptychPanel) -> (x: Int, y: Int) {
+        switch (panel, arrangement) {
+        case (.source, _): (0, 0)
+        case (.edited, .beside): (panelWidth, 0)
+        case (.edited, .stacked): (0, panelHeight)
+        }
+    }
+
+    /// One panel of canvases `[B, C, canvasHeight, canvasWidth]`: a view of `[B, C, panelHeight, panelWidth]`.
+    public func panel(_ panel: DiptychPanel, of canvas: Tensor) -> Tensor {
+        let (x, y) = origin(of: panel)
+        return canvas.sliced(axis: 2, y..<y + panelHeight).sliced(axis: 3, x..<x + panelWidth)
+    }
+
+    /// Canvases with their edited panel blanked, which is 0: grey in `[-1, 1]`.
+    public func blankingEdited(_ canvas: Tensor) -> Tensor {
+        panel(.source, of: canvas).padded(
+            low: [0, 0, 0, 0], high: [0, 0, canvasHeight - panelHeight, canvasWidth - panelWidth])
     }
 }
 

@@ -24,6 +24,8 @@ public struct Editor {
         public var precision = DType.float32
         /// How the instruction becomes a prompt.
         public var promptForm = PromptForm.inContext
+        /// How the panels lie; adapters know what they were trained on.
+        public var arrangement = ArrangementChoice.beside
 
         /// Upstream's defaults.
         public init() {}
@@ -31,12 +33,14 @@ public struct Editor {
 
     /// An edited image and what it was cut from.
     public struct Result: Sendable {
-        /// The right panel.
+        /// The edited panel.
         public let image: Image
-        /// The whole canvas in `[-1, 1]`, `[1, 3, H, 2 W]`, before rounding to bytes.
+        /// The whole canvas in `[-1, 1]`, `[1, 3, canvasHeight, canvasWidth]`, before rounding to bytes.
         public let canvas: Tensor
+        /// The sizes, and how the panels lie.
+        public let geometry: DiptychGeometry
         /// Both panels as a picture.
-        public var diptych: Diptych { Diptych(canvas: Image(tensor: canvas.reshaped(to: [3, canvas.shape[2], -1]))) }
+        public var diptych: Diptych { Diptych(canvas: Image(tensor: canvas.squeezed(0)), geometry: geometry) }
     }
 
     /// How far an edit is.
@@ -73,8 +77,8 @@ public struct Editor {
     /// Throws ``DiptychSizeError`` when the panel would be too large.
     public static func panel(_ image: Image, width: Int) throws(DiptychSizeError) -> Image {
         let geometry = try DiptychGeometry(fitting: image.width, image.height, panelWidth: width)
-        if image.width == geometry.panelWidth && image.height == geometry.height { return image }
-        return image.resized(width: geometry.panelWidth, height: geometry.height, filter: .bicubic)
+        if image.width == geometry.panelWidth && image.height == geometry.panelHeight { return image }
+        return image.resized(width: geometry.panelWidth, height: geometry.panelHeight, filter: .bicubic)
     }
 
     /// Edits `image` by `fields.instruction`. `observe` hears how far it is.
@@ -85,8 +89,10 @@ public struct Editor {
         _ image: Image, _ fields: PromptFields, options: Options = Options(),
         observe: (Progress) throws -> Void = { _ in }
     ) throws -> Result {
-        let prompt = try options.promptForm.prompt(fields)
-        let diptych = try Diptych(source: Self.panel(image, width: options.panelWidth))
+        let panel = try Self.panel(image, width: options.panelWidth)
+        let arrangement = options.arrangement.arrangement(panelWidth: panel.width, panelHeight: panel.height)
+        let prompt = try options.promptForm.prompt(fields, arrangement: arrangement)
+        let diptych = Diptych(editing: panel, arrangement: arrangement)
         try observe(.encodingText)
         let encoded = Profile.phase("text") {
             pipeline.encode([prompt], maximumLength: options.maximumSequenceLength)
@@ -107,9 +113,8 @@ public struct Editor {
         MemoryAccount.trim()
         try observe(.decoding)
         let canvas = Profile.phase("latents to image") { pipeline.decode(latents, geometry: geometry) }
-        let right = canvas.sliced(axis: 3, geometry.panelWidth..<geometry.canvasWidth).contiguous()
-        return Result(
-            image: Image(tensor: right.reshaped(to: [3, geometry.height, geometry.panelWidth])), canvas: canvas)
+        let edited = geometry.panel(.edited, of: canvas).contiguous().squeezed(0)
+        return Result(image: Image(tensor: edited), canvas: canvas, geometry: geometry)
     }
 
     /// Follows the flow from `noise` (packed, `[1, tokens, 64]`) to clean packed latents.

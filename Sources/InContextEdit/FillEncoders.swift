@@ -41,11 +41,9 @@ public final class FillEncoders {
         return LatentPacking.pack(vae.normalized(mean.converted(to: .float32)))
     }
 
-    /// The packed latents of a diptych's canvas with its right panel blanked, `[1, tokens, 64]`.
+    /// The packed latents of a diptych's canvas with its edited panel blanked, `[1, tokens, 64]`.
     public func maskedLatents(_ diptych: Diptych) -> Tensor {
-        let width = diptych.geometry.panelWidth
-        let left = diptych.canvas.tensor().unsqueezed(0).sliced(axis: 3, 0..<width)
-        return packedLatents(left.padded(low: [0, 0, 0, 0], high: [0, 0, 0, width]))
+        packedLatents(diptych.geometry.blankingEdited(diptych.canvas.tensor().unsqueezed(0)))
     }
 
     /// What the transformer is told about a diptych besides the noisy latents: ``maskedLatents(_:)``, then the mask:

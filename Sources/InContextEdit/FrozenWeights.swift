@@ -97,7 +97,7 @@ extension MemoryPlan {
         isStreamed: Bool
     ) -> MemoryPlan {
         let image = MemoryEstimate.imageCoding(
-            vae, height: geometry.height, width: geometry.canvasWidth, encoders.vaeType, tiling: encoders.tiling)
+            vae, height: geometry.canvasHeight, width: geometry.canvasWidth, encoders.vaeType, tiling: encoders.tiling)
         func item(_ bytes: Int) -> Item { Item("activations", bytes) }
         let vaePages = Item(weightsName, weights.vaePages(isStreamed: isStreamed))
         return MemoryPlan(

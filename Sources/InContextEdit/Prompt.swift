@@ -48,29 +48,44 @@ public struct PromptError: Error, CustomStringConvertible, Equatable {
 
 extension PromptForm {
     /// The words before the instruction in the in-context form.
-    public static let trigger =
-        "A diptych with two side-by-side images of the same scene. "
-        + "On the right, the scene is exactly the same as on the left but "
+    public static func trigger(_ arrangement: DiptychArrangement) -> String {
+        let (layout, source, edited) = arrangement.words
+        return "A diptych with two \(layout) images of the same scene. "
+            + "On the \(edited), the scene is exactly the same as on the \(source) but "
+    }
 
-    /// The prompt of an edit. Throws ``PromptError`` when a field that this form needs is missing.
-    public func prompt(_ fields: PromptFields) throws(PromptError) -> String {
+    /// The prompt of an edit whose panels lie so. Throws ``PromptError`` when a field that this form needs is missing.
+    public func prompt(
+        _ fields: PromptFields, arrangement: DiptychArrangement = .beside
+    ) throws(PromptError) -> String {
+        let (layout, source, edited) = arrangement.words
         switch self {
-        case .inContext: return Self.trigger + fields.instruction
+        case .inContext: return Self.trigger(arrangement) + fields.instruction
         case .direct: return fields.instruction
         case .descriptive:
             let subject = try need(fields.subject, "subject")
             let description = try need(fields.description, "description")
-            return "a side-by-side image of the same \(subject): the left depicts the original \(description), "
-                + "while the right mirrors the left but applies \(fields.instruction)"
+            return "a \(layout) image of the same \(subject): the \(source) depicts the original \(description), "
+                + "while the \(edited) mirrors the \(source) but applies \(fields.instruction)"
         case .globalCaptions:
             let input = try need(fields.inputCaption, "input_caption")
             let output = try need(fields.outputCaption, "output_caption")
-            return "On the left \(input) On the right \(output)"
+            return "On the \(source) \(input) On the \(edited) \(output)"
         }
     }
 
     private func need(_ value: String?, _ field: String) throws(PromptError) -> String {
         guard let value else { throw PromptError(form: self, field: field) }
         return value
+    }
+}
+
+extension DiptychArrangement {
+    /// What prompts call the arrangement and the places of its panels; of `beside`, upstream's words.
+    fileprivate var words: (layout: String, source: String, edited: String) {
+        switch self {
+        case .beside: ("side-by-side", "left", "right")
+        case .stacked: ("vertically stacked", "top", "bottom")
+        }
     }
 }

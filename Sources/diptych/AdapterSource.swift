@@ -68,6 +68,34 @@ enum AdapterSource {
         return ExportMetadata(try RunConfiguration.parse(checkpoint.configuration, file: file), checkpoint)
     }
 
+    /// How the diptychs lay that the adapter at `path` was trained on; nil where a file does not say.
+    static func arrangement(_ path: String) throws -> ArrangementChoice? {
+        guard let file = file(path) else {
+            let file = try RunFolder.checkpoint(at: path)
+            return try RunConfiguration.parse(RunCheckpoint.configuration(path: file), file: file).trainedArrangement
+        }
+        guard let word = try SafetensorsFile(path: file).metadata[ExportMetadata.arrangementKey] else { return nil }
+        guard let choice = ArrangementChoice(rawValue: word) else {
+            throw FileError(
+                file, key: ExportMetadata.arrangementKey, expected: "beside, stacked or auto", found: "'\(word)'")
+        }
+        return choice
+    }
+
+    /// The arrangement that a command was asked for; else that of the adapters, the first that says one; else upstream's.
+    static func arrangement(_ asked: ArrangementChoice?, _ paths: [String]) throws -> ArrangementChoice {
+        if let asked { return asked }
+        let trained = try paths.compactMap { try arrangement($0) }
+        if let other = trained.first(where: { $0 != trained[0] }) {
+            StandardStream.error.write(
+                "note: one adapter was trained with --arrangement \(trained[0]), another with \(other): taking the first's\n"
+            )
+        } else if let choice = trained.first, choice != .beside {
+            StandardStream.error.write("note: --arrangement \(choice), as the adapter was trained\n")
+        }
+        return trained.first ?? .beside
+    }
+
     /// The safetensors file that a path means: itself, or the one that PEFT keeps in a folder.
     static func file(_ path: String) -> String? {
         if path.hasSuffix(".safetensors") { return path }

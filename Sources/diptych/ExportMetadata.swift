@@ -7,16 +7,21 @@ import Training
 struct ExportMetadata {
     private(set) var header: [String: String]
 
+    /// The key under which a file says how the diptychs lay that it was trained on, in the words of `data.arrangement`.
+    static let arrangementKey = "diptych.arrangement"
+
     /// Of a run's adapter.
     init(_ run: RunConfiguration, _ checkpoint: RunCheckpoint) {
         header = [
             "diptych.version": DiptychCommand.version,
             "diptych.base": URL(filePath: run.base.path).lastPathComponent,
-            "diptych.trigger": PromptForm.trigger,
+            "diptych.trigger": PromptForm.trigger(run.trainedArrangement == .stacked ? .stacked : .beside),
+            Self.arrangementKey: run.trainedArrangement.rawValue,
             "diptych.steps": "\(checkpoint.step)",
             "diptych.data": run.datasetPaths.map { URL(filePath: $0).lastPathComponent }.joined(separator: ", "),
             "diptych.seed": "\(run.training.seed)",
         ]
+        if run.trainedArrangement == .auto { header["diptych.trigger_stacked"] = PromptForm.trigger(.stacked) }
         if let lora = run.adapter.lora { header["diptych.lora"] = "rank \(lora.rank), alpha \(lora.alpha)" }
         if let moe = run.adapter.moe {
             header["diptych.moe"] =

@@ -1,5 +1,6 @@
 import DiptychData
 import Foundation
+import InContextEdit
 import TensorIO
 import TestSupport
 import Testing
@@ -67,6 +68,17 @@ import Testing
         let text = sheet.image.crop(x: 12, y: 76, width: 131, height: 40).luminance
         #expect(text.contains { $0 < 60 } && text.contains(255))
         #expect(try ContactSheet(path: path, count: 5, columns: 2, panelSide: 64, seed: 3).image == sheet.image)
+        // Stacked: a gap between them in the middle of twice the height.
+        let stacked = try ContactSheet(
+            path: path, count: 5, columns: 2, panelSide: 64, arrangement: .stacked, seed: 3)
+        #expect(stacked.indices == sheet.indices && stacked.image.width == sheet.image.width)
+        #expect(stacked.image.height == sheet.image.height + 3 * 67)
+        let target = panels.target.resized(width: 64, height: 64, filter: .bicubic)
+        #expect(stacked.image.crop(x: 12 + 33, y: 12, width: 64, height: 64) == source)
+        #expect(stacked.image.crop(x: 12 + 33, y: 12 + 67, width: 64, height: 64) == target)
+        let all = try ContactSheet(path: path, count: 5, columns: 2, panelSide: 64, arrangement: .auto, seed: 3)
+        #expect(all.image.height == stacked.image.height, "room for both")
+        #expect(all.image.crop(x: 12, y: 12 + 33, width: 64, height: 64) == source, "squares lie beside")
         #expect(try ContactSheet(path: path, count: 99, panelSide: 64).indices.count == dataset.records.count)
     }
 

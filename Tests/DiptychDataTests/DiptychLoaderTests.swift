@@ -193,7 +193,7 @@ import Testing
         #expect(short.clean.floats == full.clean.floats)
     }
 
-    @Test func batchesHaveOneShape() throws {
+    @Test(arguments: [ArrangementChoice.beside, .auto]) func batchesHaveOneShape(choice: ArrangementChoice) throws {
         let folder = try Fixtures.scratchFolder()
         defer { try? FileManager.default.removeItem(at: folder) }
         let sizes = [(64, 32), (32, 64), (40, 40), (60, 30), (33, 30), (30, 60), (200, 100)]
@@ -211,7 +211,11 @@ import Testing
         let dataset = try PairDataset(path: folder.path)
         var options = SampleEncoder.Options(
             panelWidth: 32, panelHeight: 32, maximumSequenceLength: 8, promptForm: .inContext)
-        options.shapes = [(32, 32), (48, 32), (32, 48)].map { DiptychGeometry(panelWidth: $0.0, height: $0.1) }
+        options.shapes = [(32, 32), (48, 32), (32, 48)].map { width, height in
+            DiptychGeometry(
+                panelWidth: width, panelHeight: height,
+                arrangement: choice.arrangement(panelWidth: width, panelHeight: height))
+        }
         let encoder = try SampleEncoder(
             dataset, encoders: FillEncoders(PipelineParts(folder: Fixtures.path("tiny-random-fill"))), options: options)
         #expect(encoder.shapes.shapeOfPair == [1, 2, 0, 1, 0, 2, 1])
@@ -228,6 +232,15 @@ import Testing
             let shape = encoder.shapes[batch.indices[0]]
             #expect(batch.indices.allSatisfy { encoder.shapes[$0] == shape } && batch.geometry == shape)
             #expect(batch.clean.shape.dimensions == [2, shape.tokenCount, 64])
+            let isStacked = choice == .auto && shape.panelWidth == 48
+            #expect(shape.arrangement == (isStacked ? .stacked : .beside))
+            // The masks and the words are those of the arrangement.
+            let mask = batch.condition.sliced(axis: 2, 64..<320).contiguous().floats
+            #expect(mask == shape.packedMask.floats + shape.packedMask.floats)
+            for (row, index) in batch.indices.enumerated() {
+                let prompt = PromptForm.trigger(shape.arrangement) + "\(index)"
+                #expect(rows(batch.pooled)[row] == encoder.text(prompt).pooled.floats)
+            }
             seen.formUnion(batch.indices)
         }
         #expect(seen.count == 7 && loader.order.epoch == 0)

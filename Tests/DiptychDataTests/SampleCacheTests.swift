@@ -33,10 +33,16 @@ import Testing
         var cache: String { folder.appending(path: "cache").path }
         func path(_ name: String) -> String { folder.appending(path: name).path }
 
-        func options(form: PromptForm = .direct) -> SampleEncoder.Options {
+        func options(
+            form: PromptForm = .direct, _ arrangement: ArrangementChoice = .beside
+        ) -> SampleEncoder.Options {
             var options = SampleEncoder.Options(
                 panelWidth: 16, panelHeight: 16, maximumSequenceLength: 8, promptForm: form)
-            options.shapes.append(DiptychGeometry(panelWidth: 32, height: 16))
+            options.shapes = [(16, 16), (32, 16)].map { width, height in
+                DiptychGeometry(
+                    panelWidth: width, panelHeight: height,
+                    arrangement: arrangement.arrangement(panelWidth: width, panelHeight: height))
+            }
             return options
         }
 
@@ -94,6 +100,50 @@ import Testing
         #expect(a.clean.floats == b.clean.converted(to: .bfloat16).floats)
         #expect(a.text.sequence.floats == b.text.sequence.converted(to: .bfloat16).floats)
         #expect(a.text.pooled.floats == b.text.pooled.floats)
+    }
+
+    @Test func cachesOfBothArrangements() throws {
+        let setting = try Setting()
+        defer { setting.remove() }
+        let dataset = try PairDataset(path: setting.folder.path)
+        func options(_ arrangement: ArrangementChoice) -> SampleEncoder.Options {
+            setting.options(form: .inContext, arrangement)
+        }
+        func key(_ arrangement: ArrangementChoice) throws -> SampleCacheKey {
+            try SampleCacheKey(dataset, setting.parts, EncoderOptions(), options(arrangement), precision: .float32)
+        }
+        func open(_ arrangement: ArrangementChoice) throws -> SampleCache {
+            try SampleCache(folder: setting.cache, dataset, options: options(arrangement), key: key(arrangement))
+        }
+        let writer = try SampleCacheWriter(
+            dataset, setting.parts, EncoderOptions(), options: options(.auto), precision: .float32)
+        #expect(try writer.write(to: setting.cache, workers: 2).isFinished)
+        #expect(
+            try files(setting.cache).keys.sorted().filter { $0.hasPrefix("pairs") } == [
+                "pairs-16x16-00000.h5", "pairs-16x16-00001.h5", "pairs-32x16-stacked-00000.h5",
+            ])
+        // What is in it is what the encoders give now: two tokens above, two below for the wide pairs 37 to 39.
+        let encoder = try SampleEncoder(dataset, encoders: FillEncoders(setting.parts), options: options(.auto))
+        let cache = try open(.auto)
+        for index in [0, 36, 37, 39] {
+            let arrangement = cache.shapes[index].arrangement
+            #expect(arrangement == (index < 37 ? .beside : .stacked))
+            let prompt = try PromptForm.inContext.prompt(dataset.records[index].fields, arrangement: arrangement)
+            let draw = SampleDraw(index: index, prompt: prompt)
+            let (a, b) = (try cache.sample(draw, cache.read(draw)), try encoder.sample(at: index))
+            #expect(a.clean.floats == b.clean.floats && a.condition.floats == b.condition.floats)
+            #expect(a.text.sequence.floats == b.text.sequence.floats && a.text.pooled.floats == b.text.pooled.floats)
+        }
+        let panels = try dataset.panels(at: 37, width: 32, height: 16, view: .whole)
+        let diptych = Diptych(source: panels.source, edited: panels.target, arrangement: .stacked)
+        let clean = try FillEncoders(setting.parts).packedLatents(diptych.canvas.tensor().unsqueezed(0))
+        #expect(try encoder.sample(at: 37).clean.floats == clean.floats)
+
+        // Another arrangement is another cache; the panels of one beside each other are named as ever.
+        let stale = #expect(throws: FileError.self) { try open(.beside) }
+        #expect(stale?.key == "panels" && stale?.expected == "16x16 32x16 as the panels' shapes has it now")
+        #expect(stale?.found.hasPrefix("a stale cache of 16x16 32x16-stacked ") == true)
+        #expect(try key(.stacked) != key(.auto))
     }
 
     @Test func anInterruptedEncodingIsFinished() throws {

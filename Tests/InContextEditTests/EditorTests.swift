@@ -62,7 +62,50 @@ import Testing
         print("edit: max error of the picture \(error)")
         #expect(error <= 2e-4, "picture: \(error)")
         #expect(result.image.width == 64 && result.image.height == 64)
-        #expect(result.diptych.right == result.image)
+        #expect(result.diptych.edited == result.image && result.geometry.name == "64x64")
+    }
+
+    @Test func aStackedEditEqualsDiffusers() throws {
+        let reference = try SafetensorsFile(path: Fixtures.path("edit-stacked.safetensors"))
+        let wide = source.crop(x: 0, y: 8, width: 64, height: 48)
+        var stacked = options
+        stacked.arrangement = .auto
+        let fields = PromptFields(instruction: "make the cat blue")
+        #expect(
+            try stacked.promptForm.prompt(fields, arrangement: .stacked) == #require(reference.metadata["prompt"]))
+
+        // What the transformer is told: the source without what lies under the mask, the mask, the places.
+        let diptych = Diptych(editing: wide, arrangement: .stacked)
+        let condition = pipeline.condition(diptych)
+        let told = maximumError(condition, try reference.tensor("condition"))
+        #expect(condition.shape == [1, 24, 320] && told <= 2e-4, "condition: \(told)")
+        let mask = try reference.tensor("condition").sliced(axis: 2, 64..<320).contiguous()
+        #expect(diptych.geometry.packedMask.floats == mask.floats)
+        #expect(diptych.geometry.imageIDs.floats == (try reference.tensor("img_ids").floats))
+        let other = Diptych(source: wide, edited: Image(width: 64, height: 48), arrangement: .stacked)
+        #expect(pipeline.condition(other).floats == condition.floats)
+
+        var random = Random(seed: 42)
+        let noise = random.randn(diptych.geometry.latentShape(channels: 16))
+        #expect(maximumError(noise, try reference.tensor("noise")) <= 1e-6)
+        var errors: [Float] = []
+        let result = try Editor(pipeline).edit(wide, fields, options: stacked) { progress in
+            guard case .sampled(let steps, let latents) = progress, steps > 0 else { return }
+            errors.append(maximumError(latents, try reference.tensor("latents.\(steps - 1)")))
+        }
+        #expect(errors.count == 4)
+        #expect(errors.allSatisfy { $0 <= 2e-4 }, "latents: \(errors)")
+        #expect(result.canvas.shape == [1, 3, 96, 64] && result.geometry.name == "64x48-stacked")
+        let picture = result.canvas.affine(scale: 0.5, shift: 0.5).squeezed(0).permuted([1, 2, 0])
+        let clamped = Tensor.applying(.minimum, Tensor.applying(.maximum, picture, Tensor(0)), Tensor(1))
+        let error = maximumError(clamped, try reference.tensor("image"))
+        print("stacked edit: max error of the condition \(told), of the latents \(errors), of the picture \(error)")
+        #expect(error <= 2e-4, "picture: \(error)")
+        #expect(result.image.width == 64 && result.image.height == 48 && result.diptych.edited == result.image)
+        // Told to, a wide picture lies beside its edit.
+        stacked.arrangement = .beside
+        stacked.steps = 1
+        #expect(try Editor(pipeline).edit(wide, fields, options: stacked).canvas.shape == [1, 3, 48, 128])
     }
 
     @Test func bfloat16StaysNear() throws {

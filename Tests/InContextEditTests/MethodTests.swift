@@ -8,22 +8,22 @@ import Testing
 @Suite struct GeometryTests {
     @Test func panelsKeepTheirProportionsUpstreamsWay() throws {
         let wide = try DiptychGeometry(fitting: 640, 480, panelWidth: 512)
-        #expect(wide.panelWidth == 512 && wide.height == 384)
+        #expect(wide.panelWidth == 512 && wide.panelHeight == 384)
         let odd = try DiptychGeometry(fitting: 451, 300, panelWidth: 512)
-        #expect(odd.height == 336)  // 340.57 cut down to a multiple of 16
-        #expect(try DiptychGeometry(fitting: 1000, 10, panelWidth: 64).height == 16)
+        #expect(odd.panelHeight == 336)  // 340.57 cut down to a multiple of 16
+        #expect(try DiptychGeometry(fitting: 1000, 10, panelWidth: 64).panelHeight == 16)
         #expect(wide.tokenCount == 24 * 64)
     }
 
     @Test func tokensAreNumberedByRowAndColumn() {
-        let ids = DiptychGeometry(panelWidth: 32, height: 48).imageIDs
+        let ids = DiptychGeometry(panelWidth: 32, panelHeight: 48).imageIDs
         #expect(ids.shape == [12, 3])
         #expect(Array(ids.floats[(5 * 3)..<(6 * 3)]) == [0, 1, 1])
         #expect(Array(ids.floats.suffix(3)) == [0, 2, 3])
     }
 
     @Test func theMaskCoversTheRightPanel() {
-        let mask = DiptychGeometry(panelWidth: 32, height: 32).packedMask
+        let mask = DiptychGeometry(panelWidth: 32, panelHeight: 32).packedMask
         #expect(mask.shape == [8, 256])
         let means = mask.mean(axes: [1]).floats
         #expect(means == [0, 0, 1, 1, 0, 0, 1, 1])
@@ -44,12 +44,16 @@ import Testing
     }
 
     @Test func aDiptychComesApartAgain() {
-        let left = Image(width: 16, height: 32, color: [250, 1, 2])
-        let right = Image(width: 16, height: 32, color: [3, 4, 255])
-        let diptych = Diptych(left: left, right: right)
-        #expect(diptych.canvas.width == 32 && diptych.left == left && diptych.right == right)
-        #expect(Diptych(canvas: diptych.canvas).right == right)
-        #expect(Diptych(source: left).right == left)
+        let source = Image(width: 16, height: 32, color: [250, 1, 2])
+        let edited = Image(width: 16, height: 32, color: [3, 4, 255])
+        for (arrangement, width, height) in [(DiptychArrangement.beside, 32, 32), (.stacked, 16, 64)] {
+            let diptych = Diptych(source: source, edited: edited, arrangement: arrangement)
+            #expect(diptych.canvas.width == width && diptych.canvas.height == height)
+            #expect(diptych.source == source && diptych.edited == edited)
+            let again = Diptych(canvas: diptych.canvas, geometry: diptych.geometry)
+            #expect(again.source == source && again.edited == edited)
+            #expect(Diptych(editing: source, arrangement: arrangement).edited == source)
+        }
     }
 }
 
@@ -70,6 +74,21 @@ import Testing
                 + "the left but applies make the cat blue")
         #expect(
             try PromptForm.globalCaptions.prompt(fields) == "On the left a ginger cat. On the right a blue cat.")
+    }
+
+    @Test func formsOfStackedDiptychs() throws {
+        func prompt(_ form: PromptForm) throws -> String { try form.prompt(fields, arrangement: .stacked) }
+        #expect(
+            try prompt(.inContext)
+                == "A diptych with two vertically stacked images of the same scene. On the bottom, the scene is exactly the "
+                + "same as on the top but make the cat blue")
+        #expect(try prompt(.inContext).hasPrefix(PromptForm.trigger(.stacked)))
+        #expect(try prompt(.direct) == "make the cat blue")
+        #expect(
+            try prompt(.descriptive)
+                == "a vertically stacked image of the same cat: the top depicts the original a ginger cat, while the bottom "
+                + "mirrors the top but applies make the cat blue")
+        #expect(try prompt(.globalCaptions) == "On the top a ginger cat. On the bottom a blue cat.")
     }
 
     @Test func aMissingFieldIsNamed() {

@@ -56,6 +56,7 @@ private func leaves(_ object: Any, _ prefix: String = "") -> [String] {
               path: pairs
               panel_width: 64
               panel_height: 96
+              arrangement: auto
               max_sequence_length: 64
               prompt_form: global_captions
               text_drop: 0
@@ -130,6 +131,7 @@ private func leaves(_ object: Any, _ prefix: String = "") -> [String] {
         (expected.base.clip, expected.base.t5) = ("clip_l.safetensors", NSHomeDirectory() + "/t5.gguf")
         expected.data.panelWidth = 64
         expected.data.panelHeight = 96
+        expected.data.arrangement = .auto
         expected.data.maxSequenceLength = 64
         expected.data.promptForm = .globalCaptions
         expected.data.textDrop = 0
@@ -257,6 +259,10 @@ private func leaves(_ object: Any, _ prefix: String = "") -> [String] {
             "4: optimizer.name: expected adamw or prodigy, found 'prodigi' (did you mean 'prodigy'?)"
         ),
         (
+            "data: {arrangement: stakced}",
+            "4: data.arrangement: expected beside, stacked or auto, found 'stakced' (did you mean 'stacked'?)"
+        ),
+        (
             "schedule: {name: step}", "4: schedule.name: expected constant, linear or cosine, found 'step'"
         ),
         (
@@ -339,6 +345,26 @@ private func leaves(_ object: Any, _ prefix: String = "") -> [String] {
                 "--set: traning.seed: unknown key (did you mean 'training.seed'?)",
                 "--set: expected key=value, found 'nonsense'",
                 "--set: training.batch_size: expected integer, 1 to 65536, found '0'",
+            ])
+    }
+
+    @Test func shapesAreArranged() throws {
+        func shapes(_ data: String) throws -> ([String], ArrangementChoice) {
+            let run = try RunConfiguration.parse(required, overrides: ["data={path: pairs, \(data)}"])
+            return (run.panelShapes.map(\.name), run.trainedArrangement)
+        }
+        #expect(try shapes("panel_width: 64") == (["64x512"], .beside))
+        #expect(try shapes("panel_width: 64, arrangement: stacked") == (["64x512-stacked"], .stacked))
+        #expect(try shapes("panel_width: 64, arrangement: auto") == (["64x512"], .beside))
+        #expect(try shapes("panel_width: 768, arrangement: auto") == (["768x512-stacked"], .stacked))
+        let buckets = "buckets: [64x64, 96x64, 64x96]"
+        #expect(try shapes(buckets) == (["64x64", "96x64", "64x96"], .beside))
+        #expect(try shapes(buckets + ", arrangement: auto") == (["64x64", "96x64-stacked", "64x96"], .auto))
+        // Beside the other faults.
+        #expect(
+            faults(required, ["data.arrangement=below", "data.text_drop=2"]) == [
+                "--set: data.arrangement: expected beside, stacked or auto, found 'below'",
+                "--set: data.text_drop: expected number, 0 to 1, found '2'",
             ])
     }
 

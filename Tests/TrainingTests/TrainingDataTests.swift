@@ -87,7 +87,9 @@ import Training
             return try #require(plan.always.first { $0.name == name }).size.bytes
         }
         let trainer = try Trainer(fixture.configuration())
-        let prompts = try trainer.dataset.distinctPrompts(trainer.configuration.drawOptions).count
+        let prompts = try trainer.dataset.distinctPrompts(
+            trainer.configuration.drawOptions, PanelShapes(trainer.configuration.panelShapes, of: trainer.dataset)
+        ).count
         let (data, model) = (trainer.configuration.data, trainer.transformer.configuration)
         let tokens = 2 * data.panelWidth * data.panelHeight / 256
         let (pair, text) = (4 * tokens * (64 + model.inChannels), 4 * data.maxSequenceLength * model.jointAttentionDim)
@@ -132,6 +134,57 @@ import Training
         let resumed = try fixture.train(
             parts, resuming: RunFolder(parts.output.folder).checkpointPath(step: 3))
         #expect(resumed.map(\.loss) == whole.map(\.loss))
+    }
+
+    @Test func runsOfBothArrangementsResumeExactly() throws {
+        let fixture = try TrainingFixture(pairs: 9)
+        defer { fixture.remove() }
+        for index in 0..<4 {
+            for side in ["source", "target"] {
+                try Image(width: 96, height: 64, color: [UInt8(60 * index), 90, side == "source" ? 30 : 200])
+                    .write(to: fixture.folder.appending(path: "pairs/\(side)\(index).png").path)
+            }
+        }
+        let cache = fixture.folder.appending(path: "cache").path
+        func settings(
+            _ run: String, steps: Int, _ change: (inout RunConfiguration) -> Void = { _ in }
+        ) -> RunConfiguration {
+            fixture.configuration(run, steps: steps) {
+                $0.data.buckets = ["32x32", "48x32"]
+                $0.data.arrangement = .auto
+                $0.data.cachePrecision = .float32
+                change(&$0)
+            }
+        }
+        let trainer = try Trainer(settings("look", steps: 7))
+        let geometries = trainer.configuration.panelShapes
+        #expect(geometries.map(\.name) == ["32x32", "48x32-stacked"])
+        let whole = try fixture.train(settings("whole", steps: 7))
+        #expect(Set(whole.map(\.loss)).count == 7 && whole.allSatisfy { $0.loss.isFinite })
+        // Five square pairs and four wide ones are ten samples a pass, filled up, and a step takes four.
+        for (step, position) in [(2, 8), (4, 6)] {
+            try fixture.train(settings("parts \(step)", steps: step))
+            let parts = settings("parts \(step)", steps: 7)
+            let path = RunFolder(parts.output.folder).checkpointPath(step: step)
+            #expect(try RunCheckpoint(path: path).position == position)
+            let resumed = try fixture.train(parts, resuming: path)
+            #expect(resumed.map(\.loss) == whole.map(\.loss) && resumed.map(\.gradNorm) == whole.map(\.gradNorm))
+        }
+        // From a cache the losses are the same, bit for bit; arranged otherwise they are others, of a plan just as large.
+        try encode(settings("encoding", steps: 7) { $0.data.cache = cache }, to: cache)
+        let cached = try fixture.train(settings("cached", steps: 7) { $0.data.cache = cache })
+        #expect(cached.map(\.loss) == whole.map(\.loss))
+        let beside = settings("beside", steps: 7) { $0.data.arrangement = .beside }
+        #expect(try fixture.train(beside).map(\.loss) != whole.map(\.loss))
+        #expect(
+            try Trainer(beside).memoryPlan(isStreamed: false, tiling: AutoencoderTiling()).lines
+                == trainer.memoryPlan(isStreamed: false, tiling: AutoencoderTiling()).lines)
+        // Nor does a run go on in another arrangement.
+        let begun = settings("parts 4", steps: 9) { $0.data.arrangement = .stacked }
+        let error = #expect(throws: FileError.self) {
+            try fixture.train(begun, resuming: RunFolder(begun.output.folder).checkpointPath(step: 6))
+        }
+        #expect(error?.key == "data.arrangement")
     }
 
     @Test func augmentedRunsOfSeveralShapesResumeExactly() throws {

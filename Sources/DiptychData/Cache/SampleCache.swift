@@ -8,7 +8,7 @@ import TensorIO
 public final class SampleCache: SampleSource {
     /// The pairs.
     public let dataset: PairDataset
-    /// The shapes of their panels.
+    /// The shapes of their diptychs.
     public let shapes: PanelShapes
     /// The folder.
     public let folder: String
@@ -35,7 +35,7 @@ public final class SampleCache: SampleSource {
         try manifest.require(key, in: folder)
         let shapes = PanelShapes(options.shapes, of: dataset)
         let layout = SampleCacheLayout(
-            folder: folder, shapes: shapes, prompts: try dataset.distinctPrompts(options.draws))
+            folder: folder, shapes: shapes, prompts: try dataset.distinctPrompts(options.draws, shapes))
         let names = layout.pairsFiles.map(\.name) + layout.textsFiles.map(\.name)
         let missing = names.filter { !FileManager.default.fileExists(atPath: layout.path($0)) }
         guard manifest.finished, missing.isEmpty else {

@@ -33,7 +33,7 @@ public struct SampleCacheKey: Sendable, Hashable {
             guard part != .tokenizer2 || FileManager.default.fileExists(atPath: place) else { continue }
             try text.add(contentsOf: place)
         }
-        let shapes = options.shapes.map { "\($0.panelWidth)x\($0.height)" }.joined(separator: " ")
+        let shapes = options.shapes.map(\.name).joined(separator: " ")
         let draws = options.draws
         self.precision = precision
         components = [

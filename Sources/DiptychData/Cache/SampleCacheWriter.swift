@@ -7,7 +7,7 @@ public import TensorIO
 /// Runs the frozen encoders once over a dataset and writes what they give to a folder, for ``SampleCache`` to read.
 ///
 /// What is stored is what training would compute: the mode of the posterior, packed and normalised, of the diptych and of
-/// the diptych with its right panel blanked; T5's embeddings with their padding, each prompt once, and CLIP's pooled
+/// the diptych with its edited panel blanked; T5's embeddings with their padding, each prompt once, and CLIP's pooled
 /// vectors. In `float32` a run from the cache equals one without it bit for bit; in `bfloat16`, half as large, latents
 /// and embeddings are rounded once.
 public struct SampleCacheWriter {
@@ -59,8 +59,8 @@ public struct SampleCacheWriter {
         progress: (_ done: Int, _ total: Int, _ found: Int) -> Void = { _, _, _ in },
         isStopped: () -> Bool = { false }
     ) throws -> Outcome {
-        let prompts = try dataset.distinctPrompts(options.draws)
         let shapes = PanelShapes(options.shapes, of: dataset)
+        let prompts = try dataset.distinctPrompts(options.draws, shapes)
         let layout = SampleCacheLayout(folder: folder, shapes: shapes, prompts: prompts)
         try prepare(folder, overwrites: overwrites, texts: prompts.count)
 
@@ -230,7 +230,8 @@ public struct SampleCacheWriter {
                 guard case .panels(let source, let target) = loaded.pictures else {
                     preconditionFailure("an encoder that keeps nothing gives panels")
                 }
-                let latents = encoder.latents(of: Diptych(left: source, right: target))
+                let latents = encoder.latents(
+                    of: Diptych(source: source, edited: target, arrangement: file.shape.arrangement))
                 pairs.append(Int32(index))
                 clean.append(latents.clean.converted(to: work.precision))
                 masked.append(latents.masked.converted(to: work.precision))

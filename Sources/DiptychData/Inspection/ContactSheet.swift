@@ -1,4 +1,4 @@
-import InContextEdit
+public import InContextEdit
 import TensorCore
 public import TensorIO
 
@@ -17,12 +17,13 @@ public struct ContactSheet: Sendable {
     private static let ink: Image.Pixel = [30, 30, 36]
     private static let faded: Image.Pixel = [120, 120, 130]
 
-    /// Draws `count` pairs, drawn at random by `seed`, in columns; panels fit into squares of `panelSide` pixels.
+    /// Draws `count` pairs, drawn at random by `seed`, in columns; panels fit into squares of `panelSide` pixels. Stacked
+    /// ones have the width of two squares, and where some are stacked, those beside each other have the height of two.
     ///
     /// Throws what ``PairDataset`` throws, and ``FileError`` for a picture that cannot be decoded.
     public init(
         path: String, reading: PairReading = PairReading(), count: Int = 12, columns: Int = 3, panelSide: Int = 160,
-        seed: UInt64 = 0
+        arrangement: ArrangementChoice = .beside, seed: UInt64 = 0
     ) throws {
         precondition(
             count > 0 && columns > 0 && panelSide >= 32, "\(count) pairs in \(columns) columns of \(panelSide)")
@@ -35,7 +36,8 @@ public struct ContactSheet: Sendable {
         let letters = max(4, width / (BitmapFont.advance * scale))
         let line = BitmapFont.lineHeight * scale
         let (lineCount, taskHeight) = (3, BitmapFont.lineHeight + 4)
-        let height = panelSide + 6 + taskHeight + lineCount * line
+        let pictureHeight = arrangement == .beside ? panelSide : 2 * panelSide + Self.gap
+        let height = pictureHeight + 6 + taskHeight + lineCount * line
         let rows = (indices.count + columns - 1) / columns
         var sheet = Image(
             width: columns * (width + Self.margin) + Self.margin, height: rows * (height + Self.margin) + Self.margin,
@@ -44,33 +46,44 @@ public struct ContactSheet: Sendable {
             let x = Self.margin + i % columns * (width + Self.margin)
             let y = Self.margin + i / columns * (height + Self.margin)
             let panels = try dataset.panels(at: index)
-            for (panel, left) in [(panels.source, x), (panels.target, x + panelSide + Self.gap)] {
-                let fitted = Self.fitted(panel, panelSide)
+            let size = panels.source
+            let isStacked = arrangement.arrangement(panelWidth: size.width, panelHeight: size.height) == .stacked
+            let (boxWidth, boxHeight) = isStacked ? (width, panelSide) : (panelSide, pictureHeight)
+            for (number, panel) in [panels.source, panels.target].enumerated() {
+                let fitted = Self.fitted(panel, width: boxWidth, height: boxHeight)
+                // Stacked panels meet in the middle of their place; their boxes may be higher than they are.
+                let middle = y + (pictureHeight + Self.gap) / 2
                 sheet.paste(
-                    fitted, x: left + (panelSide - fitted.width) / 2, y: y + (panelSide - fitted.height) / 2)
+                    fitted,
+                    x: x + (isStacked ? 0 : number * (panelSide + Self.gap)) + (boxWidth - fitted.width) / 2,
+                    y: !isStacked
+                        ? y + (pictureHeight - fitted.height) / 2
+                        : number == 0 ? middle - Self.gap - fitted.height : middle)
             }
             let record = dataset.records[index]
             let head = ["\(index + 1)", record.task].compactMap(\.self).joined(separator: "  ")
-            BitmapFont.draw(head, on: &sheet, x: x, y: y + panelSide + 6, color: Self.faded)
+            BitmapFont.draw(head, on: &sheet, x: x, y: y + pictureHeight + 6, color: Self.faded)
             let text = BitmapFont.lines(record.fields.instruction, columns: letters, most: lineCount)
             for (number, words) in text.enumerated() {
                 BitmapFont.draw(
-                    words, on: &sheet, x: x, y: y + panelSide + 6 + taskHeight + number * line, scale: scale,
+                    words, on: &sheet, x: x, y: y + pictureHeight + 6 + taskHeight + number * line, scale: scale,
                     color: Self.ink)
             }
         }
         image = sheet
     }
 
-    /// A picture as large as fits into a square; small ones are enlarged in whole pixels, so that they stay as they are.
-    private static func fitted(_ image: Image, _ side: Int) -> Image {
-        let longer = max(image.width, image.height)
-        if longer == side { return image }
-        if longer * 2 <= side {
-            let factor = side / longer
+    /// A picture as large as fits into a box; small ones are enlarged in whole pixels, so that they stay as they are.
+    private static func fitted(_ image: Image, width: Int, height: Int) -> Image {
+        // The side that meets the box first.
+        let (side, box) =
+            image.width * height >= image.height * width ? (image.width, width) : (image.height, height)
+        if side == box { return image }
+        if side * 2 <= box {
+            let factor = box / side
             return image.resized(width: image.width * factor, height: image.height * factor, filter: .nearest)
         }
         return image.resized(
-            width: max(1, image.width * side / longer), height: max(1, image.height * side / longer), filter: .bicubic)
+            width: max(1, image.width * box / side), height: max(1, image.height * box / side), filter: .bicubic)
     }
 }

@@ -73,6 +73,8 @@ public final class DiptychLoader {
     private let tokenCounts: [Int]
     private var prefetcher: Prefetcher<Place, Result<Reading, any Error>>?
     private var reported: Set<Int> = []
+    /// The shapes of the pairs' diptychs.
+    public var shapes: PanelShapes { source.shapes }
     /// The place in the order of samples.
     public private(set) var order: EpochOrder
     /// What noise, times and dropped prompts are drawn from.
@@ -122,7 +124,7 @@ public final class DiptychLoader {
 
     // MARK: Groups
 
-    /// The number of the group of each sample: samples of a batch must have panels of one shape and, where text is
+    /// The number of the group of each sample: samples of a batch must be diptychs of one shape and, where text is
     /// trimmed, should have prompts of like length.
     public static func groups(of source: any SampleSource, _ options: Options) throws -> [Int] {
         let shapes = source.shapes.shapeOfPair
@@ -133,8 +135,8 @@ public final class DiptychLoader {
     /// The tokens that each pair's longest prompt needs, rounded up to 64.
     private static func tokenCounts(_ source: any SampleSource, _ draws: DrawOptions) throws -> [Int] {
         var known: [String: Int] = [:]
-        return try source.dataset.records.map { record in
-            try draws.prompts(of: record).map { prompt in
+        return try source.dataset.records.enumerated().map { index, record in
+            try draws.prompts(of: record, arrangement: source.shapes[index].arrangement).map { prompt in
                 if let count = known[prompt] { return count }
                 let count = (try source.tokenCount(of: prompt) + 63) / 64 * 64
                 known[prompt] = count
@@ -161,7 +163,7 @@ public final class DiptychLoader {
 
     private func makePrefetcher() -> Prefetcher<Place, Result<Reading, any Error>> {
         var ahead = order
-        let (options, dataset, shapes, read) = (options, source.dataset, source.shapes.shapeOfPair, source.read)
+        let (options, dataset, shapes, read) = (options, source.dataset, source.shapes, source.read)
         return Prefetcher(
             threads: options.workers, ahead: max(options.ahead, options.batchSize),
             requests: {
@@ -174,7 +176,7 @@ public final class DiptychLoader {
     /// Reads a sample, or with `skipsFaults` the next one of its shape that can be read: a function of the place alone, so
     /// that a resumed run replaces alike.
     private static func reading(
-        _ place: Place, _ dataset: PairDataset, _ shapes: [Int], _ options: Options,
+        _ place: Place, _ dataset: PairDataset, _ shapes: PanelShapes, _ options: Options,
         _ read: (SampleDraw) throws -> LoadedSample
     ) throws -> Reading {
         var faults: [(index: Int, fault: FileError)] = []
@@ -182,12 +184,14 @@ public final class DiptychLoader {
         while true {
             do {
                 let draw = try options.draws.draw(
-                    dataset.records[index], index: index, epoch: place.epoch, position: place.position)
+                    dataset.records[index], arrangement: shapes[index].arrangement, index: index, epoch: place.epoch,
+                    position: place.position)
                 return Reading(draw: draw, loaded: try read(draw), faults: faults)
             } catch {
                 guard options.skipsFaults else { throw error }
                 faults.append((index, dataset.fault(at: index, error)))
-                repeat { index = (index + 1) % shapes.count } while shapes[index] != shapes[place.index]
+                let numbers = shapes.shapeOfPair
+                repeat { index = (index + 1) % numbers.count } while numbers[index] != numbers[place.index]
                 guard index != place.index else { throw DatasetError(faults: faults.map(\.fault)) }
             }
         }

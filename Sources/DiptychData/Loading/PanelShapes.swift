@@ -4,7 +4,7 @@ import Synchronization
 import TensorCore
 import TensorIO
 
-/// The shapes that panels may have, and which of them each pair of a dataset gets.
+/// The shapes that diptychs may have, and which of them each pair of a dataset gets.
 public struct PanelShapes: Sendable, Hashable {
     /// The shapes.
     public let shapes: [DiptychGeometry]
@@ -17,7 +17,7 @@ public struct PanelShapes: Sendable, Hashable {
         shapeOfPair = [Int](repeating: 0, count: count)
     }
 
-    /// For each pair the shape whose proportions are nearest to those of its source, as ratios are compared; of two that
+    /// For each pair the shape whose panel's proportions are nearest to those of its source, as ratios are compared; of two that
     /// are equally near, the first.
     ///
     /// A source without a readable size gets the commonest shape, where others can stand in for it: who reads it says what is
@@ -29,7 +29,7 @@ public struct PanelShapes: Sendable, Hashable {
             shapeOfPair = [Int](repeating: 0, count: dataset.records.count)
             return
         }
-        let ratios = shapes.map { log(Double($0.panelWidth) / Double($0.height)) }
+        let ratios = shapes.map { log(Double($0.panelWidth) / Double($0.panelHeight)) }
         let result = Mutex([Int?](repeating: nil, count: dataset.records.count))
         parallelFor(dataset.records.count, grain: 16) { range in
             for i in range {
@@ -47,6 +47,6 @@ public struct PanelShapes: Sendable, Hashable {
         shapeOfPair = found.map { $0 ?? commonest }
     }
 
-    /// The shape of a pair's panels.
+    /// The shape of a pair's diptych.
     public subscript(pair: Int) -> DiptychGeometry { shapes[shapeOfPair[pair]] }
 }

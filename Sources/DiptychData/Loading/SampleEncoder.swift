@@ -9,7 +9,7 @@ import TensorIO
 public final class SampleEncoder: SampleSource {
     /// How pairs become samples.
     public struct Options: Sendable, Hashable {
-        /// The shapes that panels may have; sides are multiples of 16.
+        /// The shapes that diptychs may have.
         public var shapes: [DiptychGeometry]
         /// Text tokens of the long encoder.
         public var maximumSequenceLength: Int
@@ -18,12 +18,12 @@ public final class SampleEncoder: SampleSource {
         /// Whether encoded pairs and prompts stay in memory for the next epoch.
         public var keepsSamples: Bool
 
-        /// Collects the options, with panels of one shape.
+        /// Collects the options, with panels of one shape beside each other.
         public init(
             panelWidth: Int, panelHeight: Int, maximumSequenceLength: Int, promptForm: PromptForm,
             keepsSamples: Bool = true
         ) {
-            shapes = [DiptychGeometry(panelWidth: panelWidth, height: panelHeight)]
+            shapes = [DiptychGeometry(panelWidth: panelWidth, panelHeight: panelHeight)]
             self.maximumSequenceLength = maximumSequenceLength
             self.keepsSamples = keepsSamples
             draws.promptForm = promptForm
@@ -76,7 +76,7 @@ public final class SampleEncoder: SampleSource {
             if let known = kept.pictures.withLock({ $0[draw.index] }) { return LoadedSample(pictures: known) }
             let shape = shapes[draw.index]
             let panels = try dataset.panels(
-                at: draw.index, width: shape.panelWidth, height: shape.height, view: draw.view)
+                at: draw.index, width: shape.panelWidth, height: shape.panelHeight, view: draw.view)
             return LoadedSample(pictures: .panels(source: panels.source, target: panels.target))
         }
     }
@@ -87,7 +87,7 @@ public final class SampleEncoder: SampleSource {
         switch loaded.pictures {
         case .latents(let clean, let condition): return EncodedSample(clean: clean, condition: condition, text: text)
         case .panels(let source, let target):
-            let diptych = Diptych(left: source, right: target)
+            let diptych = Diptych(source: source, edited: target, arrangement: shapes[draw.index].arrangement)
             let latents = latents(of: diptych)
             let condition = diptych.geometry.condition(maskedLatents: latents.masked.unsqueezed(0)).squeezed(0)
             if options.keepsSamples {
@@ -99,7 +99,7 @@ public final class SampleEncoder: SampleSource {
 
     /// The sample number `index` as it is without any choice. Throws ``FileError`` when a picture cannot be read.
     public func sample(at index: Int) throws -> EncodedSample {
-        let prompt = try options.draws.prompts(of: dataset.records[index])[0]
+        let prompt = try options.draws.prompts(of: dataset.records[index], arrangement: shapes[index].arrangement)[0]
         let draw = SampleDraw(index: index, prompt: prompt)
         return sample(draw, try read(draw))
     }
@@ -132,7 +132,8 @@ extension PairDataset {
         var faults: [FileError] = []
         for (index, record) in records.enumerated() {
             do {
-                _ = try draws.prompts(of: record)
+                // The arrangement changes words, not the fields that they need.
+                _ = try draws.prompts(of: record, arrangement: .beside)
             } catch {
                 faults.append(
                     FileError(
@@ -144,12 +145,14 @@ extension PairDataset {
         if !faults.isEmpty { throw DatasetError(faults: faults) }
     }
 
-    /// Every prompt that may be drawn, each once, in the order of the pairs; the empty one first.
-    package func distinctPrompts(_ draws: DrawOptions) throws -> [String] {
+    /// Every prompt that may be drawn for diptychs of these shapes, each once, in the order of the pairs; the empty one
+    /// first.
+    package func distinctPrompts(_ draws: DrawOptions, _ shapes: PanelShapes) throws -> [String] {
         var known: Set = [""]
         var prompts = [""]
-        for record in records {
-            for prompt in try draws.prompts(of: record) where known.insert(prompt).inserted { prompts.append(prompt) }
+        for (index, record) in records.enumerated() {
+            for prompt in try draws.prompts(of: record, arrangement: shapes[index].arrangement)
+            where known.insert(prompt).inserted { prompts.append(prompt) }
         }
         return prompts
     }

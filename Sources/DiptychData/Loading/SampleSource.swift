@@ -45,7 +45,7 @@ public struct LoadedSample: Sendable {
 public protocol SampleSource: AnyObject {
     /// The pairs.
     var dataset: PairDataset { get }
-    /// The shapes of their panels.
+    /// The shapes of their diptychs.
     var shapes: PanelShapes { get }
     /// Reads what a draw needs, on any thread. Throws ``FileError`` when something of it cannot be read.
     var read: @Sendable (SampleDraw) throws -> LoadedSample { get }

@@ -13,9 +13,9 @@ public import TensorIO
 public struct PhotoEdits: Sendable {
     /// One pair.
     public struct Pair: Sendable {
-        /// The left panel.
+        /// The panel with the picture as it was.
         public let source: Image
-        /// The right panel.
+        /// The panel with the picture as it becomes.
         public let target: Image
         /// What turns the one into the other.
         public let edit: PhotoEdit

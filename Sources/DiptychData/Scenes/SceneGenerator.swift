@@ -12,9 +12,9 @@ public import TensorIO
 public struct SceneGenerator: Sendable {
     /// One pair.
     public struct Pair: Sendable {
-        /// The left panel.
+        /// The panel with the picture as it was.
         public let source: Image
-        /// The right panel.
+        /// The panel with the picture as it becomes.
         public let target: Image
         /// White where they differ.
         public let mask: Image

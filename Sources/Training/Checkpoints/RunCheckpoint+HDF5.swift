@@ -38,8 +38,8 @@ extension RunCheckpoint {
         }
     }
 
-    /// Reads a checkpoint. Throws ``FileError`` when the file is damaged or no checkpoint.
-    public init(path: String) throws {
+    /// Opens a checkpoint of this version.
+    private static func open(_ path: String) throws -> HDF5Group {
         let root = try HDF5File(reading: path).root
         let found =
             try root.hasAttribute("format") ? try root.attribute("format", as: String.self) : "no such attribute"
@@ -50,6 +50,16 @@ extension RunCheckpoint {
         guard version == Self.version else {
             throw FileError(path, key: "version", expected: "\(Self.version)", found: "\(version)")
         }
+        return root
+    }
+
+    /// The configuration of the run that a checkpoint is of, without its tensors. Throws ``FileError`` when the file is
+    /// damaged or no checkpoint.
+    public static func configuration(path: String) throws -> String { try text("configuration", in: open(path)) }
+
+    /// Reads a checkpoint. Throws ``FileError`` when the file is damaged or no checkpoint.
+    public init(path: String) throws {
+        let root = try Self.open(path)
         step = try root.attribute("step")
         epoch = try root.attribute("epoch")
         position = try root.attribute("position")

@@ -42,13 +42,22 @@ extension RunConfiguration {
         return datasets.count == 1 ? datasets[0] : PairDataset(joining: datasets)
     }
 
-    /// The shapes of panels.
+    /// The shapes of diptychs.
     public var panelShapes: [DiptychGeometry] {
-        data.buckets.isEmpty
-            ? [DiptychGeometry(panelWidth: data.panelWidth, height: data.panelHeight)]
-            : data.buckets.compactMap {
-                Self.bucket($0).map { DiptychGeometry(panelWidth: $0.width, height: $0.height) }
-            }
+        let panels =
+            data.buckets.isEmpty
+            ? [(width: data.panelWidth, height: data.panelHeight)] : data.buckets.compactMap { Self.bucket($0) }
+        return panels.map { width, height in
+            DiptychGeometry(
+                panelWidth: width, panelHeight: height,
+                arrangement: data.arrangement.arrangement(panelWidth: width, panelHeight: height))
+        }
+    }
+
+    /// How the diptychs of this run lie: `auto` where some are stacked and some are not.
+    public var trainedArrangement: ArrangementChoice {
+        let found = Set(panelShapes.map(\.arrangement))
+        return found.count > 1 ? .auto : found == [.stacked] ? .stacked : .beside
     }
 
     /// What is drawn of a pair.

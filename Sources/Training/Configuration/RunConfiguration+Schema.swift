@@ -41,8 +41,11 @@ extension RunConfiguration {
             "data.path", \.data.path, .path, "A dataset: a folder with metadata.jsonl, or shards (*.tar).",
             isRequired: true,
             peerNames: ["folder_path", "train_data_dir", "dataset_config"]),
-        .init("data.panel_width", \.data.panelWidth, .pixels(), "Width of one panel; the diptych is twice as wide."),
-        .init("data.panel_height", \.data.panelHeight, .pixels(), "Height of the panels."),
+        .init("data.panel_width", \.data.panelWidth, .pixels(), "Width of one panel."),
+        .init("data.panel_height", \.data.panelHeight, .pixels(), "Height of one panel."),
+        .init(
+            "data.arrangement", \.data.arrangement, .choice,
+            "Panels beside each other, as upstream, or stacked; auto stacks those that are wider than tall."),
         .init(
             "data.max_sequence_length", \.data.maxSequenceLength, .integer(1...512),
             "T5 tokens that a prompt is padded and cut to.", peerNames: ["t5xxl_max_token_length"]),

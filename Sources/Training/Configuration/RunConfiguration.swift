@@ -78,10 +78,12 @@ extension RunConfiguration {
     public struct Data: Codable, Sendable, Equatable {
         /// A dataset folder.
         public var path: String
-        /// Pixels; half of the diptych's width.
+        /// Pixels.
         public var panelWidth = 512
         /// Pixels.
         public var panelHeight = 512
+        /// How the two panels of a diptych lie.
+        public var arrangement = ArrangementChoice.beside
         /// T5 tokens a prompt is padded and cut to.
         public var maxSequenceLength = 512
         /// How an instruction becomes a prompt.

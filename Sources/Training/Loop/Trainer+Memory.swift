@@ -17,10 +17,13 @@ extension Trainer {
             MemoryEstimate.textEncoding(
                 $0.textEncoders.t5.configuration, length: data.maxSequenceLength, $0.options.textType)
         }
-        let image = encoders.map {
-            MemoryEstimate.imageCoding(
-                $0.vae.configuration, height: geometry.height, width: geometry.canvasWidth, $0.options.vaeType,
-                tiling: tiling)
+        // The largest canvas may be coded in tiles and take less than another.
+        let image = encoders.map { encoders in
+            shapes.map {
+                MemoryEstimate.imageCoding(
+                    encoders.vae.configuration, height: $0.canvasHeight, width: $0.canvasWidth,
+                    encoders.options.vaeType, tiling: tiling)
+            }.max()!
         }
         // Latents of both panels, the masked image with its mask; and the text.
         let pictures = 4 * geometry.tokenCount * (64 + model.inChannels)
@@ -29,7 +32,7 @@ extension Trainer {
         // Encoders keep what they gave; a cache's samples are read whole, pictures as bytes.
         let ahead = max(data.prefetch, training.batchSize)
         let readAhead =
-            encoders == nil ? ahead * sample : ahead * 6 * geometry.panelWidth * geometry.height
+            encoders == nil ? ahead * sample : ahead * 6 * geometry.panelWidth * geometry.panelHeight
         let kept = encoders == nil ? 0 : keptPairs * pictures + keptPrompts * words
         let parameters = 4 * adapters.parameterCount
         let moments = configuration.optimizer.name == .prodigy ? 4 : 2
@@ -80,7 +83,7 @@ extension Trainer {
     private var keptPrompts: Int {
         guard configuration.data.cacheLatents else { return 1 }
         // Every pair has its prompts: the encoder of samples was made with them.
-        let known = try! dataset.distinctPrompts(configuration.drawOptions).count
+        let known = try! dataset.distinctPrompts(configuration.drawOptions, loader.shapes).count
         return seenSamples == .max ? known : min(known, seenSamples + 1)
     }
 }

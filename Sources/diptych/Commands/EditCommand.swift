@@ -76,6 +76,14 @@ struct EditCommand: ParsableCommand {
     @Option(name: .long, help: "How the instruction becomes a prompt: in_context or direct.")
     var promptForm = InstructionForm.inContext
 
+    @Option(
+        name: .long,
+        help: """
+            How the panels lie: beside, stacked or auto (stacked where the image is wider than tall). As the adapter was \
+            trained where its file says so, else beside.
+            """)
+    var arrangement: ArrangementChoice?
+
     @Option(name: .long, parsing: .unconditional, help: "Threads; 0 for one a processor.")
     var threads = 0
 
@@ -147,7 +155,9 @@ struct EditCommand: ParsableCommand {
         let source = try Image(contentsOf: image)
         // Better now than after the work.
         for path in [output, saveDiptych].compactMap({ $0 }) { try AtomicFile.requireWritable(path) }
-        let panel = try DiptychGeometry(fitting: source.width, source.height, panelWidth: panelWidth)
+        let arrangement = try AdapterSource.arrangement(arrangement, adapter.map(\.path))
+        let panel = try DiptychGeometry(
+            fitting: source.width, source.height, panelWidth: panelWidth, arrangement: arrangement)
         var encoders = EncoderOptions()
         encoders.vaeType = vaePrecision.dtype
         encoders.tiling = AutoencoderTiling(mode: vaeTiling.mode, tileSize: vaeTileSize)
@@ -155,8 +165,9 @@ struct EditCommand: ParsableCommand {
         let pipeline = try FillPipeline(base.parts, encoders: encoders)
         let adapters = try AdapterSource.load(adapter, into: pipeline)
         for set in adapters { set.strength *= strength }
-        if panel.panelWidth != source.width || panel.height != source.height {
-            note("\(image): resized from \(source.width) x \(source.height) to \(panel.panelWidth) x \(panel.height)")
+        if panel.panelWidth != source.width || panel.panelHeight != source.height {
+            let size = "\(panel.panelWidth) x \(panel.panelHeight)"
+            note("\(image): resized from \(source.width) x \(source.height) to \(size)")
         }
         var options = Editor.Options()
         options.seed = seed
@@ -166,6 +177,7 @@ struct EditCommand: ParsableCommand {
         options.panelWidth = panelWidth
         options.precision = precision.dtype
         options.promptForm = promptForm.form
+        options.arrangement = arrangement
 
         try memory.enforce(tiling: encoders.tiling, isVerbose: common.verbose) { isStreamed, tiling in
             encoders.tiling = tiling
@@ -202,7 +214,7 @@ struct EditCommand: ParsableCommand {
         print("\(output): \(result.image.width) x \(result.image.height)")
         if let saveDiptych {
             try result.diptych.canvas.write(to: saveDiptych)
-            print("\(saveDiptych): \(panel.canvasWidth) x \(panel.height)")
+            print("\(saveDiptych): \(panel.canvasWidth) x \(panel.canvasHeight)")
         }
     }
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import DiptychData
 import Foundation
+import InContextEdit
 import TensorIO
 
 /// `diptych data preview PATH --out sheet.png`
@@ -27,6 +28,9 @@ struct PreviewCommand: ParsableCommand {
     @Option(name: .long, parsing: .unconditional, help: "Side of a panel on the sheet in pixels.")
     var panel = 160
 
+    @Option(name: .long, help: "How the panels lie: beside, stacked or auto (stacked where they are wider than tall).")
+    var arrangement = ArrangementChoice.beside
+
     @Option(name: .long, parsing: .unconditional, help: "What the choice of pairs depends on.")
     var seed: UInt64 = 0
 
@@ -38,7 +42,8 @@ struct PreviewCommand: ParsableCommand {
         }
         // The largest picture that can be read again.
         let rows = (count + columns - 1) / columns
-        if rows * (panel + 120) > Image.maximumSide || columns * (2 * panel + 15) > Image.maximumSide {
+        let height = arrangement == .beside ? panel : 2 * panel + 3
+        if rows * (height + 120) > Image.maximumSide || columns * (2 * panel + 15) > Image.maximumSide {
             throw ValidationError(
                 "--count: expected a sheet of at most \(Image.maximumSide) pixels a side, found more; use more columns or a smaller --panel"
             )
@@ -48,7 +53,9 @@ struct PreviewCommand: ParsableCommand {
     func run() throws {
         try AtomicFile.requireWritable(out)
         let sheet = try ContactSheet(
-            path: path, reading: names.reading, count: count, columns: columns, panelSide: panel, seed: seed)
+            path: path, reading: names.reading, count: count, columns: columns, panelSide: panel,
+            arrangement: arrangement,
+            seed: seed)
         try sheet.image.write(to: out)
         print("\(sheet.indices.count) pairs: \(out)")
     }

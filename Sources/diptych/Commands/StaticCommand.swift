@@ -65,6 +65,14 @@ struct StaticCommand: ParsableCommand {
     @Option(name: .long, parsing: .unconditional, help: "Height of a panel in pixels, a multiple of 16.")
     var panelHeight = 512
 
+    @Option(
+        name: .long,
+        help: """
+            How the panels lie: beside, stacked or auto (stacked where they are wider than tall). As the adapter was trained \
+            where its file says so, else beside.
+            """)
+    var arrangement: ArrangementChoice?
+
     @Option(name: .long, parsing: .unconditional, help: "Text tokens of the long encoder, at most 512.")
     var maxSequenceLength = 512
 
@@ -122,11 +130,16 @@ struct StaticCommand: ParsableCommand {
                 adapter, expected: "mixtures of experts to turn into a plain LoRA",
                 found: "\(adapters.members.count) plain LoRAs, which diptych export writes in any layout")
         }
-        let encoder = try SampleEncoder(
-            dataset, pipeline: pipeline,
-            options: SampleEncoder.Options(
-                panelWidth: panelWidth, panelHeight: panelHeight, maximumSequenceLength: maxSequenceLength,
-                promptForm: .inContext, keepsSamples: false))
+        var options = SampleEncoder.Options(
+            panelWidth: panelWidth, panelHeight: panelHeight, maximumSequenceLength: maxSequenceLength,
+            promptForm: .inContext, keepsSamples: false)
+        let arrangement = try AdapterSource.arrangement(arrangement, [adapter])
+        options.shapes = [
+            DiptychGeometry(
+                panelWidth: panelWidth, panelHeight: panelHeight,
+                arrangement: arrangement.arrangement(panelWidth: panelWidth, panelHeight: panelHeight))
+        ]
+        let encoder = try SampleEncoder(dataset, pipeline: pipeline, options: options)
         let calibration = try StaticCalibration(
             encoder, pipeline: pipeline, count: samples, heldOutCount: heldOut, seed: seed, guidance: guidance,
             precision: precision.dtype)
