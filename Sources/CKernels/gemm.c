@@ -1,5 +1,6 @@
 // The plan of a product: which blocks, in which order. gemm.h says what is computed.
 #include "gemm_internal.h"
+#include <string.h>
 
 /// How k is divided: `blocks` blocks of at most `elements` elements, `units` packed units each, `row` units from one
 /// packed row to the next.
@@ -67,26 +68,33 @@ void gemm_pack_rows(
     }
 }
 
-/// A part of `c` in hand: rows `from..<to` and columns `first..<last`, and where its sums are kept between blocks of k.
+/// A block of k of one term, its panels of `b` packed.
 typedef struct {
-    const gemm_product *product;
-    ptrdiff_t from, to, first, last;
-    float *sums;
-    ptrdiff_t sums_row;
-    /// Packed rows or rows as they lie: those of `from`, `a_step` bytes apart.
+    /// Packed rows or rows as they lie: those of the part's first, `a_step` bytes apart.
     const char *a;
     ptrdiff_t a_step;
     /// Packed panels of `b`.
     const gemm_unit *b;
     ptrdiff_t units;
-    /// Whether this block of k is the first, or the last, of all.
+} segment;
+
+/// A part of `c` in hand: rows `from..<to` and columns `first..<last`, and where its sums are kept between batches.
+typedef struct {
+    const gemm_product *product;
+    ptrdiff_t from, to, first, last;
+    float *sums;
+    ptrdiff_t sums_row;
+    /// The blocks of k that are multiplied tile by tile, one after the other while the tile is in the first-level cache.
+    segment segments[GEMM_SEGMENTS];
+    int segment_count;
+    /// Whether these are the first, or the last, of all.
     int opens, closes;
 } part;
 
-/// A tile that ends inside a panel, or whose addend must be widened.
-static void finish_edge(
-    const part *w, const gemm_kernels *kernels, const float *tile, ptrdiff_t top, ptrdiff_t j, ptrdiff_t height,
-    ptrdiff_t width, float *to, ptrdiff_t to_row) {
+/// Adds what a part begins with, to the sums of a tile whose rows are a panel apart.
+static void add_beginning(
+    const part *w, const gemm_kernels *kernels, float *tile, ptrdiff_t top, ptrdiff_t j, ptrdiff_t height,
+    ptrdiff_t width) {
     const gemm_product *p = w->product;
     const ptrdiff_t panel = 2 * kernels->lanes;
     float old[32 * 32];
@@ -104,16 +112,13 @@ static void finish_edge(
     }
     const float *bias = w->opens && p->bias ? p->bias + j : NULL;
     for (ptrdiff_t r = 0; r < height; r++) {
-        const float *line = tile + r * panel;
-        float *target = to + r * to_row;
+        float *line = tile + r * panel;
         if (addend && bias)
-            for (ptrdiff_t i = 0; i < width; i++) target[i] = line[i] + bias[i] + addend[r * addend_row + i];
+            for (ptrdiff_t i = 0; i < width; i++) line[i] = line[i] + bias[i] + addend[r * addend_row + i];
         else if (addend)
-            for (ptrdiff_t i = 0; i < width; i++) target[i] = line[i] + addend[r * addend_row + i];
+            for (ptrdiff_t i = 0; i < width; i++) line[i] += addend[r * addend_row + i];
         else if (bias)
-            for (ptrdiff_t i = 0; i < width; i++) target[i] = line[i] + bias[i];
-        else if (target != line)
-            for (ptrdiff_t i = 0; i < width; i++) target[i] = line[i];
+            for (ptrdiff_t i = 0; i < width; i++) line[i] += bias[i];
     }
 }
 
@@ -130,7 +135,7 @@ static void write_tile(
         for (ptrdiff_t i = 0; i < width; i++) ((float *)to + at)[r * p->c_row + i] = tile[r * panel + i];
 }
 
-/// All tiles of a part for one block of k.
+/// All tiles of a part for its blocks of k.
 static void multiply_part(const part *w, const gemm_kernels *kernels) {
     const gemm_product *p = w->product;
     const ptrdiff_t panel = 2 * kernels->lanes, rows = w->to - w->from;
@@ -145,84 +150,138 @@ static void multiply_part(const part *w, const gemm_kernels *kernels) {
         const ptrdiff_t bottom =
             kernels->balances ? (g + 1) * rows / groups : gemm_least(top + kernels->rows, rows);
         const int height = (int)(bottom - top);
-        const char *a = w->a + top * w->a_step;
         const int is_whole = kernels->balances || height == kernels->rows;
         for (ptrdiff_t j = w->first; j < w->last; j += panel) {
-            const gemm_unit *b = w->b + (j - w->first) / panel * panel * w->units;
             const ptrdiff_t width = gemm_least(panel, w->last - j);
             float *kept = w->sums + top * w->sums_row + j - w->first;
-            float *target = finishes ? edge : kept;
-            const ptrdiff_t target_row = finishes ? panel : w->sums_row;
-            if (is_whole && width == panel && !widens) {
-                const float *addend = !w->opens ? kept : p->addend.data;
-                ptrdiff_t addend_row = w->sums_row;
-                if (w->opens && addend) {
-                    addend += (w->from + top) * p->addend.row + j;
-                    addend_row = p->addend.row;
+            // A tile that ends inside a panel, or whose addend must be widened, begins with nothing.
+            const int fits = is_whole && width == panel && !widens;
+            float *target = finishes || !fits ? edge : kept;
+            const ptrdiff_t target_row = finishes || !fits ? panel : w->sums_row;
+            const float *addend = NULL, *bias = NULL;
+            ptrdiff_t addend_row = 0;
+            if (fits && !w->opens) {
+                addend = kept;
+                addend_row = w->sums_row;
+            } else if (fits) {
+                if (p->addend.data) addend = (const float *)p->addend.data + (w->from + top) * p->addend.row + j;
+                addend_row = p->addend.row;
+                if (p->bias) bias = p->bias + j;
+            }
+            for (int s = 0; s < w->segment_count; s++) {
+                const segment *x = &w->segments[s];
+                kernels->tile(
+                    height, width <= kernels->lanes, x->units, x->a + top * x->a_step, x->a_step,
+                    x->b + (j - w->first) * x->units, target, target_row, p->alpha, addend, addend_row, bias);
+                if (s == 0 && !fits) add_beginning(w, kernels, edge, top, j, height, width);
+                addend = target;
+                addend_row = target_row;
+                bias = NULL;
+            }
+            if (finishes) {
+                const ptrdiff_t at = (w->from + top) * p->c_row + j;
+                if (p->activate) {
+                    if (p->inactive) write_tile(p, kernels, edge, p->inactive, at, height, width);
+                    p->activate(edge, edge, height * panel);
                 }
-                kernels->tile(
-                    height, 0, w->units, a, w->a_step, b, target, target_row, p->alpha, addend, addend_row,
-                    w->opens && p->bias ? p->bias + j : NULL);
-            } else {
-                kernels->tile(
-                    height, width <= kernels->lanes, w->units, a, w->a_step, b, edge, panel, p->alpha, NULL, 0, NULL);
-                finish_edge(w, kernels, edge, top, j, height, width, target, target_row);
+                write_tile(p, kernels, edge, p->c, at, height, width);
+            } else if (!fits) {
+                for (ptrdiff_t r = 0; r < height; r++)
+                    memcpy(kept + r * w->sums_row, edge + r * panel, (size_t)width * sizeof(float));
             }
-            if (!finishes) continue;
-            const ptrdiff_t at = (w->from + top) * p->c_row + j;
-            if (p->activate) {
-                if (p->inactive) write_tile(p, kernels, edge, p->inactive, at, height, width);
-                p->activate(edge, edge, height * panel);
-            }
-            write_tile(p, kernels, edge, p->c, at, height, width);
         }
     }
+}
+
+/// A block of k: which of which term.
+typedef struct {
+    ptrdiff_t term, block;
+} place;
+
+/// How the blocks of k are taken: as many at a time as `units` holds, for `columns` columns.
+typedef struct {
+    ptrdiff_t units, columns, batches;
+} schedule;
+
+/// Moves `at` behind the blocks that are multiplied together: of one kind of kernel, of at most `most` units. Gives how
+/// many they are.
+static int take_batch(int level, const gemm_product *p, ptrdiff_t most, place *at) {
+    const gemm_kernels *kernels = gemm_kernels_for(level, &p->terms[at->term]);
+    ptrdiff_t units = 0;
+    int count = 0;
+    while (at->term < p->term_count && count < GEMM_SEGMENTS) {
+        const gemm_term *term = &p->terms[at->term];
+        const depth d = depth_of(kernels, term->k);
+        units += d.units;
+        if (gemm_kernels_for(level, term) != kernels || (count > 0 && units > most)) break;
+        count++;
+        if (++at->block == d.blocks) *at = (place){at->term + 1, 0};
+    }
+    return count;
+}
+
+static schedule schedule_of(int level, const gemm_plan *plan, const gemm_product *p, ptrdiff_t width) {
+    ptrdiff_t units = 0;
+    for (ptrdiff_t t = 0; t < p->term_count; t++) {
+        const depth d = depth_of(gemm_kernels_for(level, &p->terms[t]), p->terms[t].k);
+        units += d.blocks * d.units;
+    }
+    schedule s = {gemm_least(units, GEMM_UNITS), GEMM_COLUMNS, 0};
+    // All of k at once, for fewer columns, saves a pass over the sums.
+    if (units > GEMM_UNITS && units <= 2 * GEMM_UNITS) {
+        s.columns = GEMM_UNITS * GEMM_COLUMNS / units / plan->column_step * plan->column_step;
+        s.units = units;
+    }
+    const ptrdiff_t slices = gemm_quotient(width, s.columns);
+    s.columns = gemm_multiple(gemm_quotient(width, slices), plan->column_step);
+    for (place at = {0, 0}; at.term < p->term_count; s.batches++) take_batch(level, p, s.units, &at);
+    return s;
 }
 
 static void compute_packed(
     int level, const gemm_plan *plan, const gemm_product *p, ptrdiff_t block, const gemm_unit *packed, ptrdiff_t from,
     ptrdiff_t to, ptrdiff_t left, ptrdiff_t right) {
-    ptrdiff_t most_units = 0, block_count = 0;
-    for (ptrdiff_t t = 0; t < p->term_count; t++) {
-        const depth d = depth_of(gemm_kernels_for(level, &p->terms[t]), p->terms[t].k);
-        if (d.units > most_units) most_units = d.units;
-        block_count += d.blocks;
-    }
-    const ptrdiff_t columns = gemm_least(GEMM_COLUMNS, gemm_multiple(right - left, plan->column_step));
-    const size_t b_size = (size_t)(most_units * columns) * sizeof(gemm_unit);
-    // Sums of several blocks need a place of their own when `c` is of another type.
-    const int keeps = p->c_type == gemm_bfloat16 && block_count > 1;
-    char *space = gemm_buffer(gemm_space_buffer, b_size + (keeps ? (size_t)((to - from) * columns) * sizeof(float) : 0));
-    gemm_unit *b = (gemm_unit *)space;
-    part w = {.product = p, .from = from, .to = to, .b = b};
+    const schedule s = schedule_of(level, plan, p, right - left);
+    const size_t b_size = (size_t)(s.units * s.columns) * sizeof(gemm_unit);
+    // Sums of several batches need a place of their own when `c` is of another type.
+    const int keeps = p->c_type == gemm_bfloat16 && s.batches > 1;
+    char *space =
+        gemm_buffer(gemm_space_buffer, b_size + (keeps ? (size_t)((to - from) * s.columns) * sizeof(float) : 0));
+    part w = {.product = p, .from = from, .to = to};
     for (w.first = left; w.first < right; w.first = w.last) {
-        w.last = gemm_least(w.first + columns, right);
+        w.last = gemm_least(w.first + s.columns, right);
         w.sums = p->c_type == gemm_bfloat16 ? (float *)(space + b_size) : (float *)p->c + from * p->c_row + w.first;
-        w.sums_row = p->c_type == gemm_bfloat16 ? columns : p->c_row;
+        w.sums_row = p->c_type == gemm_bfloat16 ? s.columns : p->c_row;
         const gemm_unit *rows = packed;
-        ptrdiff_t done = 0;
-        for (ptrdiff_t t = 0; t < p->term_count; t++) {
-            const gemm_term *term = &p->terms[t];
-            const gemm_kernels *kernels = gemm_kernels_for(level, term);
-            const depth d = depth_of(kernels, term->k);
-            const int direct = is_direct(kernels, p, term);
+        place at = {0, 0};
+        for (ptrdiff_t batch = 0; batch < s.batches; batch++) {
+            const gemm_kernels *kernels = gemm_kernels_for(level, &p->terms[at.term]);
+            place next = at;
+            w.segment_count = take_batch(level, p, s.units, &next);
+            w.opens = batch == 0;
+            w.closes = batch == s.batches - 1;
+            gemm_unit *b = (gemm_unit *)space;
             if (kernels->begin) kernels->begin();
-            for (ptrdiff_t i = 0; i < d.blocks; i++, done++) {
-                const ptrdiff_t start = i * d.elements, end = gemm_least(start + d.elements, term->k);
-                w.units = gemm_multiple(gemm_quotient(end - start, kernels->pair), kernels->unit_step);
-                w.opens = done == 0;
-                w.closes = done == block_count - 1;
-                if (direct) {
-                    w.a_step = term->a.row * gemm_size(term->a.type);
-                    w.a = (const char *)term->a.data + from * w.a_step + start * gemm_size(term->a.type);
+            for (int i = 0; i < w.segment_count; i++) {
+                const gemm_term *term = &p->terms[at.term];
+                const depth d = depth_of(kernels, term->k);
+                const ptrdiff_t start = at.block * d.elements, end = gemm_least(start + d.elements, term->k);
+                segment *x = &w.segments[i];
+                x->units = gemm_multiple(gemm_quotient(end - start, kernels->pair), kernels->unit_step);
+                if (is_direct(kernels, p, term)) {
+                    x->a_step = term->a.row * gemm_size(term->a.type);
+                    x->a = (const char *)term->a.data + from * x->a_step + start * gemm_size(term->a.type);
                 } else {
-                    w.a_step = d.row * (ptrdiff_t)sizeof(gemm_unit);
-                    w.a = (const char *)rows + (from - block) * w.a_step;
+                    x->a_step = d.row * (ptrdiff_t)sizeof(gemm_unit);
+                    x->a = (const char *)rows + (from - block) * x->a_step;
                     rows += plan->row_block * d.row;
                 }
-                gemm_pack_columns(kernels, &term->b, w.first, w.last, start, end, w.units, b);
-                multiply_part(&w, kernels);
+                x->b = b;
+                gemm_pack_columns(kernels, &term->b, w.first, w.last, start, end, x->units, b);
+                b += x->units * gemm_multiple(w.last - w.first, 2 * kernels->lanes);
+                if (++at.block == d.blocks) at = (place){at.term + 1, 0};
             }
+            multiply_part(&w, kernels);
             if (kernels->end) kernels->end();
         }
     }

@@ -9,6 +9,8 @@ typedef uint32_t gemm_unit;
 #define GEMM_UNITS 512
 /// The most columns that are packed at a time.
 #define GEMM_COLUMNS 256
+/// The most blocks of k that a tile takes one after the other.
+#define GEMM_SEGMENTS 16
 /// Products with at most this many rows or columns are not packed.
 #define GEMM_THIN 4
 
