@@ -1,12 +1,17 @@
 import ArgumentParser
 import DiptychData
 
-/// A dataset's own names, as `data.columns` of a configuration gives them.
+/// How a dataset is read: its own names, as `data.columns` of a configuration gives them, and what it is for.
 struct ColumnOptions: ParsableArguments {
     @Option(
         name: .long,
         help: .init("The dataset's own name of a key or picture, such as source=src_img.", valueName: "name=column"))
     var column: [String] = []
+
+    @Flag(
+        name: .long,
+        help: "The dataset is for evaluation: targets may be absent, and MagicBrush's test folder is read as it comes.")
+    var evaluation = false
 
     func validate() throws {
         for entry in column {

@@ -261,6 +261,6 @@ import Testing
         for name in ["a0", "a2"] { try Data([1]).write(to: setting.folder.appending(path: "\(name).png")) }
         let none = try DiptychLoader(
             setting.encoder(), options: options, order: EpochOrder(count: 3, seed: 5), random: Random(seed: 3))
-        #expect(throws: DatasetError.self) { try none.next() }
+        #expect(throws: FileError.self) { try none.next() }
     }
 }

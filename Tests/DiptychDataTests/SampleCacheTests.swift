@@ -173,7 +173,8 @@ import Testing
         #expect(try files(setting.cache) == files(setting.path("whole")))
         // A damaged file is made again.
         try Data([1, 2, 3]).write(to: URL(filePath: setting.cache + "/texts-00001.h5"))
-        #expect(try setting.writer().write(to: setting.cache).isFinished)
+        let mended = try setting.writer().write(to: setting.cache)
+        #expect(mended.isFinished && mended.damaged.map(\.path) == [setting.cache + "/texts-00001.h5"])
         #expect(try files(setting.cache) == files(setting.path("whole")))
     }
 
@@ -188,6 +189,11 @@ import Testing
         }
         expect("precision") { _ = try setting.open(nil, .bfloat16) }
         expect("prompt_form") { _ = try setting.open(form: .inContext) }
+        var wider = setting.options()
+        wider.shapes[0] = DiptychGeometry(panelWidth: 48, height: 16)
+        let pairs = try PairDataset(path: setting.folder.path)
+        let panels = try SampleCacheKey(pairs, setting.parts, EncoderOptions(), wider, precision: .float32)
+        expect("panels") { _ = try SampleCache(folder: setting.cache, pairs, options: wider, key: panels) }
         expect("precision") { _ = try setting.writer(.bfloat16).write(to: setting.cache) }
         // A picture that has changed.
         try SyntheticPhoto.make(width: 32, height: 32, seed: 99).write(to: setting.path("s4.png"))
@@ -227,5 +233,36 @@ import Testing
         #expect(fault?.key == "pair 4")
         let draw = SampleDraw(index: 4, prompt: "edit 4")
         #expect(try cache.sample(draw, cache.read(draw)).clean.shape.dimensions == [2, 64])
+    }
+
+    @Test func aCacheWhoseFirstShapeWasLeftOutKnowsItsWidth() throws {
+        let setting = try Setting()
+        defer { setting.remove() }
+        for index in 0..<37 {
+            try SyntheticPhoto.make(width: 32, height: 32).write(to: setting.path("s\(index).png"))
+            try Data([1, 2]).write(to: URL(filePath: setting.path("t\(index).png")))
+        }
+        #expect(try setting.writer().write(to: setting.cache, skipsFaults: true).leftOut.count == 37)
+        let cache = try setting.open()
+        #expect(cache.latentWidth == 64 && cache.leftOut == Array(0..<37))
+        // Batches of that shape are of the other.
+        var options = DiptychLoader.Options(batchSize: 2, textDrop: 0)
+        options.skipsFaults = true
+        options.draws.promptForm = .direct
+        var plan = EpochPlan()
+        plan.groups = try DiptychLoader.groups(of: cache, options)
+        plan.batchSize = 2
+        let loader = try DiptychLoader(
+            cache, options: options, order: EpochOrder(count: 40, seed: 1, plan: plan), random: Random(seed: 1))
+        for _ in 0..<22 { #expect(try loader.next().indices.allSatisfy { $0 >= 37 }) }
+        #expect(loader.skipped.count == 37)
+
+        for index in 37..<40 { try Data([1, 2]).write(to: URL(filePath: setting.path("t\(index).png"))) }
+        let error = #expect(throws: FileError.self) {
+            try setting.writer().write(to: setting.cache, overwrites: true, skipsFaults: true)
+        }
+        #expect(error?.found.hasPrefix("none among 40; line 1: ") == true)
+        let unfinished = #expect(throws: FileError.self) { try setting.open() }
+        #expect(unfinished?.expected.hasPrefix("a finished cache") == true)
     }
 }

@@ -43,6 +43,10 @@ public final class SampleCache: SampleSource {
                 folder, expected: "a finished cache of \(names.count) files",
                 found: "\(names.count - missing.count) of them (the same diptych data encode finishes it)")
         }
+        guard manifest.leftOut.count < dataset.records.count else {
+            throw FileError(
+                folder, expected: "at least one pair that can be read", found: "none among \(dataset.records.count)")
+        }
         self.dataset = dataset
         self.folder = folder
         self.shapes = shapes
@@ -159,15 +163,29 @@ public final class SampleCache: SampleSource {
                     layout.path(name), key: "pair \(pair + 1)", expected: "its latents",
                     found: "none, as it could not be read")
             }
-            return (try file.row("clean", row), try file.row("masked", row))
+            return try Self.naming("pair \(pair + 1)") { (try file.row("clean", row), try file.row("masked", row)) }
         }
 
         func text(_ prompt: String) throws -> EncodedText {
             let number = try number(of: prompt)
             let file = try file(layout.textsFiles[number / SampleCacheLayout.textsPerFile].name)
             let row = number % SampleCacheLayout.textsPerFile
-            return EncodedText(
-                sequence: try file.row("sequence", row).squeezed(0), pooled: try file.row("pooled", row).squeezed(0))
+            return try Self.naming(SampleCacheFile.place(ofPrompt: prompt)) {
+                EncodedText(
+                    sequence: try file.row("sequence", row).squeezed(0),
+                    pooled: try file.row("pooled", row).squeezed(0))
+            }
+        }
+
+        /// Names the sample whose values are damaged, and the way out.
+        private static func naming<Result>(_ sample: String, _ body: () throws -> Result) throws -> Result {
+            do {
+                return try body()
+            } catch let error as FileError {
+                throw FileError(
+                    error.path, key: sample + (error.key.map { ": \($0)" } ?? ""), expected: error.expected,
+                    found: error.found + " (the same diptych data encode makes it anew)")
+            }
         }
 
         func tokenCounts() throws -> [Int] {

@@ -17,6 +17,8 @@ public struct SampleCacheWriter {
         public var done: Int, total: Int
         /// Pairs that were left out because they cannot be read.
         public var leftOut: [FileError]
+        /// What was found damaged, of which the samples have been encoded anew.
+        public var damaged: [FileError]
         /// Whether all is done.
         public var isFinished: Bool
     }
@@ -43,19 +45,25 @@ public struct SampleCacheWriter {
         key = try SampleCacheKey(dataset, parts, encoders, options, precision: precision)
     }
 
-    /// Writes what is not there yet.
+    /// Writes what is not there yet, and what is damaged.
+    ///
+    /// Every value that is there is read once, so that its checksum is compared. Of a damaged file the samples that are
+    /// whole are kept; the others are encoded anew, to the bytes that they had.
     ///
     /// - Parameters:
     ///   - folder: a new or empty folder, or one that the same options began.
     ///   - overwrites: whether a cache of other contents is replaced.
     ///   - skipsFaults: whether pairs that cannot be read are left out; otherwise all of them are named before any work.
     ///   - workers: threads that decode pictures ahead.
+    ///   - verifying: told how many files that are there have been looked at, of how many.
     ///   - progress: told what is done, of how much, and how much of it was there before.
-    ///   - isStopped: asked after every pair and prompt; what belongs to no whole file is done again later.
+    ///   - isStopped: asked after every pair, prompt and verified file; what belongs to no whole file is done again later.
     ///
-    /// Throws ``FileError`` for a folder of another kind and a full disk, ``DatasetError`` for unreadable pairs.
+    /// Throws ``FileError`` for a folder of another kind, a full disk and data of which nothing can be read,
+    /// ``DatasetError`` for unreadable pairs.
     public func write(
         to folder: String, overwrites: Bool = false, skipsFaults: Bool = false, workers: Int = 1,
+        verifying: (_ done: Int, _ total: Int) -> Void = { _, _ in },
         progress: (_ done: Int, _ total: Int, _ found: Int) -> Void = { _, _, _ in },
         isStopped: () -> Bool = { false }
     ) throws -> Outcome {
@@ -65,23 +73,13 @@ public struct SampleCacheWriter {
         try prepare(folder, overwrites: overwrites, texts: prompts.count)
 
         let work = Work(total: dataset.records.count + prompts.count, digest: key.digest, precision: key.precision)
-        let pairsFiles = layout.pairsFiles.filter { file in
-            guard let left = work.leftOut(of: layout.path(file.name), file.pairs) else { return true }
-            for index in left { work.leftOut.append((index, nil)) }
-            work.found += file.pairs.count
-            return false
-        }
-        let textsFiles = layout.textsFiles.filter { file in
-            guard work.isWhole(layout.path(file.name)) else { return true }
-            work.found += file.texts.count
-            return false
-        }
+        guard let pending = verify(layout, work, verifying, isStopped) else { return work.outcome(dataset) }
         work.done = work.found
         progress(work.done, work.total, work.found)
-        if !pairsFiles.isEmpty || !textsFiles.isEmpty {
-            let pending = pairsFiles.flatMap(\.pairs)
+        if !pending.pairs.isEmpty || !pending.texts.isEmpty {
+            let pairs = pending.pairs.flatMap(\.pairs)
             if !skipsFaults {
-                let faults = dataset.unreadablePairs(among: pending)
+                let faults = dataset.unreadablePairs(among: pairs)
                 if !faults.isEmpty { throw DatasetError(faults: faults) }
             }
             let encoders = try FillEncoders(parts, options: encoderOptions)
@@ -92,28 +90,84 @@ public struct SampleCacheWriter {
                 work.done += 1
                 progress(work.done, work.total, work.found)
             }
-            for file in textsFiles {
-                guard try Self.write(file, layout, encoder, work, isStopped, tick) else { return work.outcome(dataset) }
+            for part in pending.texts {
+                guard try Self.write(part, layout, encoder, work, isStopped, tick) else { return work.outcome(dataset) }
             }
-            var rest = pending[...]
+            var rest = pairs[...]
             let pictures = Prefetcher<Int?, Result<LoadedSample, any Error>?>(
                 threads: workers, ahead: max(2 * workers, 4), requests: { rest.popFirst() },
                 make: { [read = encoder.read] index in
                     index.map { index in Result { try read(SampleDraw(index: index, prompt: "")) } }
                 })
-            for file in pairsFiles {
-                guard try Self.write(file, layout, encoder, work, pictures, isStopped, tick) else {
+            for part in pending.pairs {
+                guard try Self.write(part, layout, encoder, work, pictures, isStopped, tick) else {
                     return work.outcome(dataset)
                 }
             }
+        }
+        var outcome = work.outcome(dataset)
+        if outcome.leftOut.count == dataset.records.count {
+            throw dataset.nothingReadable(first: outcome.leftOut[0])
         }
         var manifest = SampleCacheManifest(key, pairs: dataset.records.count, texts: prompts.count)
         manifest.finished = true
         manifest.leftOut = work.leftOut.map(\.index).sorted()
         try manifest.write(to: folder)
-        var outcome = work.outcome(dataset)
         outcome.isFinished = true
         return outcome
+    }
+
+    // MARK: What is there
+
+    /// What is still to be written.
+    private struct Pending {
+        /// A file of pairs, what of it is there, and the pairs to encode.
+        var pairs: [(file: SampleCacheLayout.PairsFile, held: SampleCacheFile?, pairs: [Int])] = []
+        /// A file of prompts, and what of it is there.
+        var texts: [(file: SampleCacheLayout.TextsFile, held: SampleCacheFile?)] = []
+    }
+
+    /// Reads every file that is there; nil when it was stopped.
+    private func verify(
+        _ layout: SampleCacheLayout, _ work: Work, _ verifying: (_ done: Int, _ total: Int) -> Void,
+        _ isStopped: () -> Bool
+    ) -> Pending? {
+        func isThere(_ name: String) -> Bool { FileManager.default.fileExists(atPath: layout.path(name)) }
+        let total = (layout.pairsFiles.map(\.name) + layout.textsFiles.map(\.name)).count(where: isThere)
+        var (done, pending) = (0, Pending())
+        func tick() -> Bool {
+            done += 1
+            verifying(done, total)
+            return isStopped()
+        }
+        for file in layout.textsFiles {
+            guard isThere(file.name) else {
+                pending.texts.append((file, nil))
+                continue
+            }
+            let held = SampleCacheFile(
+                texts: layout.path(file.name), digest: work.digest, prompts: Array(layout.prompts[file.texts]))
+            work.found += held.rows.count
+            work.damaged += held.faults
+            if !held.isWhole { pending.texts.append((file, held)) }
+            if tick() { return nil }
+        }
+        for file in layout.pairsFiles {
+            guard isThere(file.name) else {
+                pending.pairs.append((file, nil, file.pairs))
+                continue
+            }
+            let held = SampleCacheFile(pairs: layout.path(file.name), digest: work.digest, among: file.pairs)
+            let left = held.numbers.map { numbers in Set(file.pairs).subtracting(numbers) } ?? []
+            work.leftOut += left.map { ($0, nil) }
+            work.found += held.rows.count + left.count
+            work.damaged += held.faults
+            if !held.isWhole {
+                pending.pairs.append((file, held, file.pairs.filter { held.rows[$0] == nil && !left.contains($0) }))
+            }
+            if tick() { return nil }
+        }
+        return pending
     }
 
     /// Sees to it that the folder is this cache's own, and sweeps what a killed process left half-written.
@@ -158,6 +212,7 @@ public struct SampleCacheWriter {
         let precision: DType
         var found = 0, done = 0
         var leftOut: [(index: Int, fault: FileError?)] = []
+        var damaged: [FileError] = []
 
         init(total: Int, digest: String, precision: DType) {
             self.total = total
@@ -174,55 +229,56 @@ public struct SampleCacheWriter {
                             at: index,
                             FileError(
                                 "", expected: "a pair that can be read", found: "one that an earlier run left out"))
-                }, isFinished: false)
-        }
-
-        /// Whether a file is there and of this cache; a damaged one is made anew.
-        func isWhole(_ path: String) -> Bool {
-            guard FileManager.default.fileExists(atPath: path), let root = try? HDF5File(reading: path).root else {
-                return false
-            }
-            return (try? root.attribute("key", as: String.self)) == digest
-        }
-
-        /// The pairs that a whole file lacks; nil when it is not whole.
-        func leftOut(of path: String, _ pairs: [Int]) -> [Int]? {
-            guard isWhole(path), let numbers = try? HDF5File(reading: path).root.tensor("pairs") else { return nil }
-            let held = Set(numbers.elements(as: Int32.self).map(Int.init))
-            return pairs.filter { !held.contains($0) }
+                }, damaged: damaged, isFinished: false)
         }
     }
 
     private static func write(
-        _ file: SampleCacheLayout.TextsFile, _ layout: SampleCacheLayout, _ encoder: SampleEncoder, _ work: Work,
-        _ isStopped: () -> Bool, _ tick: () -> Void
+        _ part: (file: SampleCacheLayout.TextsFile, held: SampleCacheFile?), _ layout: SampleCacheLayout,
+        _ encoder: SampleEncoder, _ work: Work, _ isStopped: () -> Bool, _ tick: () -> Void
     ) throws -> Bool {
-        let texts = Array(layout.prompts[file.texts])
-        var encoded: [EncodedText] = []
-        for text in texts {
+        let texts = Array(layout.prompts[part.file.texts])
+        var (sequences, pooled): ([Tensor], [Tensor]) = ([], [])
+        for (number, text) in texts.enumerated() {
             if isStopped() { return false }
-            encoded.append(encoder.text(text))
+            if let held = part.held, held.rows[number] != nil {
+                sequences.append(try held.tensor("sequence", of: number))
+                pooled.append(try held.tensor("pooled", of: number))
+                continue
+            }
+            let encoded = encoder.text(text)
+            sequences.append(encoded.sequence.converted(to: work.precision))
+            pooled.append(encoded.pooled)
             tick()
         }
-        try HDF5File.write(to: layout.path(file.name)) { root in
+        try HDF5File.write(to: layout.path(part.file.name)) { root in
             try root.setAttribute("key", work.digest)
             try root.write(texts, to: "texts")
-            let counts = texts.map { Int32(encoder.tokenCount(of: $0)) }
-            try root.write(Tensor(counts, [counts.count]), to: "tokens")
-            try write(encoded.map { $0.sequence.converted(to: work.precision) }, to: "sequence", root)
-            try write(encoded.map(\.pooled), to: "pooled", root)
+            try write(texts.map { Int32(encoder.tokenCount(of: $0)) }, to: "tokens", root)
+            try write(sequences, to: "sequence", root)
+            try write(pooled, to: "pooled", root)
         }
         return true
     }
 
     private static func write(
-        _ file: SampleCacheLayout.PairsFile, _ layout: SampleCacheLayout, _ encoder: SampleEncoder, _ work: Work,
+        _ part: (file: SampleCacheLayout.PairsFile, held: SampleCacheFile?, pairs: [Int]),
+        _ layout: SampleCacheLayout, _ encoder: SampleEncoder, _ work: Work,
         _ pictures: Prefetcher<Int?, Result<LoadedSample, any Error>?>, _ isStopped: () -> Bool, _ tick: () -> Void
     ) throws -> Bool {
         var pairs: [Int32] = []
         var (clean, masked): ([Tensor], [Tensor]) = ([], [])
-        for index in file.pairs {
+        let missing = Set(part.pairs)
+        for index in part.file.pairs {
             if isStopped() { return false }
+            guard missing.contains(index) else {
+                // What an earlier run left out has no row.
+                guard let held = part.held, held.rows[index] != nil else { continue }
+                pairs.append(Int32(index))
+                clean.append(try held.tensor("clean", of: index))
+                masked.append(try held.tensor("masked", of: index))
+                continue
+            }
             switch pictures.take()! {
             case .failure(let error):
                 work.leftOut.append((index, encoder.dataset.fault(at: index, error)))
@@ -238,15 +294,23 @@ public struct SampleCacheWriter {
             }
             tick()
         }
-        try HDF5File.write(to: layout.path(file.name)) { root in
+        try HDF5File.write(to: layout.path(part.file.name)) { root in
             try root.setAttribute("key", work.digest)
-            try root.write(Tensor(pairs, [pairs.count]), to: "pairs")
+            try write(pairs, to: "pairs", root)
             if !pairs.isEmpty {
                 try write(clean, to: "clean", root)
                 try write(masked, to: "masked", root)
             }
         }
         return true
+    }
+
+    /// Numbers, with a checksum.
+    private static func write(_ numbers: [Int32], to name: String, _ root: HDF5Group) throws {
+        // A chunk cannot be larger than what it is of.
+        try root.write(
+            Tensor(numbers, [numbers.count]), to: name,
+            numbers.isEmpty ? .plain : HDF5DatasetOptions(checksum: true, chunk: [numbers.count]))
     }
 
     /// Tensors of one shape as the rows of a dataset, each a chunk with a checksum.

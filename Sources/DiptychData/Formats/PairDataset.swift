@@ -41,7 +41,9 @@ public struct PairDataset: Sendable {
         listPath = listing.path
         records = listing.entries.map(\.record)
         files = listing.entries.map {
-            Files(source: $0.source, target: $0.target, cropBottom: reading.cropBottom, list: $0.list, place: $0.place)
+            // A listing for training has faults in the place of pairs without a target.
+            Files(
+                source: $0.source, target: $0.target!, cropBottom: reading.cropBottom, list: $0.list, place: $0.place)
         }
         shards = listing.shards
         parts = [0..<records.count]
@@ -75,6 +77,7 @@ public struct PairDataset: Sendable {
         if path.hasSuffix(".tar") { return FileManager.default.fileExists(atPath: path) }
         let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
         return names.contains { $0 == metadataName || $0.hasSuffix(".tar") && !$0.hasPrefix(".") }
+            || PairListing.isMagicBrushTest(names)
     }
 
     /// Both panels of a pair, or the part of them that `view` shows, resized with Pillow's bicubic filter.
@@ -96,7 +99,7 @@ public struct PairDataset: Sendable {
     public func sourceSize(at index: Int) throws -> (width: Int, height: Int) {
         let file = files[index]
         let size = try PairListing.withMappedBytes(of: file.source, shards) { try Image.size(decoding: $0, name: $1) }
-        return (size.width, size.height - Self.cutRows(size.height, file.cropBottom))
+        return (size.width, size.height - PairListing.cutRows(size.height, file.cropBottom))
     }
 
     /// A fault of a pair, with its place in the dataset.
@@ -108,14 +111,16 @@ public struct PairDataset: Sendable {
             found: (fault?.found ?? "\(error)") + picture)
     }
 
-    private static func cutRows(_ height: Int, _ divisor: Int) -> Int {
-        divisor > 0 ? min(height / divisor, height - 1) : 0
+    /// That no pair can be read, in one line.
+    func nothingReadable(first: FileError) -> FileError {
+        FileError(
+            listPath, expected: "at least one pair that can be read",
+            found: "none among \(records.count); \(first.key ?? "the first"): expected \(first.expected), found "
+                + first.found)
     }
 
     private func picture(_ file: PairFile, _ index: Int) throws -> Image {
-        let image = try PairListing.image(file, shards)
-        let cut = Self.cutRows(image.height, files[index].cropBottom)
-        return cut == 0 ? image : image.crop(x: 0, y: 0, width: image.width, height: image.height - cut)
+        try PairListing.image(file, shards, cropBottom: files[index].cropBottom)
     }
 
     private func panel(_ file: PairFile, _ index: Int, width: Int, height: Int, _ view: PanelView) throws -> Image {

@@ -26,12 +26,26 @@ struct PairListing: Sendable {
     struct Entry: Sendable {
         var record: PairRecord
         var source: PairFile
-        var target: PairFile
+        /// The picture after the edit; only what is listed for evaluation may lack it.
+        var target: PairFile?
         var mask: PairFile?
         /// The file that lists it: `metadata.jsonl` or a shard.
         var list: String
         /// Where in that: `line 3` or a key.
         var place: String
+        /// Its name, its session and its turn in that, where a dataset for evaluation gives them.
+        var name = EvaluationName()
+    }
+
+    /// What is read for.
+    enum Purpose: Sendable {
+        /// Every pair needs a target.
+        case training
+        /// Targets may be absent, and sessions and ids are read.
+        case evaluation
+
+        var requiredKeys: [String] { self == .training ? PairRecord.requiredKeys : ["source", "instruction"] }
+        var optionalKeys: [String] { (self == .training ? [] : ["target"]) + PairRecord.optionalKeys }
     }
 
     /// The folder, or the folder of a single shard.
@@ -41,21 +55,27 @@ struct PairListing: Sendable {
     var shards: [TarFile] = []
     var entries: [Entry] = []
     var faults: [FileError] = []
+    /// How many of the faults are pairs that lack nothing but a target.
+    var untargeted = 0
     /// How the pairs are named and chosen.
-    private let reading: PairReading
+    let reading: PairReading
+    /// What they are read for.
+    let purpose: Purpose
 
-    /// Reads the list of a folder of pictures, or the headers and texts of a folder of shards or of one shard.
+    /// Reads the list of a folder of pictures, or the headers and texts of a folder of shards or of one shard; for evaluation
+    /// also MagicBrush's test folder.
     ///
     /// Throws ``FileError`` when there is neither.
-    init(path: String, reading: PairReading = PairReading()) throws(FileError) {
+    init(path: String, reading: PairReading = PairReading(), purpose: Purpose = .training) throws(FileError) {
         self.reading = reading
+        self.purpose = purpose
         var isFolder: ObjCBool = false
         let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
         if exists, !isFolder.boolValue, path.hasSuffix(".tar") {
             folder = URL(filePath: path).deletingLastPathComponent()
             self.path = path
             readShards([path])
-            choose()
+            finish()
             return
         }
         folder = URL(filePath: path, directoryHint: .isDirectory)
@@ -73,7 +93,19 @@ struct PairListing: Sendable {
             if !shards.isEmpty {
                 self.path = path
                 readShards(shards.map { Self.path(of: $0, in: folder) })
-                choose()
+                finish()
+                return
+            }
+            if Self.isMagicBrushTest(names) {
+                guard purpose == .evaluation else {
+                    throw FileError(
+                        path, expected: "a dataset to train on",
+                        found:
+                            "MagicBrush's test folder, for evaluation only (diptych data check --evaluation reads it)")
+                }
+                self.path = path
+                try readMagicBrush()
+                finish()
                 return
             }
         }
@@ -89,13 +121,23 @@ struct PairListing: Sendable {
         if entries.isEmpty && faults.isEmpty {
             faults.append(FileError(list, expected: "at least one pair", found: "an empty list"))
         }
-        choose()
+        finish()
     }
 
-    /// Leaves only the pairs that are asked for.
-    private mutating func choose() {
+    /// Leaves only the pairs that are asked for, and sums up.
+    private mutating func finish() {
+        if entries.isEmpty, untargeted > 0, untargeted == faults.count {
+            // Not a thousand accidents, but a dataset of another kind.
+            faults = [
+                FileError(
+                    path, expected: faults[0].expected + " in every pair",
+                    found: "none in \(untargeted): for evaluation only (diptych data check --evaluation reads it)",
+                    nearest: faults[0].nearest)
+            ]
+        }
         let count = entries.count
         entries.removeAll { !reading.keeps($0.record) }
+        if purpose == .evaluation { nameEntries() }
         guard entries.isEmpty, count > 0 else { return }
         let tasks = reading.tasks.isEmpty ? "" : " of the tasks \(reading.tasks.joined(separator: ", "))"
         let score = reading.minimumScore.map { " with a score of at least \($0)" } ?? ""
@@ -111,11 +153,22 @@ struct PairListing: Sendable {
         for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
             if line.allSatisfy(\.isWhitespace) { continue }
             let place = "line \(index + 1)"
-            do {
-                let record = try Self.parse(
-                    Data(line.utf8), path, place, required: PairRecord.requiredKeys, reading)
+            do throws(FileError) {
+                let object = try Self.object(Data(line.utf8), path, place)
+                let record: PairRecord
+                do throws(FileError) {
+                    record = try Self.record(object, path, place, purpose, reading)
+                } catch {
+                    if (try? Self.record(object, path, place, .evaluation, reading))?.target.isEmpty ?? false {
+                        untargeted += 1
+                    }
+                    throw error
+                }
                 var isWhole = true
-                for (key, name) in [("source", record.source), ("target", record.target)] where reading.keeps(record) {
+                // Masks are for evaluation; training has no use for them.
+                let mask = purpose == .evaluation ? object[reading.name(of: "mask")] as? String : nil
+                let pictures = [("source", record.source), ("target", record.target), ("mask", mask ?? "")]
+                for (key, name) in pictures where !name.isEmpty && reading.keeps(record) {
                     if !FileManager.default.fileExists(atPath: Self.path(of: name, in: folder)) {
                         isWhole = false
                         faults.append(
@@ -127,25 +180,34 @@ struct PairListing: Sendable {
                 entries.append(
                     Entry(
                         record: record, source: .path(Self.path(of: record.source, in: folder)),
-                        target: .path(Self.path(of: record.target, in: folder)), list: path, place: place))
+                        target: record.target.isEmpty ? nil : .path(Self.path(of: record.target, in: folder)),
+                        mask: mask.map { .path(Self.path(of: $0, in: folder)) }, list: path, place: place,
+                        name: EvaluationName(object, otherwise: "\(index + 1)")))
             } catch {
                 faults.append(error)
             }
         }
     }
 
-    static func parse(
-        _ text: Data, _ path: String, _ place: String, required: [String], _ reading: PairReading
-    ) throws(FileError) -> PairRecord {
+    static func object(_ text: Data, _ path: String, _ place: String) throws(FileError) -> [String: Any] {
         guard let parsed = try? JSONSerialization.jsonObject(with: text) else {
             throw FileError(path, key: place, expected: "a JSON object", found: "text that is no JSON")
         }
         guard let object = parsed as? [String: Any] else {
             throw FileError(path, key: place, expected: "a JSON object", found: "another JSON value")
         }
+        return object
+    }
+
+    /// The record of a JSON object; `pictures` says whether it names them too, as in a list.
+    static func record(
+        _ object: [String: Any], _ path: String, _ place: String, _ purpose: Purpose, _ reading: PairReading,
+        pictures: Bool = true
+    ) throws(FileError) -> PairRecord {
+        let required = pictures ? purpose.requiredKeys : ["instruction"]
         var instructions = try texts(object, "instructions", path, place, reading) ?? []
         var strings: [String: String] = [:]
-        for column in required + PairRecord.optionalKeys {
+        for column in required + (pictures ? purpose.optionalKeys : PairRecord.optionalKeys) {
             let key = reading.name(of: column)
             // OmniEdit has a list of prompts where others have one.
             if column == "instruction", object[key] is [Any] {
@@ -165,7 +227,8 @@ struct PairListing: Sendable {
                 throw FileError(path, key: "\(place): \(key)", expected: "a string", found: "\(other)")
             }
         }
-        for column in required where strings[column]?.allSatisfy(\.isWhitespace) ?? true {
+        for column in required + (strings["target"] == nil ? [] : ["target"])
+        where strings[column]?.allSatisfy(\.isWhitespace) ?? true {
             throw FileError(
                 path, key: "\(place): \(reading.name(of: column))", expected: "some text", found: "an empty string")
         }
@@ -195,94 +258,6 @@ struct PairListing: Sendable {
             return number
         }
         throw FileError(path, key: "\(place): \(key)", expected: "a number", found: "\(value)")
-    }
-
-    // MARK: Shards
-
-    private mutating func readShards(_ paths: [String]) {
-        typealias Part = (tar: TarFile?, entries: [Entry], faults: [FileError])
-        let parts = Mutex<[Int: Part]>([:])
-        let reading = reading
-        parallelFor(paths.count, grain: 1) { range in
-            for i in range {
-                var part: Part = (nil, [], [])
-                do throws(FileError) {
-                    let tar = try TarFile(path: paths[i])
-                    part.tar = tar
-                    Self.read(tar, number: i, reading, &part.entries, &part.faults)
-                } catch {
-                    part.faults = [error]
-                }
-                let whole = part
-                parts.withLock { $0[i] = whole }
-            }
-        }
-        let all = parts.withLock { $0 }.sorted { $0.key < $1.key }.map(\.value)
-        for part in all {
-            faults += part.faults
-            entries += part.entries
-        }
-        // The numbers of shards hold only when every one of them could be opened.
-        shards = all.compactMap(\.tar)
-        if shards.count < all.count {
-            let places = all.indices.filter { all[$0].tar != nil }
-            let numbers = Dictionary(uniqueKeysWithValues: places.enumerated().map { ($0.element, $0.offset) })
-            for i in entries.indices { entries[i].renumber(numbers) }
-        }
-    }
-
-    /// Puts together the members whose names begin with the same key, up to the first dot of the file's name.
-    private static func read(
-        _ tar: TarFile, number: Int, _ reading: PairReading, _ entries: inout [Entry], _ faults: inout [FileError]
-    ) {
-        var groups: [(key: String, members: [String: TarFile.Member])] = []
-        for member in tar.members {
-            let slash = member.name.lastIndex(of: "/").map { member.name.index(after: $0) } ?? member.name.startIndex
-            guard let dot = member.name[slash...].firstIndex(of: "."), dot > slash else { continue }
-            let key = String(member.name[..<dot])
-            let kind = member.name[member.name.index(after: dot)...].lowercased()
-            if groups.last?.key != key { groups.append((key, [:])) }
-            if groups[groups.count - 1].members.updateValue(member, forKey: kind) != nil {
-                faults.append(
-                    FileError(tar.path, key: key, expected: "one member '\(kind)'", found: "another before it"))
-            }
-        }
-        if groups.isEmpty {
-            faults.append(FileError(tar.path, expected: "at least one pair", found: "an archive without any"))
-        }
-        for group in groups {
-            do throws(FileError) {
-                entries.append(try entry(tar, number, group.key, group.members, reading))
-            } catch {
-                faults.append(error)
-            }
-        }
-    }
-
-    private static func entry(
-        _ tar: TarFile, _ number: Int, _ key: String, _ members: [String: TarFile.Member], _ reading: PairReading
-    ) throws(FileError) -> Entry {
-        func picture(_ column: String) -> TarFile.Member? {
-            let name = reading.name(of: column).lowercased()
-            return ["png", "jpg", "jpeg"].lazy.compactMap { members["\(name).\($0)"] }.first
-        }
-        func need(_ member: TarFile.Member?, _ name: String) throws(FileError) -> TarFile.Member {
-            guard let member else {
-                throw FileError(
-                    tar.path, key: key, expected: "a member '\(key).\(name)'",
-                    found: members.keys.sorted().map { "'.\($0)'" }.joined(separator: ", "))
-            }
-            return member
-        }
-        let source = try need(picture("source"), "\(reading.name(of: "source")).png or .jpg")
-        let target = try need(picture("target"), "\(reading.name(of: "target")).png or .jpg")
-        let text = tar.withBytes(of: try need(members["json"], "json")) { Data($0) }
-        var record = try PairListing.parse(text, tar.path, key, required: ["instruction"], reading)
-        record.source = source.name
-        record.target = target.name
-        return Entry(
-            record: record, source: .member(shard: number, source), target: .member(shard: number, target),
-            mask: picture("mask").map { .member(shard: number, $0) }, list: tar.path, place: key)
     }
 
     // MARK: Pictures
@@ -322,16 +297,15 @@ struct PairListing: Sendable {
         if case .path(let path) = file { return try Image(contentsOf: path) }
         return try withBytes(of: file, shards) { try Image(decoding: $0, name: $1) }
     }
-}
 
-extension PairListing.Entry {
-    fileprivate mutating func renumber(_ numbers: [Int: Int]) {
-        func renumbered(_ file: PairFile) -> PairFile {
-            guard case .member(let shard, let member) = file else { return file }
-            return .member(shard: numbers[shard]!, member)
-        }
-        source = renumbered(source)
-        target = renumbered(target)
-        mask = mask.map(renumbered)
+    /// The same without its bottom `height / cropBottom` rows.
+    static func image(_ file: PairFile, _ shards: [TarFile], cropBottom: Int) throws -> Image {
+        let image = try image(file, shards)
+        let cut = cutRows(image.height, cropBottom)
+        return cut == 0 ? image : image.crop(x: 0, y: 0, width: image.width, height: image.height - cut)
+    }
+
+    static func cutRows(_ height: Int, _ divisor: Int) -> Int {
+        divisor > 0 ? min(height / divisor, height - 1) : 0
     }
 }

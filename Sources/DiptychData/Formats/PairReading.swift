@@ -1,3 +1,5 @@
+import Foundation
+import InContextEdit
 import TensorIO
 
 /// How the pairs of a dataset are named, chosen and cut.
@@ -13,9 +15,19 @@ public struct PairReading: Sendable, Hashable {
     public var cropBottom = 0
     /// Whether pairs that are listed wrongly are left out instead of refused.
     public var leavesFaultsOut = false
+    /// Whether Emu Edit's faulty rows are left out: those with two captions alike, and those of "a train station in city".
+    public var leavesEmuFaultsOut = false
 
     /// Everything as it is.
     public init() {}
+
+    /// The columns of Emu Edit's test set, and of its `_generations`, whose edited picture stands for the target.
+    public static var emuEdit: PairReading {
+        var reading = PairReading()
+        reading.columns = ["source": "image", "target": "edited_image"]
+        reading.leavesEmuFaultsOut = true
+        return reading
+    }
 
     /// The parts of `name=column`; nil for other texts.
     public static func column(_ entry: String) -> (name: String, column: String)? {
@@ -35,6 +47,12 @@ public struct PairReading: Sendable, Hashable {
     func keeps(_ record: PairRecord) -> Bool {
         if !tasks.isEmpty, record.task.map({ !tasks.contains($0) }) ?? true { return false }
         if let minimumScore, let score = record.score, score < minimumScore { return false }
+        if leavesEmuFaultsOut {
+            let captions = [record.fields.inputCaption, record.fields.outputCaption].map { caption in
+                caption.map { $0.trimmingCharacters(in: .whitespacesAndNewlines) } ?? ""
+            }
+            if captions[0] == captions[1] || captions.contains("a train station in city") { return false }
+        }
         return true
     }
 

@@ -16,28 +16,34 @@ public struct ContactSheet: Sendable {
     private static let paper: Image.Pixel = [255, 255, 255]
     private static let ink: Image.Pixel = [30, 30, 36]
     private static let faded: Image.Pixel = [120, 120, 130]
+    private static let blank: Image.Pixel = [236, 236, 240]
 
     /// Draws `count` pairs, drawn at random by `seed`, in columns; panels fit into squares of `panelSide` pixels. Stacked
     /// ones have the width of two squares, and where some are stacked, those beside each other have the height of two.
     ///
-    /// Throws what ``PairDataset`` throws, and ``FileError`` for a picture that cannot be decoded.
+    /// A dataset for evaluation may lack targets: their place stays grey.
+    ///
+    /// Throws what ``PairDataset`` or ``EvaluationDataset`` throws, and ``FileError`` for a picture that cannot be decoded.
     public init(
-        path: String, reading: PairReading = PairReading(), count: Int = 12, columns: Int = 3, panelSide: Int = 160,
-        arrangement: ArrangementChoice = .beside, seed: UInt64 = 0
+        path: String, reading: PairReading = PairReading(), isEvaluation: Bool = false, count: Int = 12,
+        columns: Int = 3, panelSide: Int = 160, arrangement: ArrangementChoice = .beside, seed: UInt64 = 0
     ) throws {
         precondition(
             count > 0 && columns > 0 && panelSide >= 32, "\(count) pairs in \(columns) columns of \(panelSide)")
-        let dataset = try PairDataset(path: path, reading: reading)
+        let pairs =
+            try isEvaluation
+            ? Pairs(EvaluationDataset(path: path, reading: reading))
+            : Pairs(PairDataset(path: path, reading: reading))
         var random = Random(seed: seed)
-        indices = Array(random.permutation(dataset.records.count).prefix(count))
+        indices = Array(random.permutation(pairs.words.count).prefix(count))
         let columns = min(columns, indices.count)
         let scale = panelSide >= 144 ? 2 : 1
         let width = 2 * panelSide + Self.gap
         let letters = max(4, width / (BitmapFont.advance * scale))
-        let line = BitmapFont.lineHeight * scale
+        let lineHeight = BitmapFont.lineHeight * scale
         let (lineCount, taskHeight) = (3, BitmapFont.lineHeight + 4)
         let pictureHeight = arrangement == .beside ? panelSide : 2 * panelSide + Self.gap
-        let height = pictureHeight + 6 + taskHeight + lineCount * line
+        let height = pictureHeight + 6 + taskHeight + lineCount * lineHeight
         let rows = (indices.count + columns - 1) / columns
         var sheet = Image(
             width: columns * (width + Self.margin) + Self.margin, height: rows * (height + Self.margin) + Self.margin,
@@ -45,11 +51,12 @@ public struct ContactSheet: Sendable {
         for (i, index) in indices.enumerated() {
             let x = Self.margin + i % columns * (width + Self.margin)
             let y = Self.margin + i / columns * (height + Self.margin)
-            let panels = try dataset.panels(at: index)
+            let panels = try pairs.panels(index)
             let size = panels.source
             let isStacked = arrangement.arrangement(panelWidth: size.width, panelHeight: size.height) == .stacked
             let (boxWidth, boxHeight) = isStacked ? (width, panelSide) : (panelSide, pictureHeight)
-            for (number, panel) in [panels.source, panels.target].enumerated() {
+            let blank = Image(width: size.width, height: size.height, color: Self.blank)
+            for (number, panel) in [panels.source, panels.target ?? blank].enumerated() {
                 let fitted = Self.fitted(panel, width: boxWidth, height: boxHeight)
                 // Stacked panels meet in the middle of their place; their boxes may be higher than they are.
                 let middle = y + (pictureHeight + Self.gap) / 2
@@ -60,17 +67,36 @@ public struct ContactSheet: Sendable {
                         ? y + (pictureHeight - fitted.height) / 2
                         : number == 0 ? middle - Self.gap - fitted.height : middle)
             }
-            let record = dataset.records[index]
-            let head = ["\(index + 1)", record.task].compactMap(\.self).joined(separator: "  ")
+            let words = pairs.words[index]
+            let head = [words.name, words.task].compactMap(\.self).joined(separator: "  ")
             BitmapFont.draw(head, on: &sheet, x: x, y: y + pictureHeight + 6, color: Self.faded)
-            let text = BitmapFont.lines(record.fields.instruction, columns: letters, most: lineCount)
-            for (number, words) in text.enumerated() {
+            let text = BitmapFont.lines(words.instruction, columns: letters, most: lineCount)
+            for (number, line) in text.enumerated() {
                 BitmapFont.draw(
-                    words, on: &sheet, x: x, y: y + pictureHeight + 6 + taskHeight + number * line, scale: scale,
+                    line, on: &sheet, x: x, y: y + pictureHeight + 6 + taskHeight + number * lineHeight, scale: scale,
                     color: Self.ink)
             }
         }
         image = sheet
+    }
+
+    /// What is drawn of a dataset of either kind.
+    private struct Pairs {
+        let words: [(name: String, task: String?, instruction: String)]
+        let panels: (Int) throws -> (source: Image, target: Image?)
+
+        init(_ dataset: PairDataset) {
+            words = dataset.records.enumerated().map { ("\($0 + 1)", $1.task, $1.fields.instruction) }
+            panels = {
+                let panels = try dataset.panels(at: $0)
+                return (panels.source, panels.target)
+            }
+        }
+
+        init(_ dataset: EvaluationDataset) {
+            words = dataset.items.map { ($0.id, $0.task, $0.instruction) }
+            panels = { (try dataset.source(at: $0), try dataset.target(at: $0)) }
+        }
     }
 
     /// A picture as large as fits into a box; small ones are enlarged in whole pixels, so that they stay as they are.

@@ -22,6 +22,10 @@ public struct DatasetCheck: Sendable {
     public let sizes: [(name: String, count: Int)]
     /// The bytes of all pictures.
     public let byteCount: Int
+    /// How many pairs have a target, and how many a mask.
+    public let targetCount: Int, maskCount: Int
+    /// How many sessions of edits there are; a pair that belongs to none is one.
+    public let sessionCount: Int
 
     /// What reading a pair gives.
     private struct Finding {
@@ -32,14 +36,15 @@ public struct DatasetCheck: Sendable {
         var content: [UInt64]?
     }
 
-    /// Reads a folder of pictures, a folder of shards or a shard, with the names and choices of `reading`. Throws ``FileError`` when it is none of these.
+    /// Reads a folder of pictures, a folder of shards or a shard, with the names and choices of `reading`; for evaluation
+    /// also without targets, and MagicBrush's test folder. Throws ``FileError`` when it is none of these.
     ///
     /// `progress` is told how many pairs are done, of how many; calls never overlap, but come from several threads.
     public init(
-        path: String, reading: PairReading = PairReading(),
+        path: String, reading: PairReading = PairReading(), isEvaluation: Bool = false,
         progress: @Sendable (_ done: Int, _ total: Int) -> Void = { _, _ in }
     ) throws(FileError) {
-        let listing = try PairListing(path: path, reading: reading)
+        let listing = try PairListing(path: path, reading: reading, purpose: isEvaluation ? .evaluation : .training)
         let count = listing.entries.count
         let state = Mutex((findings: [Finding](repeating: Finding(), count: count), done: 0))
         parallelFor(count, grain: 1) { range in
@@ -71,6 +76,10 @@ public struct DatasetCheck: Sendable {
         }
         self.faults = faults
         pairCount = count
+        targetCount = listing.entries.count { $0.target != nil }
+        maskCount = listing.entries.count { $0.mask != nil }
+        let sessions = listing.entries.compactMap(\.name.session)
+        sessionCount = Set(sessions).count + count - sessions.count
         byteCount = findings.map(\.byteCount).reduce(0, +)
         tasks = Self.counted(listing.entries.map { $0.record.task ?? "no task" })
         sizes = Self.counted(findings.compactMap(\.size))
@@ -96,7 +105,7 @@ public struct DatasetCheck: Sendable {
             }
         }
         let source = decode(entry.source, "source")
-        let target = decode(entry.target, "target")
+        let target = entry.target.flatMap { decode($0, "target") }
         let mask = entry.mask.flatMap { decode($0, "mask") }
         if let source {
             finding.size = "\(source.width)x\(source.height)"
@@ -109,7 +118,7 @@ public struct DatasetCheck: Sendable {
                         found: "\(image.width)x\(image.height)"))
             }
         }
-        if hashes.count == 2 {
+        if hashes.count == (entry.target == nil ? 1 : 2) {
             var text = entry.record.fields.instruction
             finding.content = hashes + [text.withUTF8 { hash(UnsafeRawBufferPointer($0)) }]
         }

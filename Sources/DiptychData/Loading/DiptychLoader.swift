@@ -1,4 +1,5 @@
 public import InContextEdit
+import Synchronization
 public import TensorCore
 public import TensorIO
 
@@ -40,7 +41,8 @@ public final class DiptychLoader {
         /// Whether text is cut after the last token of any prompt of a batch, rounded up to 64, instead of being padded
         /// to its full length. FLUX attends to padding, so that results change.
         public var trimsText = false
-        /// Whether a pair that cannot be read is replaced by the next one of its shape.
+        /// Whether a pair that cannot be read is replaced by the next one of its shape, and a batch of a shape of which none
+        /// can be read by one of the next shape.
         public var skipsFaults = false
         /// Threads that read ahead; 0 reads when a batch is asked for.
         public var workers = 0
@@ -65,7 +67,21 @@ public final class DiptychLoader {
     private struct Reading: Sendable {
         var draw: SampleDraw
         var loaded: LoadedSample
-        var faults: [(index: Int, fault: FileError)]
+        var faults: [Fault]
+    }
+
+    /// A pair that cannot be read.
+    private struct Fault: Sendable {
+        var index: Int
+        var fault: FileError
+    }
+
+    /// The shapes that pairs have, and the first fault of those of which no pair can be read; for all threads.
+    private final class UsedShapes: Sendable {
+        let all: [Int]
+        let unreadable = Mutex<[Int: Fault]>([:])
+
+        init(_ shapeOfPair: [Int]) { all = Set(shapeOfPair).sorted() }
     }
 
     private let source: any SampleSource
@@ -104,7 +120,8 @@ public final class DiptychLoader {
         prefetcher = nil
     }
 
-    /// The next batch. Throws when a picture of it cannot be read.
+    /// The next batch. Throws when a picture of it cannot be read, or with ``Options/skipsFaults`` when none of the dataset
+    /// can.
     public func next() throws -> DiptychBatch {
         let indices = (0..<options.batchSize).map { _ in nextIndex() }
         let readings = try indices.map { _ in try take() }
@@ -157,44 +174,54 @@ public final class DiptychLoader {
         let result = prefetcher!.take()
         waitingSeconds += begin.duration(to: .now) / .seconds(1)
         let reading = try result.get()
-        for (index, fault) in reading.faults where reported.insert(index).inserted { skipped.append(fault) }
+        for one in reading.faults where reported.insert(one.index).inserted { skipped.append(one.fault) }
         return reading
     }
 
     private func makePrefetcher() -> Prefetcher<Place, Result<Reading, any Error>> {
         var ahead = order
         let (options, dataset, shapes, read) = (options, source.dataset, source.shapes, source.read)
+        let used = UsedShapes(shapes.shapeOfPair)
         return Prefetcher(
             threads: options.workers, ahead: max(options.ahead, options.batchSize),
             requests: {
                 let index = ahead.next()
                 return Place(index: index, epoch: ahead.epoch, position: ahead.position)
             },
-            make: { place in Result { try Self.reading(place, dataset, shapes, options, read) } })
+            make: { place in Result { try Self.reading(place, dataset, shapes, used, options, read) } })
     }
 
-    /// Reads a sample, or with `skipsFaults` the next one of its shape that can be read: a function of the place alone, so
-    /// that a resumed run replaces alike.
+    /// Reads a sample, or with `skipsFaults` the next one of its shape that can be read, or where there is none, of the next
+    /// shape: a function of the place alone, so that a resumed run replaces alike, and all of a batch have one shape.
+    ///
+    /// Throws ``FileError`` when the whole dataset has none.
     private static func reading(
-        _ place: Place, _ dataset: PairDataset, _ shapes: PanelShapes, _ options: Options,
+        _ place: Place, _ dataset: PairDataset, _ shapes: PanelShapes, _ used: UsedShapes, _ options: Options,
         _ read: (SampleDraw) throws -> LoadedSample
     ) throws -> Reading {
-        var faults: [(index: Int, fault: FileError)] = []
-        var index = place.index
-        while true {
-            do {
-                let draw = try options.draws.draw(
-                    dataset.records[index], arrangement: shapes[index].arrangement, index: index, epoch: place.epoch,
-                    position: place.position)
-                return Reading(draw: draw, loaded: try read(draw), faults: faults)
-            } catch {
-                guard options.skipsFaults else { throw error }
-                faults.append((index, dataset.fault(at: index, error)))
-                let numbers = shapes.shapeOfPair
-                repeat { index = (index + 1) % numbers.count } while numbers[index] != numbers[place.index]
-                guard index != place.index else { throw DatasetError(faults: faults.map(\.fault)) }
+        var faults: [Fault] = []
+        let numbers = shapes.shapeOfPair
+        let (count, first) = (numbers.count, numbers[place.index])
+        for shape in used.all.filter({ $0 >= first }) + used.all.filter({ $0 < first }) {
+            if used.unreadable.withLock({ $0[shape] }) != nil { continue }
+            let start = faults.count
+            for index in (0..<count).lazy.map({ (place.index + $0) % count }) where numbers[index] == shape {
+                do {
+                    let draw = try options.draws.draw(
+                        dataset.records[index], arrangement: shapes[index].arrangement, index: index,
+                        epoch: place.epoch, position: place.position)
+                    return Reading(draw: draw, loaded: try read(draw), faults: faults)
+                } catch {
+                    guard options.skipsFaults else { throw error }
+                    faults.append(Fault(index: index, fault: dataset.fault(at: index, error)))
+                }
             }
+            // Known from here on, so that not every place of such a shape goes through all of it again.
+            let earliest = faults[start...].min { $0.index < $1.index }!
+            used.unreadable.withLock { $0[shape] = earliest }
         }
+        let earliest = used.unreadable.withLock { $0.values.min { $0.index < $1.index }! }
+        throw dataset.nothingReadable(first: earliest.fault)
     }
 
     private static func stack(_ parts: [Tensor]) -> Tensor {

@@ -13,12 +13,14 @@ struct CheckCommand: ParsableCommand {
         abstract: "Reads every pair of a dataset once and reports every fault with its place.",
         discussion: """
             Faults are pictures that are missing or cannot be decoded, panels of different sizes, empty instructions, \
-            text that is no JSON, pairs that are there twice. The status is 1 when there are any.
+            text that is no JSON, pairs that are there twice; of a cache, values whose checksums are wrong. The status is \
+            1 when there are any.
             """)
 
     @OptionGroup var common: CommonOptions
 
-    @Argument(help: "A folder with a metadata.jsonl, a folder of shards, or a shard (.tar).", completion: .file())
+    @Argument(
+        help: "A folder with a metadata.jsonl, a folder of shards, a shard (.tar), or a cache.", completion: .file())
     var path: String
 
     @OptionGroup var names: ColumnOptions
@@ -32,15 +34,21 @@ struct CheckCommand: ParsableCommand {
 
     func run() throws {
         Threads.set(threads)
+        if SampleCacheCheck.isCache(path) { return try checkCache() }
         let line = Mutex<ProgressLine?>(nil)
-        let check = try DatasetCheck(path: path, reading: names.reading) { done, total in
+        let check = try DatasetCheck(path: path, reading: names.reading, isEvaluation: names.evaluation) {
+            done, total in
             line.withLock { line in
                 if line == nil { line = ProgressLine(total: total, of: "pairs") }
                 line?.show(done)
             }
         }
-        let megabytes = String(format: "%.1f", Double(check.byteCount) / 1e6)
-        print("\(path): \(check.pairCount.grouped) pairs, \(megabytes) MB of pictures")
+        print("\(path): \(check.pairCount.grouped) pairs, \(megabytes(check.byteCount)) MB of pictures")
+        if names.evaluation {
+            print(
+                "\(check.targetCount.grouped) with a target, \(check.maskCount.grouped) with a mask, "
+                    + "\(check.sessionCount.grouped) sessions")
+        }
         for (title, rows) in [("task", check.tasks), ("size", check.sizes)] where !rows.isEmpty {
             let most = rows[0].count
             let width = rows.prefix(20).map(\.name.count).max() ?? 0
@@ -54,13 +62,32 @@ struct CheckCommand: ParsableCommand {
             }
             if rows.count > 20 { print("  and \(rows.count - 20) more") }
         }
-        if check.faults.isEmpty {
+        try report(check.faults)
+    }
+
+    private func checkCache() throws {
+        var line: ProgressLine?
+        let check = try SampleCacheCheck(folder: path) { done, total in
+            if line == nil { line = ProgressLine(total: total, of: "files") }
+            line?.show(done)
+        }
+        print(
+            "\(path): a cache of \(check.pairCount.grouped) pairs and \(check.textCount.grouped) prompts, "
+                + "\(megabytes(check.byteCount)) MB")
+        try report(check.faults)
+    }
+
+    private func megabytes(_ byteCount: Int) -> String { String(format: "%.1f", Double(byteCount) / 1e6) }
+
+    /// Prints what is wrong; the status is 1 when there is anything.
+    private func report(_ faults: [FileError]) throws {
+        if faults.isEmpty {
             print("\nno faults")
             return
         }
         fflush(nil)
-        _ = StandardStream.error.write(check.faults.map { "error: \($0)\n" }.joined())
-        print("\n\(check.faults.count.grouped) \(check.faults.count == 1 ? "fault" : "faults")")
+        _ = StandardStream.error.write(faults.map { "error: \($0)\n" }.joined())
+        print("\n\(faults.count.grouped) \(faults.count == 1 ? "fault" : "faults")")
         throw ExitCode(1)
     }
 }

@@ -12,8 +12,9 @@ struct EncodeCommand: ParsableCommand {
         abstract: "Runs the frozen encoders once over the data of a configuration, for training without them.",
         discussion: """
             Latents and text embeddings go to the folder that data.cache names, or --out. An encoding that was \
-            interrupted, by Ctrl-C or in any other way, is finished by the same command. A cache that no longer fits \
-            the data, the encoders or the configuration is refused by name.
+            interrupted, by Ctrl-C or in any other way, is finished by the same command; what is there is read once, \
+            and samples whose checksums are wrong are named and encoded anew. A cache that no longer fits the data, the \
+            encoders or the configuration is refused by name.
             """)
 
     @OptionGroup var common: CommonOptions
@@ -55,13 +56,19 @@ struct EncodeCommand: ParsableCommand {
             precision: cached.cachePrecision)
         Interruption.install(notice: .encoding)
         var line: ProgressLine?
+        var verified: ProgressLine?
         let begin = ContinuousClock.now
         let outcome = try writer.write(
             to: folder, overwrites: overwrite, skipsFaults: skips, workers: max(1, cached.data.workers),
+            verifying: { done, total in
+                if verified == nil { verified = ProgressLine(total: total, of: "files verified") }
+                verified?.show(done)
+            },
             progress: { done, total, found in
                 if line == nil { line = ProgressLine(total: total, of: "pairs and prompts") }
                 line?.show(done, found: found)
             }, isStopped: { Interruption.isRequested })
+        report(outcome.damaged, as: "damaged")
         report(outcome.leftOut)
         let seconds = String(format: "%.1f", begin.duration(to: .now) / .seconds(1))
         guard outcome.isFinished else {
@@ -69,10 +76,11 @@ struct EncodeCommand: ParsableCommand {
             throw ExitCode(Interruption.exitStatus)
         }
         let left = outcome.leftOut.isEmpty ? "" : ", \(outcome.leftOut.count.grouped) pairs left out"
-        print("\(dataset.records.count.grouped) pairs encoded in \(seconds) s\(left): \(folder)")
+        let mended = outcome.damaged.isEmpty ? "" : ", what was damaged encoded anew"
+        print("\(dataset.records.count.grouped) pairs encoded in \(seconds) s\(left)\(mended): \(folder)")
     }
 
-    private func report(_ faults: [FileError]) {
-        _ = StandardStream.error.write(faults.map { "skipped: \($0)\n" }.joined())
+    private func report(_ faults: [FileError], as what: String = "skipped") {
+        _ = StandardStream.error.write(faults.map { "\(what): \($0)\n" }.joined())
     }
 }

@@ -53,9 +53,8 @@ struct PreviewCommand: ParsableCommand {
     func run() throws {
         try AtomicFile.requireWritable(out)
         let sheet = try ContactSheet(
-            path: path, reading: names.reading, count: count, columns: columns, panelSide: panel,
-            arrangement: arrangement,
-            seed: seed)
+            path: path, reading: names.reading, isEvaluation: names.evaluation, count: count, columns: columns,
+            panelSide: panel, arrangement: arrangement, seed: seed)
         try sheet.image.write(to: out)
         print("\(sheet.indices.count) pairs: \(out)")
     }

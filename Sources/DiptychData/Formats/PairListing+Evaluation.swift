@@ -1,0 +1,150 @@
+import Foundation
+import TensorIO
+
+/// What an entry of a dataset for evaluation is called.
+struct EvaluationName: Sendable, Hashable {
+    /// The key `id`, or the key of a shard's members, or the number of a line.
+    var id = ""
+    /// Whether the dataset gives the id itself.
+    var isGiven = false
+    /// The session that an edit belongs to, and its place in that, from 1.
+    var session: String?
+    var turn: Int?
+
+    /// Names of a JSON object's keys `id`, `session` and `turn`, texts or whole numbers.
+    init(_ object: [String: Any], otherwise place: String) {
+        func text(_ key: String) -> String? {
+            switch object[key] {
+            case let text as String where !text.isEmpty: text
+            case let number as Int: String(number)
+            default: nil
+            }
+        }
+        id = text("id") ?? place
+        isGiven = text("id") != nil
+        session = text("session")
+        turn = text("turn").flatMap(Int.init)
+    }
+
+    init() {}
+}
+
+extension PairListing {
+    static let magicBrushSessions = "edit_sessions.json"
+    static let magicBrushTurns = "edit_turns.json"
+
+    /// Whether a folder with these names is MagicBrush's test folder.
+    static func isMagicBrushTest(_ names: [String]) -> Bool {
+        names.contains(magicBrushSessions) || names.contains(magicBrushTurns)
+    }
+
+    /// Sees to it that every entry has an id of its own: what is written for it bears that name.
+    ///
+    /// Shards of others often begin to count anew, so that a key that several have goes with the shard's name.
+    mutating func nameEntries() {
+        let known = entries.reduce(into: [:]) { $0[$1.name.id, default: 0] += 1 }
+        for i in entries.indices where known[entries[i].name.id]! > 1 && !entries[i].name.isGiven {
+            let shard = URL(filePath: entries[i].list).deletingPathExtension().lastPathComponent
+            entries[i].name.id = "\(shard)-\(entries[i].name.id)"
+        }
+        var first: [String: Entry] = [:]
+        for entry in entries {
+            guard let earlier = first.updateValue(entry, forKey: entry.name.id) else { continue }
+            faults.append(
+                FileError(
+                    entry.list, key: entry.place, expected: "an id of its own",
+                    found:
+                        "'\(entry.name.id)' as in \(earlier.list == entry.list ? "" : "\(earlier.list): ")\(earlier.place)"
+                ))
+        }
+    }
+
+    /// Reads MagicBrush's test folder: `images/ID/ID-input.png`, `ID-mask1.png`, `ID-output1.png`, …, the turns of each session
+    /// in `edit_sessions.json`, the same turns in `edit_turns.json`, and captions in `global_descriptions.json`.
+    ///
+    /// Sessions come by their names, turns in their order. Throws ``FileError`` when a list is missing or none.
+    mutating func readMagicBrush() throws(FileError) {
+        let sessionsPath = Self.path(of: Self.magicBrushSessions, in: folder)
+        let turnsPath = Self.path(of: Self.magicBrushTurns, in: folder)
+        guard let sessions = try Self.json(sessionsPath) as? [String: [[String: Any]]] else {
+            throw FileError(
+                sessionsPath, expected: "an object with a list of turns for each session", found: "other JSON")
+        }
+        guard let turns = try Self.json(turnsPath) as? [[String: Any]] else {
+            throw FileError(turnsPath, expected: "a list of turns", found: "other JSON")
+        }
+        let captionsPath = Self.path(of: "global_descriptions.json", in: folder)
+        var captions: [String: [String: String]] = [:]
+        if FileManager.default.fileExists(atPath: captionsPath) {
+            guard let read = try Self.json(captionsPath) as? [String: [String: String]] else {
+                throw FileError(
+                    captionsPath, expected: "a caption for each picture of each session", found: "other JSON")
+            }
+            captions = read
+        }
+        func name(_ turn: [String: Any]) -> String { "\(turn["input"] ?? "nothing") to \(turn["output"] ?? "nothing")" }
+        var listed: Set<String> = []
+        for (session, steps) in sessions.sorted(by: { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }) {
+            for (number, step) in steps.enumerated() {
+                listed.insert(name(step))
+                do throws(FileError) {
+                    entries.append(
+                        try magicBrushEntry(step, session, number + 1, captions[session] ?? [:], sessionsPath))
+                } catch {
+                    faults.append(error)
+                }
+            }
+        }
+        let known = Set(turns.map(name))
+        for turn in listed.symmetricDifference(known).sorted() {
+            faults.append(
+                FileError(
+                    known.contains(turn) ? sessionsPath : turnsPath,
+                    expected:
+                        "the turn \(turn) of \(known.contains(turn) ? Self.magicBrushTurns : Self.magicBrushSessions)",
+                    found: "none such"))
+        }
+        if entries.isEmpty, faults.isEmpty {
+            faults.append(FileError(sessionsPath, expected: "at least one turn", found: "none"))
+        }
+    }
+
+    private func magicBrushEntry(
+        _ turn: [String: Any], _ session: String, _ number: Int, _ captions: [String: String], _ list: String
+    ) throws(FileError) -> Entry {
+        let place = "\(session): turn \(number)"
+        var names = PairReading()
+        names.columns = ["source": "input", "target": "output"]
+        var object = turn
+        object["input_caption"] = (turn["input"] as? String).flatMap { captions[$0] }
+        object["output_caption"] = (turn["output"] as? String).flatMap { captions[$0] }
+        var record = try Self.record(object, list, place, .training, names)
+        func file(_ name: String, _ key: String) throws(FileError) -> String {
+            let inner = "images/\(session)/\(name)"
+            guard FileManager.default.fileExists(atPath: Self.path(of: inner, in: folder)) else {
+                throw FileError(list, key: "\(place): \(key)", expected: "a picture", found: "no file '\(inner)'")
+            }
+            return inner
+        }
+        record.source = try file(record.source, "input")
+        record.target = try file(record.target, "output")
+        var mask: PairFile?
+        if let name = turn["mask"] as? String { mask = .path(Self.path(of: try file(name, "mask"), in: folder)) }
+        var name = EvaluationName([:], otherwise: "\(session)-\(number)")
+        (name.session, name.turn) = (session, number)
+        return Entry(
+            record: record, source: .path(Self.path(of: record.source, in: folder)),
+            target: .path(Self.path(of: record.target, in: folder)), mask: mask, list: list, place: place, name: name)
+    }
+
+    private static func json(_ path: String) throws(FileError) -> Any {
+        guard let bytes = FileManager.default.contents(atPath: path) else {
+            let found = FileManager.default.fileExists(atPath: path) ? "an unreadable file" : "no such file"
+            throw FileError(path, expected: "a list of MagicBrush's test folder", found: found)
+        }
+        guard let value = try? JSONSerialization.jsonObject(with: bytes) else {
+            throw FileError(path, expected: "JSON", found: "text that is none")
+        }
+        return value
+    }
+}
