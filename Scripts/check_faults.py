@@ -1,12 +1,14 @@
 # /// script
 # requires-python = ">=3.10"
 # ///
-"""Breaks one in a hundred members of a dataset and sees what becomes of it.
+"""Breaks one in a hundred members of a dataset and sees what becomes of it; then all of a shape, then everything; then a cache.
 
     python Scripts/check_faults.py --diptych .build/release/diptych
 
 `diptych data check` must name every broken pair and no other. Training must stop before its first step and name every pair
-whose pictures or listing it cannot use; with `data.on_error: skip` it must go through a whole pass and finish.
+whose pictures or listing it cannot use; with `data.on_error: skip` it must go through a whole pass and finish. When every pair
+of one shape is broken it must still finish, resumed in the middle with the same losses, and end in one line only when nothing
+can be read. Of a cache with flipped bytes `diptych data check` must name the samples, and `diptych data encode` restore it.
 """
 import argparse
 import io
@@ -16,6 +18,7 @@ import sys
 import tarfile
 import tempfile
 from pathlib import Path
+from random import Random
 
 # What is done to a member, and whether training could not go on with the pair.
 KINDS = [
@@ -59,6 +62,100 @@ def broken(kind, pair, others):
 
 def run(*command):
     return subprocess.run([str(word) for word in command], capture_output=True, text=True)
+
+
+def cut(folder):
+    """Cuts the targets of a folder's pairs in the middle, so that only their headers can be read."""
+    for line in (folder / "metadata.jsonl").read_text().splitlines():
+        target = folder / json.loads(line)["target"]
+        target.write_bytes(target.read_bytes()[: target.stat().st_size // 2])
+
+
+def losses(folder):
+    lines = (folder / "metrics.jsonl").read_text().splitlines()
+    return [json.loads(line)["loss"] for line in lines]
+
+
+def check_shapes(diptych, work):
+    """A shape of which nothing can be read, then a dataset of which nothing can be."""
+    square, wide = work / "square", work / "wide"
+    for folder, width, count in ((square, 64, 40), (wide, 96, 20)):
+        made = run(diptych, "data", "photo-edits", "--photos", "Datasets/photos", "--count", count, "--width", width,
+                   "--height", 64, "--seed", 3, "--out", folder)
+        if made.returncode:
+            sys.exit(made.stderr)
+    cut(wide)
+    settings = {"data.path": square, "data.also": f"[{wide}]", "data.buckets": "[32x32, 48x32]", "data.on_error": "skip",
+                "data.max_sequence_length": 16, "training.batch_size": 4, "output.checkpoint_every": 10,
+                "output.keep_checkpoints": 0, "schedule.name": "constant", "schedule.warmup_steps": 0}
+
+    def train(name, steps, *more):
+        command = [diptych, "train", "Configs/demo.yaml", *more]
+        values = {**settings, "training.steps": steps, "output.folder": work / name}
+        return run(*command, *(word for key, value in values.items() for word in ("--set", f"{key}={value}")))
+
+    whole = train("shape", 40)
+    lines = [line for line in whole.stderr.splitlines() if line.startswith("skipped: ")]
+    if whole.returncode or len(lines) != 20 or any(str(wide) not in line for line in lines):
+        sys.exit(f"a shape without a pair: status {whole.returncode}, {len(lines)} lines\n{whole.stderr[-2000:]}")
+    for steps, more in ((10, ()), (40, ("--resume",))):
+        part = train("resumed", steps, *more)
+        if part.returncode:
+            sys.exit(f"a shape without a pair, resumed: status {part.returncode}\n{part.stderr[-2000:]}")
+    if losses(work / "resumed") != losses(work / "shape") or len(losses(work / "shape")) != 40:
+        sys.exit("a shape without a pair: the losses of a resumed run differ")
+    print("on_error: skip trains 40 steps without any pair of one shape, 20 of 60, with the same losses when resumed")
+    cut(square)
+    nothing = train("nothing", 40)
+    expected = "expected at least one pair that can be read, found none among 60; line 1: expected "
+    if nothing.returncode != 1 or nothing.stderr.count("\n") != 1 or expected not in nothing.stderr:
+        sys.exit(f"nothing to read: status {nothing.returncode}\n{nothing.stderr[-2000:]}")
+    print(f"with nothing to read it ends in one line: {nothing.stderr.strip()[-90:]}")
+
+
+def check_cache(diptych, work):
+    """A cache of which bytes are flipped."""
+    pairs, cache = work / "pairs", work / "cache"
+    made = run(diptych, "data", "photo-edits", "--photos", "Datasets/photos", "--count", 100, "--size", 64, "--out", pairs)
+    if made.returncode:
+        sys.exit(made.stderr)
+    settings = {"data.path": pairs, "data.panel_width": 64, "data.panel_height": 64, "data.max_sequence_length": 16,
+                "output.folder": work / "unused"}
+    encode = [diptych, "data", "encode", "--config", "Configs/demo.yaml", "--out", cache]
+    encode += [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
+
+    def contents():
+        return {file.name: file.read_bytes() for file in sorted(cache.iterdir())}
+
+    first = run(*encode)
+    if first.returncode:
+        sys.exit(first.stderr)
+    whole, random, seen, mended = contents(), Random(1), 0, 0
+    files = [name for name in whole if name.endswith(".h5")]
+    for _ in range(20):
+        # A few bytes in a few files, somewhere.
+        for name in random.sample(files, 3):
+            data = bytearray(whole[name])
+            for _ in range(3):
+                data[random.randrange(len(data))] ^= 1 << random.randrange(8)
+            (cache / name).write_bytes(data)
+        check = run(diptych, "data", "check", cache)
+        again = run(*encode)
+        named = [line.removeprefix("error: ") for line in check.stderr.splitlines()]
+        told = [line.removeprefix("damaged: ") for line in again.stderr.splitlines()]
+        if again.returncode or check.returncode != (1 if named else 0) or (bool(named) != bool(told)):
+            sys.exit(f"a damaged cache: status {check.returncode}, {again.returncode}\n{check.stderr}\n{again.stderr}")
+        after = contents()
+        for name in files:
+            # Bytes between a file's parts stand for nothing, and no reader sees them.
+            if any(str(cache / name) in line for line in told):
+                mended += 1
+                if after[name] != whole[name]:
+                    sys.exit(f"a damaged cache: {name} is not what it was")
+        seen += len(told)
+        for name, data in whole.items():
+            (cache / name).write_bytes(data)
+    print(f"of a cache with flipped bytes check and encode name {seen} damages; {mended} files are again what they were")
 
 
 def main():
@@ -127,6 +224,8 @@ def main():
             sys.exit(f"on_error: skip: status {skipped.returncode}, {len(lines)} lines, not named "
                      f"{sorted(unusable - keys)}\n{skipped.stderr[-2000:]}")
         print(f"on_error: skip trains {settings['training.steps']} steps, more than a pass, and names {len(lines)} pairs")
+        check_shapes(options.diptych, work)
+        check_cache(options.diptych, work)
 
 
 if __name__ == "__main__":

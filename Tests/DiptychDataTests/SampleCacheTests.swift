@@ -190,7 +190,7 @@ import Testing
         expect("precision") { _ = try setting.open(nil, .bfloat16) }
         expect("prompt_form") { _ = try setting.open(form: .inContext) }
         var wider = setting.options()
-        wider.shapes[0] = DiptychGeometry(panelWidth: 48, height: 16)
+        wider.shapes[0] = DiptychGeometry(panelWidth: 48, panelHeight: 16)
         let pairs = try PairDataset(path: setting.folder.path)
         let panels = try SampleCacheKey(pairs, setting.parts, EncoderOptions(), wider, precision: .float32)
         expect("panels") { _ = try SampleCache(folder: setting.cache, pairs, options: wider, key: panels) }

@@ -44,7 +44,7 @@ import Testing
 
         func shapes() throws -> PanelShapes {
             PanelShapes(
-                Self.sizes.map { DiptychGeometry(panelWidth: $0.0, height: $0.1) },
+                Self.sizes.map { DiptychGeometry(panelWidth: $0.0, panelHeight: $0.1) },
                 of: try PairDataset(path: folder.path))
         }
 
@@ -53,7 +53,7 @@ import Testing
         ) throws -> DiptychLoader {
             var options = SampleEncoder.Options(
                 panelWidth: 32, panelHeight: 32, maximumSequenceLength: 8, promptForm: .direct)
-            options.shapes = Self.sizes.map { DiptychGeometry(panelWidth: $0.0, height: $0.1) }
+            options.shapes = Self.sizes.map { DiptychGeometry(panelWidth: $0.0, panelHeight: $0.1) }
             let encoder = try SampleEncoder(
                 PairDataset(path: folder.path),
                 encoders: FillEncoders(PipelineParts(folder: Fixtures.path("tiny-random-fill"))), options: options)

@@ -62,7 +62,9 @@ private func leaves(_ object: Any, _ prefix: String = "") -> [String] {
               text_drop: 0
               cache_latents: no
               shuffle: false
-              also: [more, "and more"]
+              also:
+                - more
+                - {path: ~/and more, columns: [source=a], tasks: [], minimum_score: null}
               weights: [1, 2, 0.5]
               columns: [instruction=edited_prompt_list, source=src_img]
               tasks: [style, remove]
@@ -137,7 +139,10 @@ private func leaves(_ object: Any, _ prefix: String = "") -> [String] {
         expected.data.textDrop = 0
         expected.data.cacheLatents = false
         expected.data.shuffle = false
-        expected.data.also = ["more", "and more"]
+        expected.data.also = ["more", RunConfiguration.Dataset(path: NSHomeDirectory() + "/and more")]
+        expected.data.also[1].columns = ["source=a"]
+        expected.data.also[1].tasks = []
+        expected.data.also[1].minimumScore = .any
         expected.data.weights = [1, 2, 0.5]
         expected.data.columns = ["instruction=edited_prompt_list", "source=src_img"]
         expected.data.tasks = ["style", "remove"]
@@ -212,6 +217,18 @@ private func leaves(_ object: Any, _ prefix: String = "") -> [String] {
         ("data.weights=[1e300]", "data.weights: expected list of numbers, above 0 and at most 100, found"),
         ("data.crop_bottom=[1]", "data.crop_bottom: expected list of integers, 0 or 2 and more, found ['1']"),
         ("data.columns=[instruction]", "data.columns: expected name=column, found 'instruction'"),
+        (
+            "data.also=[{path: a, columns: [sorce=a]}]",
+            "data.also: expected one of source, target, instruction, mask, instructions, score, task, subject, description, "
+                + "input_caption, output_caption in the columns of dataset 2, found 'sorce' (did you mean 'source'?)"
+        ),
+        ("data.also=[{tasks: [a]}]", "data.also: dataset 2: expected the key 'path', found none"),
+        ("data.also=[a, [b]]", "data.also: dataset 3: expected a path or a mapping with one, found ['b']"),
+        (
+            "data.also=more",
+            "data.also: expected list of paths, or of mappings with path, columns, tasks and minimum_score, "
+                + "found 'more'"
+        ),
         ("data.buckets=[64x100]", "data.buckets: expected WxH, multiples of 16 up to 16384, found '64x100'"),
         ("data.buckets=[8192x8192]", "data.buckets: expected at most 65536 tokens a canvas, found '8192x8192', 524288"),
         ("data.mirror=0.5", "data.mirror: expected 0 with data.cache_latents, which encodes every pair once"),
@@ -221,6 +238,47 @@ private func leaves(_ object: Any, _ prefix: String = "") -> [String] {
     func valuesOfTheDataThatDoNotFit(override: String, message: String) {
         let found = faults(required, [override])
         #expect(found.count == 1 && found.first?.hasPrefix("--set: \(message)") == true, "\(found)")
+    }
+
+    @Test func faultsOfADatasetOfAMixHaveTheirPlace() {
+        let text = """
+            base: {path: base}
+            output: {folder: out}
+            data:
+              path: pairs
+              also:
+                - fine
+                - path: more
+                  task: [style]
+                  minimum_score: high
+                - columns: source=a
+            """
+        #expect(
+            faults(text) == [
+                "run.yaml:8: data.also: dataset 3: unknown key 'task' (did you mean 'tasks'?)",
+                "run.yaml:9: data.also: dataset 3: minimum_score: expected number; or null, found 'high'",
+                "run.yaml:10: data.also: dataset 4: columns: expected list of name=column, found 'source=a'",
+                "run.yaml:10: data.also: dataset 4: expected the key 'path', found none",
+            ])
+    }
+
+    @Test func datasetsOfAMixHaveTheirOwnSettings() throws {
+        var run = RunConfiguration(basePath: "b", dataPath: "d", outputFolder: "o")
+        run.data.columns = ["source=a", "score=s"]
+        run.data.tasks = ["style"]
+        run.data.minimumScore = 7
+        run.data.also = ["plain", "other"]
+        run.data.also[1].columns = ["target=t"]
+        run.data.also[1].tasks = ["add"]
+        run.data.also[1].minimumScore = .atLeast(3)
+        #expect(run.reading(ofDataset: 1) == run.reading(ofDataset: 0))
+        #expect(run.reading(ofDataset: 0).columns == ["source": "a", "score": "s"])
+        let own = run.reading(ofDataset: 2)
+        #expect(own.columns == ["target": "t"] && own.tasks == ["add"] && own.minimumScore == 3)
+        run.data.also[1].minimumScore = .any
+        run.data.also[1].tasks = []
+        #expect(run.reading(ofDataset: 2).minimumScore == nil && run.reading(ofDataset: 2).tasks.isEmpty)
+        #expect(try RunConfiguration.parse(run.yaml) == run)
     }
 
     @Test func aCacheForbidsAugmentation() {

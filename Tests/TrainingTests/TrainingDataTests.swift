@@ -213,4 +213,45 @@ import Training
         #expect(resumed.map(\.loss) == whole.map(\.loss))
         #expect(Set(whole.map(\.loss)).count == 7)
     }
+
+    @Test func aShapeThatCannotBeReadDoesNotEndARun() throws {
+        let fixture = try TrainingFixture(pairs: 9)
+        defer { fixture.remove() }
+        func file(_ name: String) -> URL { fixture.folder.appending(path: "pairs/\(name).png") }
+        for index in 0..<3 {
+            for side in ["source", "target"] {
+                try Image(width: 64, height: 32, color: [UInt8(60 * index), 90, 30]).write(
+                    to: file("\(side)\(index)").path)
+            }
+        }
+        func cut(_ indices: Range<Int>) throws {
+            for index in indices {
+                let bytes = try Data(contentsOf: file("target\(index)"))
+                try bytes.prefix(bytes.count - 20).write(to: file("target\(index)"))
+            }
+        }
+        func settings(_ run: String, steps: Int = 7) -> RunConfiguration {
+            fixture.configuration(run, steps: steps) {
+                $0.data.buckets = ["32x32", "64x32"]
+                $0.data.onError = .skip
+            }
+        }
+        try cut(0..<3)
+        let session = try TrainingSession(settings("whole"))
+        let silent = ProgressOutput(isUnicode: false, width: { nil }, now: { 0 }, write: { _ in })
+        #expect(try session.run(progress: ProgressBar(total: 7, output: silent)) == .finished)
+        #expect(session.trainer.skippedPairs.compactMap(\.key).sorted() == ["line 1", "line 2", "line 3"])
+        let whole = try MetricLog.read(session.folder.metricsPath("metrics.jsonl"))
+        for (name, stop) in [("early", 1), ("late", 4)] {
+            try fixture.train(settings(name, steps: stop))
+            let rest = settings(name)
+            let resumed = try fixture.train(rest, resuming: RunFolder(rest.output.folder).checkpointPath(step: stop))
+            #expect(resumed.map(\.loss) == whole.map(\.loss))
+        }
+        // With nothing left the run ends, in one line.
+        try cut(3..<9)
+        let error = #expect(throws: FileError.self) { try fixture.train(settings("none")) }
+        #expect(error?.found.hasPrefix("none among 9; line 1: expected ") == true, "\(String(describing: error))")
+        #expect(RunFolder(settings("none").output.folder).checkpointSteps().isEmpty)
+    }
 }

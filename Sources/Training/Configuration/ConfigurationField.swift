@@ -3,6 +3,12 @@ import Yams
 
 /// One key of ``RunConfiguration``: its name, type, bounds, documentation and place in the value.
 struct ConfigurationField: Sendable {
+    /// What is wrong with a value, and its line where that is not the key's.
+    struct Message: Sendable {
+        var line: Int?
+        var text: String
+    }
+
     /// The key with its sections, such as `training.steps`.
     let key: String
     /// What is expected there, in words.
@@ -13,8 +19,8 @@ struct ConfigurationField: Sendable {
     let isRequired: Bool
     /// What other trainers call it, for suggestions only.
     let peerNames: [String]
-    /// Takes the value from a node; returns a message when the node is of another type.
-    let set: @Sendable (Node, inout RunConfiguration) -> String?
+    /// Takes the value from a node; returns messages when the node is of another type.
+    let set: @Sendable (Node, inout RunConfiguration) -> [Message]
     /// The value as a node.
     let node: @Sendable (RunConfiguration) -> Node
     /// A message when the value is out of bounds.
@@ -32,12 +38,14 @@ struct ConfigurationField: Sendable {
         self.peerNames = peerNames
         set = { node, configuration in
             guard let new = value.read(node) else {
+                let inner = value.explain(node)
+                if !inner.isEmpty { return inner }
                 let nearest = node.scalar.flatMap { nearestName(to: $0.string, among: value.words) }
-                return "expected \(value.name), found \(brief(node))"
-                    + (nearest.map { " (did you mean '\($0)'?)" } ?? "")
+                let text = "expected \(value.name), found \(brief(node))"
+                return [Message(line: nil, text: text + (nearest.map { " (did you mean '\($0)'?)" } ?? ""))]
             }
             configuration[keyPath: path] = new
-            return nil
+            return []
         }
         node = { value.write($0[keyPath: path]) }
         fault = { configuration in

@@ -97,9 +97,13 @@ struct ConfigurationReader {
     /// Reads one key: a section or a field.
     private mutating func read(_ node: Node, key: String, line: Int?, from file: String) {
         if let field = RunConfiguration.schema.first(where: { $0.key == key }) {
-            let message = field.set(node, &configuration)
-            places[key] = (file, line, message == nil)
-            if let message { faults.append(.init(file, line: line, key: key, message: message)) }
+            let messages = field.set(node, &configuration)
+            places[key] = (file, line, messages.isEmpty)
+            // The lines of an override are not those of a file.
+            for message in messages {
+                faults.append(
+                    .init(file, line: line == nil ? nil : message.line ?? line, key: key, message: message.text))
+            }
         } else if let section = RunConfiguration.optionalSections.first(where: { $0.key == key }) {
             places[key] = (file, line, true)
             section.setPresent(!isNull(node), &configuration)

@@ -13,6 +13,8 @@ struct ConfigurationValue<Value>: Sendable {
     let isValid: @Sendable (Value) -> Bool
     /// The valid words, for suggestions.
     var words: [String] = []
+    /// What is wrong inside a node of several parts that cannot be read, where that says more than the node's name.
+    var explain: @Sendable (Node) -> [ConfigurationField.Message] = { _ in [] }
 }
 
 extension ConfigurationValue where Value == Int {

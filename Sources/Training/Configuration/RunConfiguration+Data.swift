@@ -9,17 +9,18 @@ extension RunConfiguration {
     var checksFirst: Bool { data.onError == .stop && data.checkFirst && data.cache == nil }
 
     /// Every dataset, that of `data.path` first.
-    public var datasetPaths: [String] { [data.path] + data.also }
+    public var datasetPaths: [String] { [data.path] + data.also.map(\.path) }
 
-    /// How the pairs of a dataset are named, chosen and cut.
+    /// How the pairs of a dataset are named, chosen and cut: by its own settings, and where it has none by those of all.
     public func reading(ofDataset number: Int) -> PairReading {
         var reading = PairReading()
-        for entry in data.columns {
+        let own = number == 0 ? nil : data.also[number - 1]
+        for entry in own?.columns ?? data.columns {
             guard let (name, column) = PairReading.column(entry) else { continue }
             reading.columns[name] = column
         }
-        reading.tasks = data.tasks
-        reading.minimumScore = data.minimumScore
+        reading.tasks = own?.tasks ?? data.tasks
+        reading.minimumScore = own?.minimumScore.map(\.bound) ?? data.minimumScore
         reading.cropBottom = data.cropBottom.isEmpty ? 0 : data.cropBottom[number]
         reading.leavesFaultsOut = data.onError == .skip
         return reading
@@ -141,6 +142,12 @@ extension RunConfiguration {
         for entry in data.columns {
             if let fault = PairReading.fault(ofColumn: entry) {
                 faults.append(("data.columns", fault.expected, fault.found))
+            }
+        }
+        for (number, dataset) in data.also.enumerated() {
+            for entry in dataset.columns ?? [] {
+                guard let fault = PairReading.fault(ofColumn: entry) else { continue }
+                faults.append(("data.also", "\(fault.expected) in the columns of dataset \(number + 2)", fault.found))
             }
         }
         for entry in data.buckets {

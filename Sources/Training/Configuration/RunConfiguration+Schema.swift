@@ -58,7 +58,8 @@ extension RunConfiguration {
             "Keep latents and text embeddings in memory after the first pass.", peerNames: ["cache_latents_to_disk"]),
         .init("data.shuffle", \.data.shuffle, .boolean, "Give each pass through the data its own order."),
         .init(
-            "data.also", \.data.also, .texts("paths"), "Further datasets, mixed with that of data.path.",
+            "data.also", \.data.also, .datasets,
+            "Further datasets, mixed with that of data.path: paths, or {path: …} with settings of their own.",
             peerNames: ["datasets", "subsets"]),
         .init(
             "data.weights", \.data.weights, .numbers("above 0 and at most 100") { $0 > 0 && $0 <= 100 },

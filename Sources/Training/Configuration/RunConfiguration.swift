@@ -95,7 +95,7 @@ extension RunConfiguration {
         /// Whether each pass has its own order.
         public var shuffle = true
         /// Further datasets.
-        public var also: [String] = []
+        public var also: [Dataset] = []
         /// How often the pairs of each dataset come in a pass; empty is once.
         public var weights: [Double] = []
         /// The datasets' own names of columns, each `name=column`.

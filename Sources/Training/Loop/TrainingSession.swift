@@ -65,7 +65,16 @@ public final class TrainingSession {
 
     private static func check(_ configuration: RunConfiguration, against state: RunCheckpoint, at path: String) throws {
         let earlier = try RunConfiguration.parse(state.configuration, file: path)
-        let changed = configuration.differences(from: earlier, ignoring: changeable)
+        var changed = configuration.differences(from: earlier, ignoring: changeable)
+        // A dataset may have moved, but what is chosen of it stays.
+        func choices(_ run: RunConfiguration) -> [RunConfiguration.Dataset] {
+            run.data.also.map { dataset in
+                var dataset = dataset
+                dataset.path = ""
+                return dataset
+            }
+        }
+        if choices(configuration) != choices(earlier) { changed.append("data.also (more than its paths)") }
         guard changed.isEmpty else {
             throw FileError(
                 path, key: changed.joined(separator: ", "), expected: "the values that the run began with",
