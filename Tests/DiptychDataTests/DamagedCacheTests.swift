@@ -96,6 +96,47 @@ import Testing
         #expect(try setting.encode().damaged.isEmpty)
     }
 
+    /// Whatever byte is changed, the same command makes the same cache again.
+    @Test func anyByteMayChange() throws {
+        let setting = try Setting(pairs: 3)
+        defer { setting.remove() }
+        try setting.encode()
+        let whole = try setting.files()
+        func values() throws -> [[Float]] {
+            let cache = try setting.open()
+            return try (0..<3).flatMap { index in
+                let draw = SampleDraw(index: index, prompt: "edit \(index)")
+                let sample = try cache.sample(draw, cache.read(draw))
+                return [sample.clean, sample.condition, sample.text.sequence, sample.text.pooled].map(\.floats)
+                    + [[Float(try cache.tokenCount(of: draw.prompt))]]
+            }
+        }
+        let expected = try values()
+        var random = Random(seed: 5)
+        var (found, unseen) = (0, 0)
+        for name in whole.keys.filter({ $0.hasSuffix(".h5") }).sorted() {
+            for _ in 0..<20 {
+                var bytes = try #require(whole[name])
+                let place = random.integer(below: bytes.count)
+                bytes[place] ^= UInt8(1 << random.integer(below: 8))
+                try bytes.write(to: URL(filePath: setting.path(name)))
+                let faults = try SampleCacheCheck(folder: setting.cache).faults
+                let outcome = try setting.encode()
+                #expect(outcome.isFinished && outcome.damaged.isEmpty == faults.isEmpty)
+                if outcome.damaged.isEmpty {
+                    // A byte that stands for nothing: the files have room between their parts.
+                    unseen += 1
+                    #expect(try values() == expected, "\(name) at \(place)")
+                    try #require(whole[name]).write(to: URL(filePath: setting.path(name)))
+                } else {
+                    found += 1
+                    #expect(try setting.files() == whole)
+                }
+            }
+        }
+        #expect(found >= 8, "\(found) found, \(unseen) unseen")
+    }
+
     @Test func whatCannotBeEncodedAnewIsNamed() throws {
         let setting = try Setting(pairs: 3)
         defer { setting.remove() }

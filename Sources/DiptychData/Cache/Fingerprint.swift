@@ -45,6 +45,9 @@ public struct Fingerprint: Sendable, Hashable, CustomStringConvertible {
         return digits(Self.finished(low)) + digits(Self.finished(high))
     }
 
+    /// Half as long.
+    var word: Int64 { Int64(bitPattern: Self.finished(low) ^ Self.finished(high &+ 0x9E37_79B9_7F4A_7C15)) }
+
     private mutating func mix(_ word: UInt64) {
         low = (low ^ word) &* 0x100_0000_01B3
         low ^= low >> 29

@@ -105,8 +105,11 @@ public final class SampleCache: SampleSource {
             let root: HDF5Group
             private let datasets = Mutex<[String: HDF5Dataset]>([:])
             let rows: [Int: Int]
+            private let path: String
+            private let sums: SampleCacheSums?
 
-            init(_ path: String, digest: String) throws {
+            init(_ path: String, digest: String, _ names: [String]) throws {
+                self.path = path
                 root = try HDF5File(reading: path).root
                 let found: String = try root.attribute("key")
                 guard found == digest else {
@@ -119,6 +122,7 @@ public final class SampleCache: SampleSource {
                     }
                 }
                 self.rows = rows
+                sums = try SampleCacheSums(reading: root, names)
             }
 
             func dataset(_ name: String) throws -> HDF5Dataset {
@@ -129,7 +133,9 @@ public final class SampleCache: SampleSource {
             }
 
             func row(_ name: String, _ row: Int) throws -> Tensor {
-                try dataset(name).tensor(rows: row..<row + 1).converted(to: .float32)
+                let stored = try dataset(name).tensor(rows: row..<row + 1)
+                try sums?.require(stored, name, row: row, in: path)
+                return stored.converted(to: .float32)
             }
         }
 
@@ -208,7 +214,8 @@ public final class SampleCache: SampleSource {
                 return open.files[name]?.file
             }
             if let known { return known }
-            let file = try Open(layout.path(name), digest: digest)
+            let names = name.hasPrefix("pairs-") ? SampleCacheSums.pairs : SampleCacheSums.texts
+            let file = try Open(layout.path(name), digest: digest, names)
             open.withLock { open in
                 if open.files.count >= Self.openCount, let oldest = open.files.min(by: { $0.value.use < $1.value.use })
                 {

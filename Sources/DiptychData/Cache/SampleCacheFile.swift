@@ -1,10 +1,7 @@
 import TensorCore
 import TensorIO
 
-/// A file of a cache of which everything has been read once, so that libhdf5 has compared every checksum.
-///
-/// Reading is all that tells a damaged value from a whole one: metadata and lists have checksums of their own, and each
-/// row of latents or embeddings is a chunk with one (Fletcher's 32 bits).
+/// A file of a cache of which everything has been read once and compared with its checksums.
 struct SampleCacheFile {
     /// What the rows are of: numbers of pairs, or places in the file's list of prompts. Nil when the list is damaged, so
     /// that the file is worth nothing.
@@ -22,15 +19,17 @@ struct SampleCacheFile {
     init(pairs path: String, digest: String? = nil, among pairs: [Int]? = nil) {
         self.path = path
         do {
-            let root = try Self.root(of: path, digest)
-            let numbers = try root.tensor("pairs").elements(as: Int32.self).map(Int.init)
+            let (root, sums) = try Self.open(path, digest, SampleCacheSums.pairs)
+            let list = try root.tensor("pairs").elements(as: Int32.self)
+            let numbers = list.map(Int.init)
             let known = pairs.map(Set.init)
-            guard zip(numbers, numbers.dropFirst()).allSatisfy(<),
+            guard sums.fits(Fingerprint(pairs: list)), sums.fits(count: numbers.count),
+                zip(numbers, numbers.dropFirst()).allSatisfy(<),
                 numbers.allSatisfy({ known?.contains($0) ?? ($0 >= 0) })
             else {
                 throw FileError(path, key: "pairs", expected: "ascending numbers of this file's pairs", found: "others")
             }
-            _ = try read(["clean", "masked"], numbers.count, of: root) { "pair \(numbers[$0] + 1)" }
+            try read(sums, SampleCacheSums.pairs, numbers.count, of: root) { "pair \(numbers[$0] + 1)" }
             rows = Dictionary(uniqueKeysWithValues: rows.map { (numbers[$0.key], $0.value) })
             self.numbers = numbers
         } catch {
@@ -42,25 +41,20 @@ struct SampleCacheFile {
     init(texts path: String, digest: String? = nil, prompts: [String]? = nil) {
         self.path = path
         do {
-            let root = try Self.root(of: path, digest)
+            let (root, sums) = try Self.open(path, digest, SampleCacheSums.texts)
             let texts = try root.strings("texts")
             guard prompts.map({ $0 == texts }) ?? true else {
                 throw FileError(path, key: "texts", expected: "this file's prompts", found: "others")
             }
-            let counts: [Int32]
-            do {
-                counts = try root.tensor("tokens").elements(as: Int32.self)
-            } catch {
+            guard sums.fits(count: texts.count) else {
+                throw FileError(path, key: "texts", expected: "as many texts as checksums", found: "\(texts.count)")
+            }
+            let tokens = (try? root.tensor("tokens").elements(as: Int32.self)) ?? []
+            if !sums.fits(Fingerprint(texts: texts, tokens: tokens)) {
                 // They are counted anew without an encoder.
-                counts = []
-                faults.append(Self.fault(error, path))
+                faults.append(FileError(path, key: "tokens", expected: "the values that were written", found: "others"))
             }
-            let shapes = try read(["sequence", "pooled"], texts.count, of: root) { Self.place(ofPrompt: texts[$0]) }
-            let length = shapes.first?[1] ?? 0
-            if !counts.isEmpty, counts.count != texts.count || counts.contains(where: { $0 < 1 || $0 > length }) {
-                faults.append(
-                    FileError(path, key: "tokens", expected: "\(texts.count) counts up to \(length)", found: "others"))
-            }
+            try read(sums, SampleCacheSums.texts, texts.count, of: root) { Self.place(ofPrompt: texts[$0]) }
             numbers = Array(texts.indices)
         } catch {
             faults = [Self.fault(error, path)]
@@ -82,21 +76,26 @@ struct SampleCacheFile {
         "prompt '\(prompt.count > 60 ? prompt.prefix(60) + "…" : prompt[...])'"
     }
 
-    private static func root(of path: String, _ digest: String?) throws -> HDF5Group {
+    private static func open(
+        _ path: String, _ digest: String?, _ names: [String]
+    ) throws -> (root: HDF5Group, sums: SampleCacheSums) {
         let root = try HDF5File(reading: path).root
         let found: String = try root.attribute("key")
         guard digest.map({ $0 == found }) ?? true else {
             throw FileError(path, key: "key", expected: "that of the cache", found: found)
         }
-        return root
+        guard let sums = try SampleCacheSums(reading: root, names) else {
+            throw FileError(path, key: "sums", expected: "checksums", found: "none")
+        }
+        return (root, sums)
     }
 
-    /// Reads datasets row by row; gives their shapes.
+    /// Reads datasets row by row.
     private mutating func read(
-        _ names: [String], _ count: Int, of root: HDF5Group, _ place: (_ row: Int) -> String
-    ) throws -> [Shape] {
+        _ sums: SampleCacheSums, _ names: [String], _ count: Int, of root: HDF5Group, _ place: (_ row: Int) -> String
+    ) throws {
         // A file whose pairs were all left out has no rows.
-        guard count > 0 else { return [] }
+        guard count > 0 else { return }
         let datasets = try names.map { name in
             let dataset = try root.dataset(name)
             guard dataset.shape.rank > 1, dataset.shape[0] == count else {
@@ -108,7 +107,7 @@ struct SampleCacheFile {
             var isWhole = true
             for (name, dataset) in zip(names, datasets) {
                 do {
-                    _ = try dataset.tensor(rows: row..<row + 1)
+                    try sums.require(try dataset.tensor(rows: row..<row + 1), name, row: row, in: path)
                 } catch {
                     isWhole = false
                     var fault = Self.fault(error, path)
@@ -118,7 +117,6 @@ struct SampleCacheFile {
             }
             if isWhole { rows[row] = row }
         }
-        return datasets.map(\.shape)
     }
 
     private static func fault(_ error: any Error, _ path: String) -> FileError {

@@ -253,10 +253,13 @@ public struct SampleCacheWriter {
         }
         try HDF5File.write(to: layout.path(part.file.name)) { root in
             try root.setAttribute("key", work.digest)
+            let tokens = texts.map { Int32(encoder.tokenCount(of: $0)) }
             try root.write(texts, to: "texts")
-            try write(texts.map { Int32(encoder.tokenCount(of: $0)) }, to: "tokens", root)
+            try root.write(Tensor(tokens, [tokens.count]), to: "tokens")
             try write(sequences, to: "sequence", root)
             try write(pooled, to: "pooled", root)
+            let list = Fingerprint(texts: texts, tokens: tokens)
+            try SampleCacheSums(list: list, SampleCacheSums.texts, [sequences, pooled]).write(to: root)
         }
         return true
     }
@@ -287,7 +290,7 @@ public struct SampleCacheWriter {
                     preconditionFailure("an encoder that keeps nothing gives panels")
                 }
                 let latents = encoder.latents(
-                    of: Diptych(source: source, edited: target, arrangement: file.shape.arrangement))
+                    of: Diptych(source: source, edited: target, arrangement: part.file.shape.arrangement))
                 pairs.append(Int32(index))
                 clean.append(latents.clean.converted(to: work.precision))
                 masked.append(latents.masked.converted(to: work.precision))
@@ -296,21 +299,15 @@ public struct SampleCacheWriter {
         }
         try HDF5File.write(to: layout.path(part.file.name)) { root in
             try root.setAttribute("key", work.digest)
-            try write(pairs, to: "pairs", root)
+            try root.write(Tensor(pairs, [pairs.count]), to: "pairs")
             if !pairs.isEmpty {
                 try write(clean, to: "clean", root)
                 try write(masked, to: "masked", root)
             }
+            let list = Fingerprint(pairs: pairs)
+            try SampleCacheSums(list: list, SampleCacheSums.pairs, [clean, masked]).write(to: root)
         }
         return true
-    }
-
-    /// Numbers, with a checksum.
-    private static func write(_ numbers: [Int32], to name: String, _ root: HDF5Group) throws {
-        // A chunk cannot be larger than what it is of.
-        try root.write(
-            Tensor(numbers, [numbers.count]), to: name,
-            numbers.isEmpty ? .plain : HDF5DatasetOptions(checksum: true, chunk: [numbers.count]))
     }
 
     /// Tensors of one shape as the rows of a dataset, each a chunk with a checksum.
