@@ -44,7 +44,7 @@ gemm_plan gemm_plan_for(int level, const gemm_product *p) {
     }
     if (level == gemm_scalar || gemm_is_thin(p) || row_size == 0) return plan;
     // Every block of rows packs all of `b` again, from memory when it is large: few blocks, as far as caches reach.
-    ptrdiff_t most = (24 << 20) / row_size;
+    ptrdiff_t most = (12 << 20) / row_size;
     if (most < 240) most = 240;
     plan.row_block = gemm_multiple(gemm_quotient(p->m, gemm_quotient(p->m, most)), plan.row_step);
     plan.packed_size = (size_t)(plan.row_block * row_size);

@@ -6,8 +6,9 @@ import Synchronization
 /// A training step asks for the same sizes over and over; fresh pages each time would cost more than many of its
 /// kernels, since the system clears every page before it hands it over. Blocks come in size classes, eight to each
 /// power of two, so that at most an eighth of a request is wasted. What is kept is bounded twice: together with what is
-/// in use it stays within the most that was ever in use and a quarter of what has come and gone since (weights that stay
-/// make no room for blocks that wait), and by itself within ``MemoryAccount/keptLimit``. The longest unused leave first, and those that nobody asked for in a long while.
+/// in use it stays within the most that was ever in use and an eighth of what has come and gone since (weights that stay
+/// make no room for blocks that wait) or a fixed amount, and by itself within ``MemoryAccount/keptLimit``. The longest
+/// unused leave first, and those that nobody asked for in a long while.
 ///
 /// Huge pages were tried for the large blocks and gained nothing.
 enum BlockPool {
@@ -32,12 +33,12 @@ enum BlockPool {
         var total = Int.max
 
         /// The most bytes that may be in use and kept together.
-        var allowed: Int { min(total, mostUsedBytes + (mostUsedBytes - leastUsedBytes) / 4 + slack) }
+        var allowed: Int { min(total, mostUsedBytes + max((mostUsedBytes - leastUsedBytes) / 8, slack)) }
     }
 
     private static let state = Mutex(State())
     /// What may be kept beside a peak however small.
-    private static let slack = 16 << 20
+    private static let slack = 24 << 20
     /// A block that so many requests passed by leaves: several training steps of a large model.
     private static let patience = 1 << 16
 
