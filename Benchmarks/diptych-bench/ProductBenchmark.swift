@@ -43,7 +43,9 @@ struct ProductBenchmark: ParsableCommand {
     private static var cases: [Case] {
         // The layers and adapters of the nano base at 32 samples of 64 tokens, then wider ones.
         var list = layer(2048, 256, 256) + layer(2048, 256, 1024) + layer(2048, 1280, 256)
-        list += layer(2048, 256, 32) + layer(2048, 32, 256) + layer(32, 256, 768) + layer(512, 384, 1536)
+        list += layer(2048, 256, 32) + layer(2048, 32, 256) + layer(512, 384, 1536)
+        // Modulation vectors: of a single block, of a stream of a double block, and of all blocks at once.
+        list += layer(32, 256, 768) + layer(32, 256, 1536) + layer(32, 256, 9728)
         list += layer(512, 1536, 1536) + layer(512, 3072, 9216)
         for rank in [4, 16, 64, 128] { list += layer(512, 1536, rank) + layer(512, rank, 1536) }
         list += [
