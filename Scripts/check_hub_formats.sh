@@ -40,6 +40,17 @@ done
 "$python" Scripts/convert_magicbrush.py --test "$work/hub/magicbrush-test" --out "$work/test" 2>/dev/null
 "$diptych" data check "$work/test" | tail -1
 "$python" Scripts/convert_emu_edit.py "$work/hub/emu-edit.parquet" --split test --out "$work/emu-edit" 2>/dev/null
+# As they come, or without targets, they are for evaluation: read with that flag, refused without it.
+for name in hub/magicbrush-test emu-edit; do
+    "$diptych" data check "$work/$name" --evaluation >"$work/said"
+    echo "$name: $(grep "with a target" "$work/said")"
+    "$diptych" data preview "$work/$name" --evaluation --count 6 --out "$work/evaluation.png"
+    if "$diptych" data check "$work/$name" >/dev/null 2>"$work/said"; then
+        echo "error: $name was taken for a dataset to train on" >&2
+        exit 1
+    fi
+    grep -q "for evaluation only" "$work/said"
+done
 
 # Both, mixed as ICEdit mixes them.
 cat >"$work/run.yaml" <<TEXT

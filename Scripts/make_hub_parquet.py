@@ -89,7 +89,8 @@ def main():
             else:
                 target = edit(Image.open(folder / before).convert("RGB"))
             target.save(folder / after)
-            mask.save(folder / f"{name}-mask{turn}.png")
+            # Of the size of the picture before, which in a second turn is not this row's.
+            Image.new("RGB", target.size, "white").save(folder / f"{name}-mask{turn}.png")
             sessions.setdefault(name, []).append(
                 {"input": before, "mask": f"{name}-mask{turn}.png", "output": after, "instruction": prompt})
             captions.setdefault(name, {}).update({before: f"before {turn}", after: f"after {turn}"})
