@@ -273,7 +273,12 @@ import Training
         await #expect(processExitsWith: .success) {
             let fixture = try TrainingFixture(pairs: 2)
             defer { fixture.remove() }
-            let trainer = try Trainer(fixture.configuration { $0.data.textDrop = 0 })
+            // What is read ahead holds blocks too, as many as the threads have come to.
+            let trainer = try Trainer(
+                fixture.configuration {
+                    $0.data.textDrop = 0
+                    $0.data.workers = 0
+                })
             for _ in 0..<3 { _ = try trainer.advance() }
             let before = MemoryAccount.currentBlocks
             for _ in 0..<3 { _ = try trainer.advance() }
