@@ -9,16 +9,18 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "$python" Scripts/make_hub_parquet.py --photos Datasets/photos --out "$work/hub" --count 240
 
-convert() { # name, output, more options
+# Becomes the converter, so that a signal to the process reaches it.
+become() { # name, output, more options
     name=$1 out=$2
     shift 2
-    "$python" "Scripts/convert_$name.py" "$work/hub/$name.parquet" --out "$out" --shard 20 "$@"
+    exec "$python" "Scripts/convert_$name.py" "$work/hub/$name.parquet" --out "$out" --shard 20 "$@"
 }
+convert() { (become "$@"); }
 
 for name in magicbrush omniedit; do
     convert "$name" "$work/$name" 2>/dev/null
     # Killed when the third shard is there; the same command goes on.
-    convert "$name" "$work/$name-killed" >/dev/null 2>&1 &
+    become "$name" "$work/$name-killed" >/dev/null 2>&1 &
     converting=$!
     while [ ! -e "$work/$name-killed/$name-000002.tar" ] && kill -0 "$converting" 2>/dev/null; do sleep 0.005; done
     if kill -9 "$converting" 2>/dev/null; then
