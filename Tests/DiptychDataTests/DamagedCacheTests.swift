@@ -17,18 +17,11 @@ import Testing
 
         init(pairs: Int) throws {
             folder = try Fixtures.scratchFolder()
-            var records: [PairRecord] = []
-            for index in 0..<pairs {
-                for side in ["s", "t"] {
-                    try SyntheticPhoto.make(width: 40, height: 40, seed: 2 * index + (side == "s" ? 0 : 1))
-                        .write(to: folder.appending(path: "\(side)\(index).png").path)
-                }
-                records.append(
-                    PairRecord(
-                        source: "s\(index).png", target: "t\(index).png",
-                        fields: PromptFields(instruction: "edit \(index % 5)")))
+            try SyntheticPairs.write(pairs, to: folder) { _ in
+                (40, 40)
+            } instruction: {
+                "edit \($0 % 5)"
             }
-            try PairDataset.write(records, to: folder)
         }
 
         func remove() { try? FileManager.default.removeItem(at: folder) }

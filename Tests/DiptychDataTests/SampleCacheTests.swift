@@ -15,18 +15,11 @@ import Testing
 
         init() throws {
             folder = try Fixtures.scratchFolder()
-            var records: [PairRecord] = []
-            for index in 0..<40 {
-                for side in ["s", "t"] {
-                    try SyntheticPhoto.make(width: index < 37 ? 32 : 64, height: 32, seed: 2 * index + side.count)
-                        .write(to: folder.appending(path: "\(side)\(index).png").path)
-                }
-                records.append(
-                    PairRecord(
-                        source: "s\(index).png", target: "t\(index).png",
-                        fields: PromptFields(instruction: "edit \(index % 30)")))
+            try SyntheticPairs.write(40, to: folder) {
+                ($0 < 37 ? 32 : 64, 32)
+            } instruction: {
+                "edit \($0 % 30)"
             }
-            try PairDataset.write(records, to: folder)
         }
 
         func remove() { try? FileManager.default.removeItem(at: folder) }

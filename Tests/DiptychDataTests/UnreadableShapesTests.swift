@@ -16,19 +16,11 @@ import Testing
 
         init() throws {
             folder = try Fixtures.scratchFolder()
-            var records: [PairRecord] = []
-            for index in 0..<10 {
-                let (width, height) = Self.sizes[index % 3]
-                for side in ["s", "t"] {
-                    try SyntheticPhoto.make(width: width, height: height, seed: index)
-                        .write(to: folder.appending(path: "\(side)\(index).png").path)
-                }
-                records.append(
-                    PairRecord(
-                        source: "s\(index).png", target: "t\(index).png",
-                        fields: PromptFields(instruction: "edit \(index)")))
+            try SyntheticPairs.write(10, to: folder) {
+                Self.sizes[$0 % 3]
+            } instruction: {
+                "edit \($0)"
             }
-            try PairDataset.write(records, to: folder)
         }
 
         func remove() { try? FileManager.default.removeItem(at: folder) }

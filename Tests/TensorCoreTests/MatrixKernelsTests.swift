@@ -94,7 +94,7 @@ import Testing
         var worst = 0.0
         var turn = 0
         for (m, n) in [(1, 33), (17, 3), (17, 32), (33, 127), (96, 64), (127, 300)] {
-            for depths in [[1], [32, 7], [2100, 64, 33], [64, 1, 2, 127]] {
+            for depths in [[1], [32, 7], [2100, 64, 33], [64, 1, 2, 127], Array(repeating: 5, count: 20)] {
                 turn += 1
                 let terms = depths.enumerated().map { place, k in
                     // As they lie, transposed, and of another type.

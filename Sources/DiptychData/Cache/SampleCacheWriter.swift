@@ -122,9 +122,12 @@ public struct SampleCacheWriter {
     /// What is still to be written.
     private struct Pending {
         /// A file of pairs, what of it is there, and the pairs to encode.
-        var pairs: [(file: SampleCacheLayout.PairsFile, held: SampleCacheFile?, pairs: [Int])] = []
+        typealias Pairs = (file: SampleCacheLayout.PairsFile, held: SampleCacheFile?, pairs: [Int])
         /// A file of prompts, and what of it is there.
-        var texts: [(file: SampleCacheLayout.TextsFile, held: SampleCacheFile?)] = []
+        typealias Texts = (file: SampleCacheLayout.TextsFile, held: SampleCacheFile?)
+
+        var pairs: [Pairs] = []
+        var texts: [Texts] = []
     }
 
     /// Reads every file that is there; nil when it was stopped.
@@ -234,7 +237,7 @@ public struct SampleCacheWriter {
     }
 
     private static func write(
-        _ part: (file: SampleCacheLayout.TextsFile, held: SampleCacheFile?), _ layout: SampleCacheLayout,
+        _ part: Pending.Texts, _ layout: SampleCacheLayout,
         _ encoder: SampleEncoder, _ work: Work, _ isStopped: () -> Bool, _ tick: () -> Void
     ) throws -> Bool {
         let texts = Array(layout.prompts[part.file.texts])
@@ -265,7 +268,7 @@ public struct SampleCacheWriter {
     }
 
     private static func write(
-        _ part: (file: SampleCacheLayout.PairsFile, held: SampleCacheFile?, pairs: [Int]),
+        _ part: Pending.Pairs,
         _ layout: SampleCacheLayout, _ encoder: SampleEncoder, _ work: Work,
         _ pictures: Prefetcher<Int?, Result<LoadedSample, any Error>?>, _ isStopped: () -> Bool, _ tick: () -> Void
     ) throws -> Bool {

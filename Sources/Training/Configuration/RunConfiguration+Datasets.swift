@@ -86,6 +86,7 @@ private struct DatasetReader {
             return
         }
         var read = RunConfiguration.Dataset(path: "")
+        var isPathFaulty = false
         /// Takes a value of a key, or says what was expected.
         func take<Value>(_ value: ConfigurationValue<Value>, _ key: Node, _ node: Node) -> Value? {
             if let found = value.read(node) { return found }
@@ -94,7 +95,10 @@ private struct DatasetReader {
         }
         for (key, value) in mapping {
             switch key.string {
-            case "path": read.path = take(path, key, value) ?? " "
+            case "path":
+                let place = take(path, key, value)
+                isPathFaulty = place == nil
+                read.path = place ?? ""
             case "columns": read.columns = take(Self.columns, key, value)
             case "tasks": read.tasks = take(Self.tasks, key, value)
             case "minimum_score":
@@ -109,7 +113,7 @@ private struct DatasetReader {
                             + (nearest.map { " (did you mean '\($0)'?)" } ?? "")))
             }
         }
-        if read.path.isEmpty { faults.append(fault(node, "expected the key 'path', found none")) }
+        if read.path.isEmpty, !isPathFaulty { faults.append(fault(node, "expected the key 'path', found none")) }
         if faults.isEmpty { dataset = read }
     }
 

@@ -82,8 +82,6 @@ extension Trainer {
     /// How many prompts' vectors stay in memory, the empty one among them.
     private var keptPrompts: Int {
         guard configuration.data.cacheLatents else { return 1 }
-        // Every pair has its prompts: the encoder of samples was made with them.
-        let known = try! dataset.distinctPrompts(configuration.drawOptions, loader.shapes).count
-        return seenSamples == .max ? known : min(known, seenSamples + 1)
+        return seenSamples == .max ? promptCount : min(promptCount, seenSamples + 1)
     }
 }

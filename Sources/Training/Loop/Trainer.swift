@@ -34,6 +34,9 @@ public final class Trainer {
     public var skippedPairs: [FileError] { dataset.leftOut + loader.skipped }
 
     let loader: DiptychLoader
+    /// How many prompts the dataset has, the empty one among them; counted once, since a plan of memory is made for several
+    /// ways. Every pair has its prompts: the encoder of samples was made with them.
+    private(set) lazy var promptCount = try! dataset.distinctPrompts(configuration.drawOptions, loader.shapes).count
     let optimizer: any Optimizer
     let average: ExponentialMovingAverage?
     private let schedule: LearningRateSchedule

@@ -23,7 +23,7 @@ struct CheckCommand: ParsableCommand {
         help: "A folder with a metadata.jsonl, a folder of shards, a shard (.tar), or a cache.", completion: .file())
     var path: String
 
-    @OptionGroup var names: ColumnOptions
+    @OptionGroup var dataset: DatasetOptions
 
     @Option(name: .long, parsing: .unconditional, help: "Threads; 0 for one a processor.")
     var threads = 0
@@ -36,7 +36,7 @@ struct CheckCommand: ParsableCommand {
         Threads.set(threads)
         if SampleCacheCheck.isCache(path) { return try checkCache() }
         let line = Mutex<ProgressLine?>(nil)
-        let check = try DatasetCheck(path: path, reading: names.reading, isEvaluation: names.evaluation) {
+        let check = try DatasetCheck(path: path, reading: dataset.reading, isEvaluation: dataset.evaluation) {
             done, total in
             line.withLock { line in
                 if line == nil { line = ProgressLine(total: total, of: "pairs") }
@@ -44,7 +44,7 @@ struct CheckCommand: ParsableCommand {
             }
         }
         print("\(path): \(check.pairCount.grouped) pairs, \(megabytes(check.byteCount)) MB of pictures")
-        if names.evaluation {
+        if dataset.evaluation {
             print(
                 "\(check.targetCount.grouped) with a target, \(check.maskCount.grouped) with a mask, "
                     + "\(check.sessionCount.grouped) sessions")

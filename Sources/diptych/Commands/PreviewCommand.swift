@@ -14,7 +14,7 @@ struct PreviewCommand: ParsableCommand {
     @Argument(help: "A folder with a metadata.jsonl, a folder of shards, or a shard (.tar).", completion: .file())
     var path: String
 
-    @OptionGroup var names: ColumnOptions
+    @OptionGroup var dataset: DatasetOptions
 
     @Option(name: .long, help: "The sheet, a PNG or JPEG file.", completion: .file(extensions: ["png", "jpg"]))
     var out: String
@@ -53,7 +53,7 @@ struct PreviewCommand: ParsableCommand {
     func run() throws {
         try AtomicFile.requireWritable(out)
         let sheet = try ContactSheet(
-            path: path, reading: names.reading, isEvaluation: names.evaluation, count: count, columns: columns,
+            path: path, reading: dataset.reading, isEvaluation: dataset.evaluation, count: count, columns: columns,
             panelSide: panel, arrangement: arrangement, seed: seed)
         try sheet.image.write(to: out)
         print("\(sheet.indices.count) pairs: \(out)")

@@ -2,7 +2,7 @@ import ArgumentParser
 import DiptychData
 
 /// How a dataset is read: its own names, as `data.columns` of a configuration gives them, and what it is for.
-struct ColumnOptions: ParsableArguments {
+struct DatasetOptions: ParsableArguments {
     @Option(
         name: .long,
         help: .init("The dataset's own name of a key or picture, such as source=src_img.", valueName: "name=column"))
