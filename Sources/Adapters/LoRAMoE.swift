@@ -40,6 +40,9 @@ public final class LoRAMoE: LinearAdapter {
         self.context = context
     }
 
+    /// True where losses and shares, or statistics, are taken of the tokens.
+    public var readsEveryToken: Bool { context.strength != 0 && (SideOutputs.isCollecting || statistics != nil) }
+
     /// The input's ways down, each expert's scaled by its routing weight, `alpha / rank` and the set's strength; nothing
     /// at strength 0.
     public func sideProduct(of parts: [Variable]) -> (narrow: Variable, up: Variable)? {

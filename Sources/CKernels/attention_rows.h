@@ -109,6 +109,11 @@ INLINE void pack_segment(
         }
 }
 
+/// The place in the joint sequence of a row of queries, keys or values: where queries are fewer, they are the last.
+INLINE ptrdiff_t place_of(const attention_problem *p, enum operand which, ptrdiff_t row) {
+    return which == operand_query ? row + p->keys - p->queries : row;
+}
+
 /// Rows `first..<first + LANES` of the joint sequence as units, `step` apart; zeros for those from `end` on.
 INLINE void pack_rows_typed(
     const int is_whole, const attention_problem *p, int type, enum operand which, ptrdiff_t batch, ptrdiff_t head, ptrdiff_t first,
@@ -123,7 +128,7 @@ INLINE void pack_rows_typed(
         if (row < stop) {
             gemm_unit *units = to + (row - first) * step;
             const char *from = row_of(tokens, type, batch, head, row - begin);
-            const ptrdiff_t next = tokens->token * size_of(type), turn = row * (p->depth / 2);
+            const ptrdiff_t next = tokens->token * size_of(type), turn = place_of(p, which, row) * (p->depth / 2);
             // Of a short sequence the next head's rows, of a long one the next rows.
             const ptrdiff_t ahead = p->keys * p->depth <= 1 << 14 ? tokens->head * size_of(type) : LANES * next;
             const float *norm = which == operand_query ? s->q_norm : which == operand_key ? s->k_norm : NULL;
@@ -271,7 +276,8 @@ static void write_gradients(
         float *partial = is_key ? s->dk_norm : s->dq_norm, *sum = partial ? sums : NULL;
         if (partial) memset(sums, 0, (size_t)step * sizeof(float));
         for (ptrdiff_t row = greatest(first, begin); row < stop; row += LANES) {
-            const ptrdiff_t token = row - begin, count = least(LANES, stop - row), turn = row * (depth / 2);
+            const ptrdiff_t token = row - begin, count = least(LANES, stop - row);
+            const ptrdiff_t turn = place_of(p, which, row) * (depth / 2);
             const char *from = row_of(tokens, p->type, batch, head, token);
             char *to = (char *)(is_key ? s->dk : s->dq) + ((batch * all + token) * p->heads + head) * depth * size;
             const float *cosine = p->cosine ? p->cosine + turn : NULL, *sine = p->cosine ? p->sine + turn : NULL;

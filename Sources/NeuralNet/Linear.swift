@@ -28,6 +28,9 @@ public final class Linear: Module {
         [("weight", weight)] + (bias.map { [("bias", $0)] } ?? [])
     }
 
+    /// Whether an adapter must see all tokens of the input, also those whose output nothing reads.
+    public var readsEveryToken: Bool { adapters.contains { $0.readsEveryToken } }
+
     /// Applies the layer and its adapters in one sum of products, with the function that follows, if any. A trained
     /// weight is rounded to the input's type first, as mixed-precision training does; a frozen one is read as it lies,
     /// quantised or not.
@@ -53,4 +56,13 @@ public protocol LinearAdapter: AnyObject {
     /// For the parts of the layer's input, together `[…, in]`, the narrow activations `[…, r]`, scaled, and the way up
     /// `[out, r]`; nil when nothing is to be added.
     func sideProduct(of parts: [Variable]) -> (narrow: Variable, up: Variable)?
+
+    /// Whether what it gives beside its product, such as a router's loss, depends on all tokens of the input, so that none
+    /// may be left out though nothing reads its output. False unless an adapter says otherwise.
+    var readsEveryToken: Bool { get }
+}
+
+extension LinearAdapter {
+    /// False.
+    public var readsEveryToken: Bool { false }
 }

@@ -128,6 +128,7 @@ extension DifferentiableOperation {
         .init("transpose", "transposed(_:_:)", inputs: [[2, 3, 4]]) { $0[0].transposed(0, -1) },
         .init("permutation", "permuted(_:)", inputs: [[2, 3, 4]]) { $0[0].permuted([1, 2, 0]) },
         .init("slice", "sliced(axis:_:)", inputs: [[3, 5]]) { $0[0].sliced(axis: -1, 1..<4) },
+        .init("slice of all", "sliced(axis:_:)", inputs: [[3, 5]]) { $0[0].sliced(axis: 1, 0..<5) },
         .init("empty slice", "sliced(axis:_:)", inputs: [[3, 5]]) { $0[0].sliced(axis: 0, 2..<2) },
         .init("split", severalResults: "split(into:axis:)", inputs: [[2, 6]]) { $0[0].split(into: 3, axis: 1) },
         .init("split with a part unused", severalResults: "split(into:axis:)", inputs: [[4, 3]]) {
@@ -321,9 +322,12 @@ extension DifferentiableOperation {
             }
         }
         let masked = Tensor([0, -Float.infinity, 0.5, -.infinity, -.infinity, -.infinity], [2, 1, 1, 3])
+        let angle = Tensor.sample([5, 2], seed: 74) * 3
+        let angles = RotaryAngles(cosine: angle.applying(.cosine), sine: angle.applying(.sine))
         let plain: [DifferentiableOperation] = [
             attention("self", [2, 3, 2, 4], [2, 3, 2, 4], .init(scale: 0.5)),
             attention("cross", [1, 2, 2, 4], [1, 5, 2, 4], .init(scale: 0.5)),
+            attention("of the last, turned", [1, 2, 2, 4], [1, 5, 2, 4], .init(scale: 0.5, rotary: angles)),
             attention("causal", [1, 4, 2, 3], [1, 4, 2, 3], .init(scale: 0.7, isCausal: true)),
             attention("causal, more queries", [1, 5, 1, 3], [1, 2, 1, 3], .init(scale: 0.7, isCausal: true)),
             attention(

@@ -26,7 +26,7 @@ struct AttentionSample: CustomStringConvertible {
         let (queries, keys) = (tokens.reduce(0) { $0 + $1.queries }, tokens.reduce(0) { $0 + $1.keys })
         options = AttentionOptions(scale: 1 / Float(depth).squareRoot(), isCausal: isCausal)
         if isRotated {
-            let angles = Tensor.sample([queries, depth / 2], seed: 6) * 3
+            let angles = Tensor.sample([keys, depth / 2], seed: 6) * 3
             options.rotary = RotaryAngles(cosine: angles.applying(.cosine), sine: angles.applying(.sine))
         }
         options.bias = bias.map { shape in

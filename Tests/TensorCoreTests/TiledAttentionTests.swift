@@ -60,11 +60,34 @@ import Testing
         for item in [(17, 260), (260, 17), (127, 193), (3, 0), (0, 3), (71, 192)] {
             for isCausal in [false, true] {
                 let sample = AttentionSample(
-                    [item], batch: 1, heads: 2, depth: 16, isRotated: false, isCausal: isCausal)
+                    [item], batch: 1, heads: 2, depth: 16, isRotated: item.0 <= item.1, isCausal: isCausal)
                 worst.add(Self.expectAgreement(kernels, sample, dtype))
             }
         }
         print("\(kernels), \(dtype), several tiles and streams: \(worst)")
+    }
+
+    /// The last queries alone find what they find among all, to the bit, and the keys' gradients are those of these queries.
+    @Test(arguments: MatrixKernels.available, [DType.float32, .bfloat16])
+    func lastQueries(kernels: MatrixKernels, dtype: DType) {
+        for (queries, keys) in [(1, 3), (65, 129), (127, 193)] {
+            var whole = AttentionSample([(keys, keys)], batch: 2, heads: 2, depth: 16)
+            var last = whole
+            let range = keys - queries..<keys
+            last.streams[0].query = whole.streams[0].query.sliced(axis: 1, range)
+            last.upstream[0] = whole.upstream[0]!.sliced(axis: 1, range)
+            whole.upstream[0] = last.upstream[0]!.padded(low: [0, keys - queries, 0, 0], high: [0, 0, 0, 0])
+            let (a, b) = Device.withBackend(CPUBackend(engine: .kernels, matrixKernels: kernels)) {
+                (whole.converted(to: dtype).run(), last.converted(to: dtype).run())
+            }
+            #expect(b.result.output.isIdentical(to: a.result.output.sliced(axis: 1, range)))
+            let query = a.gradients[0].query!.sliced(axis: 1, range)
+            let bound = AttentionErrors.bound(dtype, kernels)
+            #expect(b.gradients[0].query!.error(from: query) <= bound.gradient)
+            for (x, y) in zip(b.gradients[0].all.dropFirst(), a.gradients[0].all.dropFirst()) {
+                #expect(x!.error(from: y!) <= bound.norm)
+            }
+        }
     }
 
     @Test(arguments: MatrixKernels.available, [DType.float32, .bfloat16])

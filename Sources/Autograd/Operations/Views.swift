@@ -26,6 +26,7 @@ extension Variable {
     public func sliced(axis: Int, _ range: Range<Int>) -> Variable {
         let shape = self.shape
         let axis = shape.normalized(axis: axis)
+        if range == 0..<shape[axis] { return self }
         return .recording(value.sliced(axis: axis, range), [self]) { dy in
             var low = [Int](repeating: 0, count: shape.rank)
             var high = low

@@ -40,7 +40,7 @@ typedef struct {
     ptrdiff_t queries, keys;
     const attention_stream *streams;
     ptrdiff_t stream_count;
-    /// Angles of the joint sequence, `[tokens][depth / 2]` each, or null: no rotation.
+    /// Angles of the joint sequence, `[keys][depth / 2]` each, or null: no rotation. Queries are its last tokens.
     const float *cosine, *sine;
     /// Added to the mean squares of the norms.
     float epsilon;

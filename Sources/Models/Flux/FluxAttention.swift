@@ -29,13 +29,13 @@ private struct HeadProjections {
         Array(zip(names, [toQuery, toKey, toValue, normQuery, normKey] as [any Module])).map { ($0, $1) }
     }
 
-    /// `x` `[B, S, D]`: queries, keys and values, each `[B, S, heads, depth]`, and the norms that the attention applies.
-    func callAsFunction(_ x: Variable) -> AttentionStream<Variable> {
-        let shape = [x.shape[0], x.shape[1], heads, depth]
+    /// `x` `[B, S, D]`: keys and values `[B, S, heads, depth]`, queries of the same tokens or of those in `asked`, and the
+    /// norms that the attention applies.
+    func callAsFunction(_ x: Variable, asked: Variable? = nil) -> AttentionStream<Variable> {
+        func perHead(_ y: Variable) -> Variable { y.reshaped(to: [y.shape[0], y.shape[1], heads, depth]) }
         return AttentionStream(
-            query: toQuery(x).reshaped(to: shape), key: toKey(x).reshaped(to: shape),
-            value: toValue(x).reshaped(to: shape), queryNorm: normQuery.weight.variable,
-            keyNorm: normKey.weight.variable)
+            query: perHead(toQuery(asked ?? x)), key: perHead(toKey(x)), value: perHead(toValue(x)),
+            queryNorm: normQuery.weight.variable, keyNorm: normKey.weight.variable)
     }
 }
 
@@ -77,9 +77,12 @@ final class SingleAttention: Module {
 
     var children: [(name: String, module: any Module)] { projections.children }
 
-    /// `x` `[B, S, D]`; the same shape comes back.
-    func callAsFunction(_ x: Variable, rotary: RotaryTable) -> Variable {
-        fullAttention([projections(x)], rotary: rotary)[0]
+    /// Whether an adapter must see queries of all tokens.
+    var queriesReadEveryToken: Bool { projections.toQuery.readsEveryToken }
+
+    /// What the last tokens of a sequence, `asked` `[B, Q, D]`, find in all of it, `x` `[B, S, D]`: `[B, Q, D]`.
+    func callAsFunction(_ asked: Variable, over x: Variable, rotary: RotaryTable) -> Variable {
+        fullAttention([projections(x, asked: asked)], rotary: rotary)[0]
     }
 }
 

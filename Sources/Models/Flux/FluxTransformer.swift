@@ -113,7 +113,8 @@ public final class FluxTransformer: Module {
         case conditioning(Variable)
         /// After the double-stream block of this number: `[B, T, D]` and `[B, S, D]`.
         case double(Int, text: Variable, image: Variable)
-        /// After the single-stream block of this number: `[B, T + S, D]`.
+        /// After the single-stream block of this number: `[B, T + S, D]`, after the last `[B, S, D]`: the image's tokens,
+        /// unless a router that is trained reads them all.
         case single(Int, joint: Variable)
     }
 
@@ -130,13 +131,15 @@ public final class FluxTransformer: Module {
 
         var joint = joined(input, conditioning: conditioning, rotary: rotary, observing)
         for (index, block) in singleBlocks.enumerated() {
+            // Nothing reads the text behind the last block.
+            let first = index == singleBlocks.count - 1 ? input.text.shape[1] : 0
             joint =
                 checkpointed(doubleBlocks.count + index, [joint, conditioning]) {
-                    [block($0[0], conditioning: $0[1], rotary: rotary)]
+                    [block($0[0], conditioning: $0[1], rotary: rotary, resultsFrom: first)]
                 }[0]
             observing?(.single(index, joint: joint))
         }
-        let image = joint.sliced(axis: 1, input.text.shape[1]..<joint.shape[1])
+        let image = joint.sliced(axis: 1, joint.shape[1] - input.latents.shape[1]..<joint.shape[1])
         let m = outputModulation(conditioning.applying(.silu))  // scale, shift: the other way round than in the blocks
         return output(image.modulated(scale: m[0], shift: m[1]))
     }

@@ -22,11 +22,17 @@ final class SingleStreamBlock: Module {
         [("norm", modulation), ("proj_mlp", projection), ("proj_out", output), ("attn", attention)]
     }
 
-    /// `joint` `[B, T + S, D]`, text first; `conditioning` `[B, D]`.
-    func callAsFunction(_ joint: Variable, conditioning: Variable, rotary: RotaryTable) -> Variable {
+    /// `joint` `[B, T + S, D]`, text first; `conditioning` `[B, D]`. The result has the same shape, or that of the tokens
+    /// from `first` on where the others' results are not read: they are keys and values alone then.
+    func callAsFunction(
+        _ joint: Variable, conditioning: Variable, rotary: RotaryTable, resultsFrom first: Int = 0
+    ) -> Variable {
         let m = modulation(conditioning.applying(.silu))  // shift, scale, gate
         let x = joint.modulated(scale: m[1], shift: m[0])
-        let parts = [attention(x, rotary: rotary), projection(x, activation: .geluTanh)]
-        return joint.addingGated(output(joining: parts), gate: m[2])
+        let readsAll = attention.queriesReadEveryToken || projection.readsEveryToken || output.readsEveryToken
+        let kept = (readsAll ? 0 : first)..<joint.shape[1]
+        let asked = x.sliced(axis: 1, kept).contiguous()
+        let parts = [attention(asked, over: x, rotary: rotary), projection(asked, activation: .geluTanh)]
+        return joint.sliced(axis: 1, kept).addingGated(output(joining: parts), gate: m[2])
     }
 }

@@ -57,8 +57,8 @@ public struct AttentionOptions: Sendable {
     /// Added to the scaled products before softmax, broadcastable to `[B, H, S, T]` of the joint sequence; a constant,
     /// without gradient.
     public var bias: Tensor?
-    /// The turn of queries and keys by their place in the joint sequence, after their norms; there must be as many keys
-    /// as queries.
+    /// The turn of queries and keys by their place in the joint sequence, after their norms: angles for each key. Where
+    /// queries are fewer than keys, they are those of the last tokens.
     public var rotary: RotaryAngles?
     /// Added to the mean squares of the norms of queries and keys.
     public var normEpsilon: Float

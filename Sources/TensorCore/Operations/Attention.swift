@@ -43,7 +43,7 @@ extension Tensor {
             let queries = streams.reduce(0) { $0 + $1.query.shape[1] }
             let keys = streams.reduce(0) { $0 + $1.key.shape[1] }
             precondition(
-                depth % 2 == 0 && queries == keys && rotary.cosine.shape == [queries, depth / 2]
+                depth % 2 == 0 && queries <= keys && rotary.cosine.shape == [keys, depth / 2]
                     && rotary.sine.shape == rotary.cosine.shape,
                 "rotary angles \(rotary.cosine.shape), \(rotary.sine.shape) for \(queries) queries and \(keys) keys of "
                     + "depth \(depth)")

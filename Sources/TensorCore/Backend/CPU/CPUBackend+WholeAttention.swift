@@ -25,10 +25,7 @@ extension CPUBackend {
             outputs: [concatenate(result.outputs.map(float32), axis: 1)], logSumExp: result.logSumExp)
         var g = wholeAttentionGradient(
             q, k, v, options: options, result: joint, gradient: concatenate(upstream, axis: 1))
-        if let angles = options.rotary {
-            g.q = rotary(g.q, cosine: angles.cosine, sine: angles.sine, inverse: true)
-            g.k = rotary(g.k, cosine: angles.cosine, sine: angles.sine, inverse: true)
-        }
+        (g.q, g.k) = (turned(g.q, options, inverse: true), turned(g.k, options, inverse: true))
         let dq = split(g.q, streams.map { $0.query.shape[1] })
         let (dk, dv) = (split(g.k, streams.map { $0.key.shape[1] }), split(g.v, streams.map { $0.key.shape[1] }))
         return streams.indices.map { index in
@@ -59,14 +56,20 @@ extension CPUBackend {
         func norm(_ x: Tensor, _ weight: Tensor?) -> Tensor {
             weight.map { rmsNorm(float32(x), weight: $0, epsilon: options.normEpsilon) } ?? float32(x)
         }
-        func turned(_ x: Tensor) -> Tensor {
-            options.rotary.map { rotary(x, cosine: $0.cosine, sine: $0.sine, inverse: false) } ?? x
-        }
         return (
-            turned(concatenate(streams.map { norm($0.query, $0.queryNorm) }, axis: 1)),
-            turned(concatenate(streams.map { norm($0.key, $0.keyNorm) }, axis: 1)),
+            turned(concatenate(streams.map { norm($0.query, $0.queryNorm) }, axis: 1), options),
+            turned(concatenate(streams.map { norm($0.key, $0.keyNorm) }, axis: 1), options),
             concatenate(streams.map { float32($0.value) }, axis: 1)
         )
+    }
+
+    /// Queries or keys turned by the angles of the last tokens of the sequence, as many as they are.
+    private func turned(_ x: Tensor, _ options: AttentionOptions, inverse: Bool = false) -> Tensor {
+        guard let angles = options.rotary else { return x }
+        let keys = angles.cosine.shape[0]
+        let last = keys - x.shape[1]..<keys
+        return rotary(
+            x, cosine: angles.cosine.sliced(axis: 0, last), sine: angles.sine.sliced(axis: 0, last), inverse: inverse)
     }
 
     /// Consecutive parts of the second axis.
