@@ -7,7 +7,7 @@ BUILD = $(SWIFT) build -c $(CONFIGURATION)
 DIPTYCH = .build/$(CONFIGURATION)/diptych
 SOURCES = Package.swift Sources Tests Benchmarks
 
-.PHONY: demo test build lint format bench bench-peer bench-loader dependencies clean
+.PHONY: demo test build lint format bench bench-peer bench-kernels bench-loader dependencies clean
 
 build: dependencies
 	$(BUILD) --product diptych
@@ -39,6 +39,13 @@ bench-peer: dependencies
 	test -x .venv/bin/python || python3 -m venv .venv
 	.venv/bin/pip install -q torch diffusers transformers peft accelerate
 	.venv/bin/python Benchmarks/bench_peer.py --bench .build/$(CONFIGURATION)/diptych-bench
+
+# Single matrix products and convolutions against PyTorch's (oneDNN), in turns.
+bench-kernels: dependencies
+	$(BUILD) --product diptych-bench
+	test -x .venv/bin/python || python3 -m venv .venv
+	.venv/bin/pip install -q torch
+	.venv/bin/python Benchmarks/peer_products.py --bench .build/$(CONFIGURATION)/diptych-bench
 
 # Reading and packing pairs against a torch DataLoader with Pillow on the same files, in turns.
 bench-loader: dependencies
