@@ -70,7 +70,7 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: ["TensorCore", "TensorIO"], path: "Tests/TestSupport",
             swiftSettings: upcoming),
-        tests(of: "TensorCore"),
+        tests(of: "TensorCore", ["CKernels"]),
         tests(of: "Autograd"),
         tests(of: "TensorIO", ["CStorage"]),
         tests(of: "NeuralNet"),

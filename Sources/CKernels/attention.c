@@ -7,6 +7,7 @@ ptrdiff_t attention_key_blocks(ptrdiff_t keys) { return quotient(keys, attention
 static const attention_kernels *kernels_of(int level, const attention_problem *p) {
 #if defined(__x86_64__)
     switch (level) {
+    case gemm_amx_emulated:
     case gemm_amx:
     case gemm_avx512_bf16:
         if (p->type == gemm_bfloat16) return &attention_kernels_avx512_bf16;

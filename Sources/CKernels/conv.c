@@ -325,7 +325,6 @@ void conv_compute(
     const ptrdiff_t step = strided ? p->out_width : l.row, pixels = (band - 1) * step + p->out_width;
     const ptrdiff_t packed_rows = gemm_multiple(p->outputs, kernels->rows), groups = gemm_quotient(rows, kernels->rows);
     int32_t offsets[GEMM_COLUMNS];
-    if (kernels->begin) kernels->begin();
     for (ptrdiff_t first = 0; first < pixels; first += GEMM_COLUMNS) {
         const ptrdiff_t width = gemm_least(GEMM_COLUMNS, pixels - first);
         for (ptrdiff_t i = 0; strided && i < width; i++) {
@@ -337,8 +336,7 @@ void conv_compute(
             const ptrdiff_t units = gemm_multiple(gemm_quotient(count, kernels->pair), kernels->unit_step);
             pack_patches(&l, stage, lines + start, count, units, first, width, strided ? offsets : NULL, patches);
             for (ptrdiff_t g = 0; g < groups; g++) {
-                const ptrdiff_t upper = kernels->balances ? g * rows / groups : g * kernels->rows;
-                const ptrdiff_t lower = kernels->balances ? (g + 1) * rows / groups : gemm_least(upper + kernels->rows, rows);
+                const ptrdiff_t upper = g * rows / groups, lower = (g + 1) * rows / groups;
                 const gemm_unit *a = (const gemm_unit *)packed + (i * packed_rows + from + upper) * PACKED_ROW;
                 for (ptrdiff_t j = 0; j < width; j += panel) {
                     float *tile = sums + upper * GEMM_COLUMNS + j;

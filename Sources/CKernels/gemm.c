@@ -20,14 +20,12 @@ static depth depth_of(const gemm_kernels *kernels, ptrdiff_t k) {
     return d;
 }
 
-/// Whether tiles can read the rows of `a` as they lie: units without gaps, none of them shared with the next row, no
-/// tile that reads rows behind the last, and not so many rows in one set of the first-level cache that they drive each
-/// other out.
-static int is_direct(const gemm_kernels *kernels, const gemm_product *p, const gemm_term *term) {
+/// Whether tiles can read the rows of `a` as they lie: units without gaps, none of them shared with the next row, and not
+/// so many rows in one set of the first-level cache that they drive each other out.
+static int is_direct(const gemm_kernels *kernels, const gemm_term *term) {
     const gemm_matrix *a = &term->a;
     if (a->column != 1 || a->type != (kernels->pair == 2 ? gemm_bfloat16 : gemm_float32)) return 0;
     if (term->k % (kernels->pair * kernels->unit_step) != 0 || term->k == 0) return 0;
-    if (!kernels->balances && p->m % kernels->rows != 0) return 0;
     return a->row * gemm_size(a->type) % 2048 != 0;
 }
 
@@ -38,7 +36,7 @@ gemm_plan gemm_plan_for(int level, const gemm_product *p) {
         const gemm_kernels *kernels = gemm_kernels_for(level, &p->terms[t]);
         if (kernels->rows > plan.row_step) plan.row_step = kernels->rows;
         if (2 * kernels->lanes > plan.column_step) plan.column_step = 2 * kernels->lanes;
-        if (is_direct(kernels, p, &p->terms[t])) continue;
+        if (is_direct(kernels, &p->terms[t])) continue;
         const depth d = depth_of(kernels, p->terms[t].k);
         row_size += d.blocks * d.row * (ptrdiff_t)sizeof(gemm_unit);
     }
@@ -59,7 +57,7 @@ void gemm_pack_rows(
     for (ptrdiff_t t = 0; t < p->term_count; t++) {
         const gemm_term *term = &p->terms[t];
         const gemm_kernels *kernels = gemm_kernels_for(level, term);
-        if (is_direct(kernels, p, term)) continue;
+        if (is_direct(kernels, term)) continue;
         const depth d = depth_of(kernels, term->k);
         for (ptrdiff_t i = 0; i < d.blocks; i++, target += plan.row_block * d.row)
             kernels->pack_a(
@@ -145,17 +143,14 @@ static void multiply_part(const part *w, const gemm_kernels *kernels) {
     const int widens = w->opens && p->addend.data && p->addend.type != gemm_float32;
     float edge[32 * 32] __attribute__((aligned(64))) = {0};
     for (ptrdiff_t g = 0; g < groups; g++) {
-        // Tiles of nearly equal height, where the kernel knows all heights.
-        const ptrdiff_t top = kernels->balances ? g * rows / groups : g * kernels->rows;
-        const ptrdiff_t bottom =
-            kernels->balances ? (g + 1) * rows / groups : gemm_least(top + kernels->rows, rows);
-        const int height = (int)(bottom - top);
-        const int is_whole = kernels->balances || height == kernels->rows;
+        // Tiles of nearly equal height.
+        const ptrdiff_t top = g * rows / groups;
+        const int height = (int)((g + 1) * rows / groups - top);
         for (ptrdiff_t j = w->first; j < w->last; j += panel) {
             const ptrdiff_t width = gemm_least(panel, w->last - j);
             float *kept = w->sums + top * w->sums_row + j - w->first;
             // A tile that ends inside a panel, or whose addend must be widened, begins with nothing.
-            const int fits = is_whole && width == panel && !widens;
+            const int fits = width == panel && !widens;
             float *target = finishes || !fits ? edge : kept;
             const ptrdiff_t target_row = finishes || !fits ? panel : w->sums_row;
             const float *addend = NULL, *bias = NULL;
@@ -261,14 +256,13 @@ static void compute_packed(
             w.opens = batch == 0;
             w.closes = batch == s.batches - 1;
             gemm_unit *b = (gemm_unit *)space;
-            if (kernels->begin) kernels->begin();
             for (int i = 0; i < w.segment_count; i++) {
                 const gemm_term *term = &p->terms[at.term];
                 const depth d = depth_of(kernels, term->k);
                 const ptrdiff_t start = at.block * d.elements, end = gemm_least(start + d.elements, term->k);
                 segment *x = &w.segments[i];
                 x->units = gemm_multiple(gemm_quotient(end - start, kernels->pair), kernels->unit_step);
-                if (is_direct(kernels, p, term)) {
+                if (is_direct(kernels, term)) {
                     x->a_step = term->a.row * gemm_size(term->a.type);
                     x->a = (const char *)term->a.data + from * x->a_step + start * gemm_size(term->a.type);
                 } else {

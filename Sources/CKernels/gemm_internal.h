@@ -22,8 +22,6 @@ typedef struct {
     int pair;
     /// Packed units come in multiples of this, zeros behind the last.
     int unit_step;
-    /// Whether tiles have any number of rows up to `rows`, else `rows` always (the packed rows behind the last exist).
-    int balances;
 
     /// Packs `rows` rows of `a` from `row`, units of elements `from..<to` along k, into rows of `packed_row` units.
     void (*pack_a)(
@@ -33,8 +31,8 @@ typedef struct {
     void (*pack_b)(
         const gemm_matrix *b, ptrdiff_t left, ptrdiff_t right, ptrdiff_t from, ptrdiff_t to, ptrdiff_t units,
         gemm_unit *packed);
-    /// `c = alpha a b + addend + bias` for `rows` rows, `a_step` bytes apart, and one panel; half a panel when `half` is
-    /// set. Addend and bias may be null; the addend may be `c`.
+    /// `c = alpha a b + addend + bias` for any number of rows up to `rows`, `a_step` bytes apart, and one panel; half a
+    /// panel when `half` is set. Addend and bias may be null; the addend may be `c`.
     void (*tile)(
         int rows, int half, ptrdiff_t units, const void *a, ptrdiff_t a_step, const gemm_unit *b, float *c,
         ptrdiff_t c_row, float alpha, const float *addend, ptrdiff_t addend_row, const float *bias);
@@ -46,8 +44,7 @@ typedef struct {
     void (*thin_along_n)(
         int rows, const float *a, ptrdiff_t a_row, const gemm_matrix *b, ptrdiff_t k, ptrdiff_t left, ptrdiff_t right,
         float *c, ptrdiff_t c_row);
-    /// Called on a thread before its tiles and after them; may be null.
-    void (*begin)(void);
+    /// Called on a thread after its tiles; may be null.
     void (*end)(void);
     /// Rounds floats to bfloat16, to nearest, ties to even.
     void (*round)(
@@ -60,7 +57,8 @@ typedef struct {
 
 extern const gemm_kernels gemm_kernels_portable;
 #if defined(__x86_64__)
-extern const gemm_kernels gemm_kernels_avx2, gemm_kernels_avx512, gemm_kernels_avx512_bf16, gemm_kernels_amx;
+extern const gemm_kernels gemm_kernels_avx2, gemm_kernels_avx512, gemm_kernels_avx512_bf16, gemm_kernels_amx,
+    gemm_kernels_amx_emulated;
 #endif
 
 /// The kernels of a level; `pairs` when both operands are bfloat16, which not every level multiplies as such.

@@ -13,7 +13,8 @@ static int has_bf16(void) {
     return __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a >> 5 & 1);
 }
 
-/// Whether the processor has bfloat16 tiles and the system lends them to this process (Linux asks to be asked).
+/// Whether the processor has bfloat16 tiles and the system lends them to this process: Linux asks to be asked, once for all
+/// threads and children, and refuses where a thread's signal stack is too small for the tiles.
 static int has_amx(void) {
     unsigned a, b, c, d;
     if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(d >> 22 & 1) || !(d >> 24 & 1)) return 0;
@@ -40,12 +41,14 @@ static void remember_level(void) { best_level = detect(); }
 
 int gemm_supports(int level) {
     pthread_once(&detected, remember_level);
+    if (level == gemm_amx_emulated) return best_level >= gemm_avx512_bf16;
     return level >= gemm_scalar && level <= best_level;
 }
 
 const gemm_kernels *gemm_kernels_of(int level, int pairs) {
 #if defined(__x86_64__)
     switch (level) {
+    case gemm_amx_emulated: return pairs ? &gemm_kernels_amx_emulated : &gemm_kernels_avx512;
     case gemm_amx: return pairs ? &gemm_kernels_amx : &gemm_kernels_avx512;
     case gemm_avx512_bf16: return pairs ? &gemm_kernels_avx512_bf16 : &gemm_kernels_avx512;
     case gemm_avx512: return &gemm_kernels_avx512;

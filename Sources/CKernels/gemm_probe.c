@@ -7,7 +7,6 @@ double gemm_probe(int level, int pairs, ptrdiff_t repetitions) {
     static _Thread_local gemm_unit b[32 * units] __attribute__((aligned(64)));
     float c[32 * 32] __attribute__((aligned(64)));
     const gemm_kernels *kernels = gemm_kernels_of(level, pairs);
-    if (kernels->begin) kernels->begin();
     for (ptrdiff_t i = 0; i < repetitions; i++)
         kernels->tile(
             kernels->rows, 0, units, a, units * (ptrdiff_t)sizeof(gemm_unit), b, c, 2 * kernels->lanes, 1, NULL, 0, NULL);

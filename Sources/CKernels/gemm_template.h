@@ -1,5 +1,5 @@
 // The kernels of the matrix product for vectors of LANES floats, at most TILE_ROWS rows a register tile. Included once
-// a level, with LANES, TILE_ROWS, NAME and, where a unit is a pair of bfloat16, PAIRS and MULTIPLY_PAIRS defined.
+// a level, with LANES, TILE_ROWS, NAME and, where a unit is a pair of bfloat16, PAIRS and MULTIPLY_PAIRS or TILE_UNIT defined.
 #include "gemm_internal.h"
 #include <string.h>
 
@@ -89,7 +89,15 @@ INLINE void transpose(units x[LANES]) {
 
 #include "gemm_pack.inc"
 
-#ifndef OWN_TILE
+#ifdef TILE_UNIT
+#include "tile_product.h"
+
+static void tile(
+    int rows, int half, ptrdiff_t count, const void *a, ptrdiff_t a_step, const gemm_unit *b, float *c,
+    ptrdiff_t c_row, float alpha, const float *addend, ptrdiff_t addend_row, const float *bias) {
+    multiply_tiles(rows, half, count, a, a_step, b, PANEL, c, c_row, alpha, addend, addend_row, bias);
+}
+#else
 #include "gemm_tile.inc"
 #endif
 
@@ -128,14 +136,11 @@ const gemm_kernels NAME = {
     .rows = TILE_ROWS,
     .lanes = LANES,
     .pair = UNIT_ELEMENTS,
-#ifdef OWN_TILE
+#ifdef TILE_UNIT
     .unit_step = LANES,
-    .balances = 0,
-    .begin = configure,
-    .end = leave,
+    .end = release_tiles,
 #else
     .unit_step = 1,
-    .balances = 1,
 #endif
     .pack_a = pack_a,
     .pack_b = pack_b,

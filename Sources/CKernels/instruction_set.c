@@ -30,7 +30,8 @@ static enum diptych_instruction_set chosen_by_environment(void) {
     const char *wish = getenv("DIPTYCH_ISA");
     if (!wish || !*wish) return best;
     // The sets that only matrix products tell apart hold avx512.
-    if (strcmp(wish, "avx512bf16") == 0 || strcmp(wish, "amx") == 0) wish = names[DIPTYCH_AVX512];
+    if (strcmp(wish, "avx512bf16") == 0 || strcmp(wish, "amx") == 0 || strcmp(wish, "amxemulated") == 0)
+        wish = names[DIPTYCH_AVX512];
     for (int level = 0; level < 3; level++) {
         if (strcmp(wish, names[level]) != 0) continue;
         if (level <= (int)best) return (enum diptych_instruction_set)level;

@@ -8,5 +8,6 @@
 #include "attention.h"
 #include "conv.h"
 #include "ThreadPool.h"
+#include "TileEmulation.h"
 #include "gemm.h"
 #include "quantization.h"

@@ -13,14 +13,16 @@
 /// The type of a matrix's elements; `gemm_blocks` for a right factor whose numbers lie in blocks.
 enum gemm_type { gemm_float32 = 0, gemm_bfloat16 = 1, gemm_float16 = 2, gemm_blocks = 3 };
 
-/// The sets of kernels, from the oracle up. `gemm_portable` uses vectors of four floats (SSE2, NEON).
+/// The sets of kernels, from the oracle up. `gemm_portable` uses vectors of four floats (SSE2, NEON); `gemm_amx_emulated` is
+/// `gemm_amx` on the emulated unit of TileEmulation.h.
 enum gemm_level {
     gemm_scalar = 0,
     gemm_portable = 1,
     gemm_avx2 = 2,
     gemm_avx512 = 3,
     gemm_avx512_bf16 = 4,
-    gemm_amx = 5
+    gemm_amx = 5,
+    gemm_amx_emulated = 6
 };
 
 /// A matrix whose rows or columns are contiguous: `row` or `column` is 1. Distances count elements. For `gemm_blocks`,

@@ -3,9 +3,9 @@ import Glibc
 
 /// The sets of kernels that multiply matrices and compute attention, by the processor instructions that they need.
 ///
-/// The environment variable `DIPTYCH_ISA` (`scalar`, `avx2`, `avx512`, `avx512bf16` or `amx`) chooses one for the whole
-/// process; otherwise it is the best that the processor has, `amx` only after it has multiplied a test matrix rightly.
-/// Results of different sets differ by roundings.
+/// The environment variable `DIPTYCH_ISA` (`scalar`, `avx2`, `avx512`, `avx512bf16`, `amx` or, for tests, `amxemulated`)
+/// chooses one for the whole process; otherwise it is the best that the processor has, `amx` only after it has multiplied
+/// a test matrix rightly. Results of different sets differ by roundings.
 public enum MatrixKernels: String, Sendable, CaseIterable, Comparable, CustomStringConvertible {
     /// Vectors of four floats: SSE2 on x86-64, NEON on arm64.
     case portable = "scalar"
@@ -17,15 +17,20 @@ public enum MatrixKernels: String, Sendable, CaseIterable, Comparable, CustomStr
     case avx512bf16
     /// As `avx512`; products of two `bfloat16` matrices on the matrix unit of Intel processors since Sapphire Rapids.
     case amx
+    /// The kernels of `amx`, their instructions one by one in `avx512`: slow, to prove them on processors that have
+    /// `avx512bf16`. Nothing but `DIPTYCH_ISA` chooses it.
+    case amxEmulated = "amxemulated"
 
     /// Those that this processor can run, the simplest first.
     public static let available: [MatrixKernels] = allCases.filter { gemm_supports($0.level) != 0 }
 
     /// The ones in force.
     public static let current: MatrixKernels = {
-        let best = available.last { $0 != .amx || matrixUnitIsRight }!
-        guard let wish = getenv("DIPTYCH_ISA").map({ String(cString: $0) }), !wish.isEmpty else { return best }
+        let wish = getenv("DIPTYCH_ISA").map { String(cString: $0) } ?? ""
+        // Before the matrix unit is tried, so that a wish avoids it wholly.
         if let set = MatrixKernels(rawValue: wish), available.contains(set) { return set }
+        let best = available.last { $0 != .amxEmulated && ($0 != .amx || matrixUnitIsRight) }!
+        if wish.isEmpty { return best }
         let names = available.map(\.rawValue).joined(separator: ", ")
         let line = "DIPTYCH_ISA=\(wish): expected one of \(names); matrix products use \(best)\n"
         _ = line.withCString { write(STDERR_FILENO, $0, strlen($0)) }
@@ -78,6 +83,7 @@ public enum MatrixKernels: String, Sendable, CaseIterable, Comparable, CustomStr
         case .avx512: Int32(gemm_avx512.rawValue)
         case .avx512bf16: Int32(gemm_avx512_bf16.rawValue)
         case .amx: Int32(gemm_amx.rawValue)
+        case .amxEmulated: Int32(gemm_amx_emulated.rawValue)
         }
     }
 }
