@@ -24,6 +24,13 @@ import Testing
         .init(x: [2, 3, 19, 35], w: [4, 3, 5, 2], options: .init(stride: 3, padding: 2, paddingHigh: 0)),
         .init(x: [1, 2, 9, 300], w: [3, 2, 3, 3], options: .init(padding: 2)),
         .init(x: [1, 2, 4, 4], w: [3, 2, 1, 1], options: .init(stride: 2, padding: 1)),
+        // Images that share a block of columns, in groups and alone; rows of windows that lie a stride apart; weights that
+        // are read as they lie, by every kind of tile.
+        .init(x: [5, 6, 4, 5], w: [9, 6, 3, 3]), .init(x: [3, 64, 3, 5], w: [64, 64, 1, 1], options: .init()),
+        .init(x: [9, 4, 8, 8], w: [15, 4, 3, 3]), .init(x: [2, 32, 6, 7], w: [32, 32, 3, 3]),
+        .init(x: [3, 4, 11, 14], w: [6, 4, 3, 3], options: .init(stride: 2, paddingHigh: 1)),
+        .init(x: [1, 2, 23, 29], w: [5, 2, 4, 7], options: .init(stride: 3, padding: 3)),
+        .init(x: [1, 64, 9, 9], w: [32, 64, 2, 2], options: .init(stride: 2)),
         .init(x: [1, 2, 2, 2], w: [3, 2, 3, 3], options: .init()), .init(x: [0, 2, 5, 5], w: [3, 2, 3, 3]),
         .init(x: [1, 0, 5, 5], w: [3, 0, 3, 3]), .init(x: [1, 2, 5, 5], w: [0, 2, 3, 3]),
         .init(x: [1, 2, 0, 5], w: [3, 2, 3, 3], options: .init()),
@@ -208,6 +215,7 @@ import Testing
                 for (x, w, options) in [
                     ([1, 20, 70, 90] as Shape, [40, 20, 3, 3] as Shape, ConvolutionOptions(padding: 1)),
                     ([1, 70, 8, 8], [150, 70, 3, 3], .init(padding: 1)), ([3, 64, 33, 37], [70, 64, 1, 1], .init()),
+                    ([6, 30, 8, 8], [150, 30, 3, 3], .init(padding: 1)), ([1, 64, 40, 40], [64, 64, 3, 3], .init()),
                     ([2, 16, 64, 66], [33, 16, 3, 3], .init(stride: 2, paddingHigh: 1)),
                 ] {
                     for dtype in [DType.float32, .bfloat16] {

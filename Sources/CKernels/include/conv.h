@@ -1,24 +1,25 @@
 /// Convolutions of images as products of a weight with patches, which are packed block by block for the kernels of
 /// `gemm.h`: no matrix of patches lies in memory.
 ///
-/// A band of rows of one image is staged first: padded with zeros, up-sampled, normalised and activated on the way, and
+/// A band of rows of an image is staged first: padded with zeros, up-sampled, normalised and activated on the way, and
 /// in the type that the kernels multiply. Its patches are then shifted views of the staged rows (Dumoulin and Visin 2016,
 /// "A guide to convolution arithmetic for deep learning", for the geometry). The caller shares the bands and the output
 /// channels among threads; no sum is ever shared, so the result depends on neither.
 #pragma once
 #include "gemm.h"
 
-/// One convolution of one image. Distances count elements; neighbours in a row lie together.
+/// One convolution of a batch of images. Distances count elements; neighbours in a row lie together.
 typedef struct {
-    /// The image, `channels` x `height` x `width`, of a `gemm_type`.
+    /// The first image, `channels` x `height` x `width`, of a `gemm_type`, and how far the next one is.
     const void *image;
     int type;
+    ptrdiff_t images, image_step;
     ptrdiff_t channels, height, width, channel_step, row_step;
     /// Each pixel stands for `repeat` x `repeat` of its kind (nearest up-sampling).
     ptrdiff_t repeat;
     /// Pixels lie `spread` apart with zeros between them (the adjoint of a stride).
     ptrdiff_t spread;
-    /// Three values a channel or null: `(x - mean) factor + shift` is taken for x, then SiLU if `silu` is set.
+    /// Three values a channel of each image or null: `(x - mean) factor + shift` is taken for x, then SiLU if `silu` is set.
     const float *mean, *factor, *shift;
     int silu;
 
@@ -28,31 +29,33 @@ typedef struct {
     /// The place of the first window: rows above and columns left of the image, which are zero.
     ptrdiff_t top, left;
 
-    /// The result, float32 or bfloat16, `outputs` x `out_height` x `out_width`, and its distances: from one channel, one
-    /// row and one pixel to the next.
+    /// The result, float32 or bfloat16, `outputs` x `out_height` x `out_width` an image, and its distances: from one image,
+    /// one channel, one row and one pixel to the next.
     void *result;
     int result_type;
-    ptrdiff_t out_height, out_width, result_step, result_row, result_pixel;
+    ptrdiff_t out_height, out_width, result_image, result_step, result_row, result_pixel;
     /// A value an output channel, or null.
     const float *bias;
     /// Added before rounding, of the result's type and layout, perhaps the result itself; or null.
     const void *residual;
 } conv_product;
 
-/// How a convolution is shared: bands of `band_rows` rows of the result, output channels from multiples of
-/// `output_step`. The packed weight takes `packed_size` bytes, a thread's work `space_size`, both aligned to 64.
+/// How a convolution is shared: `images` images at a time, bands of `band_rows` rows of the result, `splits` shares of the
+/// output channels, which begin at multiples of `output_step`. The packed weight takes `packed_size` bytes, none when it
+/// is read as it lies, a thread's work `space_size`, both aligned to 64.
 typedef struct {
-    ptrdiff_t band_rows, output_step;
+    ptrdiff_t images, band_rows, splits, output_step;
     size_t packed_size, space_size;
 } conv_plan;
 
 /// The plan for a convolution that `threads` threads share.
 conv_plan conv_plan_for(int level, const conv_product *product, ptrdiff_t threads);
 
-/// Packs output channels `from..<to`, `from` a multiple of `output_step`.
+/// Packs output channels `from..<to`, `from` a multiple of `output_step`. Only where `packed_size` is not 0.
 void conv_pack_weight(int level, const conv_product *product, ptrdiff_t from, ptrdiff_t to, void *packed);
 
-/// Computes rows `top..<bottom` of the result (no more than a band) for output channels `from..<to`, all packed.
+/// Computes rows `top..<bottom` of the results (no more than a band) of `images` images from `image` on (no more than the
+/// plan's) for output channels `from..<to`, all packed.
 void conv_compute(
-    int level, const conv_product *product, const void *packed, ptrdiff_t top, ptrdiff_t bottom, ptrdiff_t from,
-    ptrdiff_t to, void *space);
+    int level, const conv_product *product, const void *packed, ptrdiff_t image, ptrdiff_t images, ptrdiff_t top,
+    ptrdiff_t bottom, ptrdiff_t from, ptrdiff_t to, void *space);

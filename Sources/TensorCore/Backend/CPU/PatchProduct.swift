@@ -32,73 +32,63 @@ struct PatchProduct {
     func run(bias: Tensor?, residual: Tensor? = nil, into result: Tensor) {
         if result.count == 0 { return }
         let shift = bias.map(backend.float32)
+        let product = self.product(shift, residual, result)
+        withExtendedLifetime(shift) { withUnsafePointer(to: product) { run($0) } }
+    }
+
+    private func run(_ p: UnsafePointer<conv_product>) {
         let level = backend.matrixKernels.level
-        let outputs = weight.shape[0]
-        var product = self.product(shift, result)
-        let plan = conv_plan_for(level, &product, Threads.count)
-        let packed = Tensor(uninitialized: [plan.packed_size], dtype: .uint8)
+        let plan = conv_plan_for(level, p, Threads.count)
+        let (height, outputs) = (p.pointee.out_height, p.pointee.outputs)
         let groups = (outputs + plan.output_step - 1) / plan.output_step
-        withUnsafePointer(to: product) { p in
+        var packed: Tensor?
+        if plan.packed_size > 0 {
+            let space = Tensor(uninitialized: [plan.packed_size], dtype: .uint8)
             parallelFor(groups, grain: max(1, (1 << 18) / max(plan.output_step * weight.count / outputs, 1))) { part in
                 conv_pack_weight(
                     level, p, part.lowerBound * plan.output_step, min(part.upperBound * plan.output_step, outputs),
-                    packed.storage.base)
+                    space.storage.base)
             }
+            packed = space
         }
-        let pointers = norm?.pointers
-        for number in 0..<image.shape[0] {
-            product.image = UnsafeRawPointer(Self.start(image, number))
-            product.result = Self.start(result, number)
-            product.residual = residual.map { UnsafeRawPointer(Self.start($0, number)) }
-            if let pointers {
-                let place = number * image.shape[1]
-                (product.mean, product.factor) = (pointers.mean + place, pointers.factor + place)
-                product.shift = pointers.shift + place
-            }
-            withUnsafePointer(to: product) { compute($0, plan, packed.storage.base, level) }
-        }
-    }
-
-    /// Where image `number` of a batch begins.
-    private static func start(_ x: Tensor, _ number: Int) -> UnsafeMutableRawPointer {
-        x.storage.base + (x.offset + number * x.strides[0]) * x.dtype.byteCount
-    }
-
-    private func product(_ bias: Tensor?, _ result: Tensor) -> conv_product {
-        let depth = weight.count / max(weight.shape[0], 1)
-        return conv_product(
-            image: nil, type: CPUBackend.type(image.dtype), channels: image.shape[1], height: image.shape[2],
-            width: image.shape[3], channel_step: image.strides[1], row_step: image.strides[2], repeat: upsampling,
-            spread: spread, mean: norm?.pointers.mean, factor: nil, shift: nil, silu: norm == nil ? 0 : 1,
-            weight: gemm_matrix(
-                data: weight.storage.base + weight.offset * weight.dtype.byteCount, type: CPUBackend.type(weight.dtype),
-                row: depth, column: 1), outputs: weight.shape[0], kernel_height: weight.shape[2],
-            kernel_width: weight.shape[3], stride: stride, top: top, left: left, result: nil,
-            result_type: CPUBackend.type(result.dtype), out_height: result.shape[2], out_width: result.shape[3],
-            result_step: result.strides[1], result_row: result.strides[2], result_pixel: result.strides[3],
-            bias: bias.map { UnsafePointer(backend.floats($0)) }, residual: nil)
-    }
-
-    private func compute(
-        _ p: UnsafePointer<conv_product>, _ plan: conv_plan, _ packed: UnsafeRawPointer, _ level: Int32
-    ) {
-        let (height, outputs) = (p.pointee.out_height, p.pointee.outputs)
+        let images = image.shape[0]
         let bands = (height + plan.band_rows - 1) / plan.band_rows
-        let groups = (outputs + plan.output_step - 1) / plan.output_step
-        // Few bands are shared by output channels too; each part stages its band again.
-        let work = height * p.pointee.out_width * weight.count
-        let threads = min(Threads.count, max(1, work >> 19))
-        let splits = bands >= threads ? 1 : min(groups, (threads + bands - 1) / bands)
-        let grain = max(1, bands * splits / threads)
-        parallelFor(bands * splits, grain: grain) { part in
+        let tasks = (images + plan.images - 1) / plan.images * bands * plan.splits
+        let work = images * height * p.pointee.out_width * weight.count / tasks
+        parallelFor(tasks, grain: max(1, (1 << 18) / max(work, 1))) { part in
             let space = Tensor(uninitialized: [plan.space_size], dtype: .uint8)
             for task in part {
-                let (band, split) = (task / splits, task % splits)
-                let (from, to) = (split * groups / splits, (split + 1) * groups / splits)
+                let (band, split) = (task / plan.splits % bands, task % plan.splits)
+                let first = task / plan.splits / bands * plan.images
+                let (from, to) = (split * groups / plan.splits, (split + 1) * groups / plan.splits)
                 conv_compute(
-                    level, p, packed, band * plan.band_rows, min((band + 1) * plan.band_rows, height),
-                    from * plan.output_step, min(to * plan.output_step, outputs), space.storage.base)
+                    level, p, packed?.storage.base, first, min(plan.images, images - first), band * plan.band_rows,
+                    min((band + 1) * plan.band_rows, height), from * plan.output_step,
+                    min(to * plan.output_step, outputs), space.storage.base)
             }
         }
+    }
+
+    private func product(_ bias: Tensor?, _ residual: Tensor?, _ result: Tensor) -> conv_product {
+        let depth = weight.count / max(weight.shape[0], 1)
+        let pointers = norm?.pointers
+        return conv_product(
+            image: Self.start(image), type: CPUBackend.type(image.dtype), images: image.shape[0],
+            image_step: image.strides[0], channels: image.shape[1], height: image.shape[2], width: image.shape[3],
+            channel_step: image.strides[1], row_step: image.strides[2], repeat: upsampling, spread: spread,
+            mean: pointers?.mean, factor: pointers?.factor, shift: pointers?.shift, silu: norm == nil ? 0 : 1,
+            weight: gemm_matrix(
+                data: Self.start(weight), type: CPUBackend.type(weight.dtype), row: depth, column: 1),
+            outputs: weight.shape[0], kernel_height: weight.shape[2], kernel_width: weight.shape[3], stride: stride,
+            top: top, left: left, result: Self.start(result), result_type: CPUBackend.type(result.dtype),
+            out_height: result.shape[2], out_width: result.shape[3], result_image: result.strides[0],
+            result_step: result.strides[1], result_row: result.strides[2], result_pixel: result.strides[3],
+            bias: bias.map { UnsafePointer(backend.floats($0)) },
+            residual: residual.map { UnsafeRawPointer(Self.start($0)) })
+    }
+
+    /// Where the elements of a tensor begin.
+    private static func start(_ x: Tensor) -> UnsafeMutableRawPointer {
+        x.storage.base + x.offset * x.dtype.byteCount
     }
 }

@@ -1,0 +1,104 @@
+// How a convolution is laid out in memory and shared among threads.
+#include "conv_internal.h"
+
+/// The widest rows that may be copied for every column of the window.
+#define COMPACT_WIDTH 128
+
+/// Whether tiles can read the rows of the weight as they lie: units without gaps, none of them shared with the next row,
+/// and rows that do not all fall into one set of the first-level cache.
+static int weight_lies(const gemm_kernels *kernels, const conv_product *p, ptrdiff_t k, int narrow) {
+    const gemm_matrix *w = &p->weight;
+    if (w->column != 1 || w->type != (narrow ? gemm_bfloat16 : gemm_float32) || k == 0) return 0;
+    if (k % (kernels->pair * kernels->unit_step) != 0) return 0;
+    return w->row * gemm_size(w->type) % 4096 != 0;
+}
+
+conv_layout conv_layout_of(int level, const conv_product *p) {
+    conv_layout l;
+    const int narrow = p->type == gemm_bfloat16 && p->weight.type == gemm_bfloat16;
+    l.kernels = gemm_kernels_of(level, narrow);
+    l.narrow = l.kernels->pair == 2;
+    l.k = p->channels * p->kernel_height * p->kernel_width;
+    const ptrdiff_t whole = gemm_quotient(l.k, l.kernels->pair);
+    l.blocks = conv_most(1, gemm_quotient(whole, GEMM_UNITS));
+    l.elements = gemm_multiple(conv_most(1, gemm_quotient(whole, l.blocks)), 16) * l.kernels->pair;
+    l.blocks = conv_most(1, gemm_quotient(l.k, l.elements));
+    l.direct = p->kernel_height == 1 && p->kernel_width == 1 && p->stride == 1 && p->top == 0 && p->left == 0
+        && p->repeat == 1 && p->spread == 1 && !p->mean && p->type == (l.narrow ? gemm_bfloat16 : gemm_float32)
+        && p->out_height <= p->height && p->out_width == p->width && p->row_step == p->width;
+    l.weight_lies = weight_lies(l.kernels, p, l.k, l.narrow);
+    // Margins are multiplied as other pixels are: where rows are short and outputs many, copies cost less.
+    const int is_narrow = p->out_width <= COMPACT_WIDTH && 2 * p->outputs >= p->out_width;
+    l.compact = p->stride > 1 || (p->kernel_width > 1 && is_narrow);
+    l.copies = l.compact ? p->kernel_width : 1;
+    l.row = l.direct ? p->row_step : l.compact ? p->out_width : p->out_width + p->kernel_width - 1;
+    return l;
+}
+
+/// How long the part of a thread takes when a convolution is divided so, in multiplications for each channel: packing a
+/// patch takes as long as about eight rows of the weight, staging a pixel as long as some multiplications.
+static double cost_of(const conv_product *p, const conv_layout *l, const conv_plan *plan, ptrdiff_t threads) {
+    const ptrdiff_t groups = gemm_quotient(p->outputs, l->kernels->rows);
+    const ptrdiff_t bands = gemm_quotient(p->out_height, plan->band_rows);
+    const ptrdiff_t tasks = gemm_quotient(p->images, plan->images) * bands * plan->splits;
+    const double rows = (double)(gemm_quotient(groups, plan->splits) * l->kernels->rows + 8);
+    const double columns =
+        (double)(plan->images * gemm_multiple(conv_column_count(p, l, plan->band_rows), l->kernels->lanes));
+    const double staged = l->direct ? 0 : (double)(plan->images * conv_channel_size(p, l, plan->band_rows));
+    const double task = rows * columns * (double)(p->kernel_height * p->kernel_width) + staged * (p->mean ? 48 : 12);
+    return (double)gemm_quotient(tasks, threads) * task;
+}
+
+conv_plan conv_plan_for(int level, const conv_product *p, ptrdiff_t threads) {
+    const conv_layout l = conv_layout_of(level, p);
+    const ptrdiff_t panel = 2 * l.kernels->lanes, height = conv_most(1, p->out_height);
+    conv_plan plan = {.images = 1, .band_rows = height, .splits = 1, .output_step = l.kernels->rows};
+    // A band that stays in the caches.
+    const ptrdiff_t row_size = conv_most(1, p->channels * l.copies * l.row * (l.narrow ? 2 : 4)), most_staged = 4 << 20;
+    const ptrdiff_t fits = (most_staged / row_size - p->kernel_height) / p->stride + 1;
+    const ptrdiff_t reach = l.direct ? gemm_quotient(4096, p->out_width) : conv_most(fits, 4);
+    const ptrdiff_t rows = gemm_least(height, reach);
+    // Images that are small enough to share the columns of a block are taken together.
+    const ptrdiff_t span = gemm_multiple(conv_column_count(p, &l, height), panel);
+    if (rows == height && p->images > 1 && 2 * span <= GEMM_COLUMNS) {
+        plan.images = gemm_least(p->images, GEMM_COLUMNS / span);
+        const ptrdiff_t most_images = most_staged / conv_most(1, (ptrdiff_t)conv_stage_size(p, &l, 1, height));
+        if (!l.direct) plan.images = conv_most(1, gemm_least(plan.images, most_images));
+        plan.images = gemm_quotient(p->images, gemm_quotient(p->images, plan.images));
+    }
+    // The division among threads whose largest part is the least.
+    const ptrdiff_t groups = gemm_quotient(p->outputs, l.kernels->rows), bands = gemm_quotient(height, rows);
+    const double work = (double)(p->images * height) * (double)(p->out_width * p->outputs) * (double)l.k;
+    if (work < (double)threads * (1 << 19)) threads = conv_most(1, (ptrdiff_t)(work / (1 << 19)));
+    double best = 0;
+    for (ptrdiff_t even = 0; even < 2; even++) {
+        const ptrdiff_t wished = even ? gemm_multiple(bands, threads) : bands;
+        conv_plan trial = plan;
+        trial.band_rows = gemm_quotient(height, wished);
+        for (trial.splits = 1; trial.splits <= conv_most(1, gemm_least(groups, 2 * threads)); trial.splits++) {
+            const double cost = cost_of(p, &l, &trial, threads);
+            if (best > 0 && cost >= best) continue;
+            best = cost;
+            plan = trial;
+        }
+        if (threads == 1 || plan.images > 1) break;
+    }
+    const ptrdiff_t packed_rows = gemm_multiple(p->outputs, l.kernels->rows);
+    if (!l.weight_lies) plan.packed_size = (size_t)(l.blocks * packed_rows * PACKED_ROW) * sizeof(gemm_unit);
+    plan.space_size = conv_stage_size(p, &l, plan.images, plan.band_rows) + conv_channel_space(p, &l, plan.band_rows)
+        + conv_lines_size(&l) + conv_row_space(p) + conv_patches_size(&l)
+        + (size_t)(packed_rows * GEMM_COLUMNS) * sizeof(float);
+    return plan;
+}
+
+void conv_pack_weight(int level, const conv_product *p, ptrdiff_t from, ptrdiff_t to, void *packed) {
+    const conv_layout l = conv_layout_of(level, p);
+    const ptrdiff_t rows = gemm_multiple(p->outputs, l.kernels->rows);
+    for (ptrdiff_t i = 0; i < l.blocks; i++) {
+        const ptrdiff_t start = i * l.elements, end = gemm_least(start + l.elements, l.k);
+        l.kernels->pack_a(
+            &p->weight, from, to - from, start, end, l.elements / l.kernels->pair,
+            (gemm_unit *)packed + (i * rows + from) * PACKED_ROW, PACKED_ROW);
+    }
+}
+
