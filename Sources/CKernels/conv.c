@@ -114,4 +114,5 @@ void conv_compute(
             for (ptrdiff_t m = 0; m < images; m++)
                 finish_columns(p, &l, sums + o * GEMM_COLUMNS + m * span, image + m, from + o, top, first, width);
     }
+    if (kernels->end) kernels->end();
 }

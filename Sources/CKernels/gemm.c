@@ -150,7 +150,9 @@ static void multiply_part(const part *w, const gemm_kernels *kernels) {
             const ptrdiff_t width = gemm_least(panel, w->last - j);
             float *kept = w->sums + top * w->sums_row + j - w->first;
             // A tile that ends inside a panel, or whose addend must be widened, begins with nothing.
-            const int fits = width == panel && !widens;
+            const int fits = (width == panel || width == kernels->lanes) && !widens;
+            const int rounds = finishes && fits && !p->activate && kernels->tile_rounded;
+            const ptrdiff_t at = (w->from + top) * p->c_row + j;
             float *target = finishes || !fits ? edge : kept;
             const ptrdiff_t target_row = finishes || !fits ? panel : w->sums_row;
             const float *addend = NULL, *bias = NULL;
@@ -165,6 +167,13 @@ static void multiply_part(const part *w, const gemm_kernels *kernels) {
             }
             for (int s = 0; s < w->segment_count; s++) {
                 const segment *x = &w->segments[s];
+                if (rounds && s == w->segment_count - 1) {
+                    kernels->tile_rounded(
+                        height, width <= kernels->lanes, x->units, x->a + top * x->a_step, x->a_step,
+                        x->b + (j - w->first) * x->units, (uint16_t *)p->c + at, p->c_row, p->alpha, addend,
+                        addend_row, bias);
+                    break;
+                }
                 kernels->tile(
                     height, width <= kernels->lanes, x->units, x->a + top * x->a_step, x->a_step,
                     x->b + (j - w->first) * x->units, target, target_row, p->alpha, addend, addend_row, bias);
@@ -173,8 +182,8 @@ static void multiply_part(const part *w, const gemm_kernels *kernels) {
                 addend_row = target_row;
                 bias = NULL;
             }
+            if (rounds) continue;
             if (finishes) {
-                const ptrdiff_t at = (w->from + top) * p->c_row + j;
                 if (p->activate) {
                     if (p->inactive) write_tile(p, kernels, edge, p->inactive, at, height, width);
                     p->activate(edge, edge, height * panel);

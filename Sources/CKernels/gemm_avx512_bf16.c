@@ -6,6 +6,7 @@
 #define TILE_ROWS 14
 #define PAIRS
 #define MULTIPLY_PAIRS(sum, left, right) (floats)_mm512_dpbf16_ps((__m512)(sum), (__m512bh)(left), (__m512bh)(right))
+#define ROUNDED(x) (halves)_mm512_cvtneps_pbh((__m512)(x))
 #define NAME gemm_kernels_avx512_bf16
 #include "gemm_template.h"
 #pragma clang attribute pop

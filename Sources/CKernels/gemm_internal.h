@@ -36,6 +36,11 @@ typedef struct {
     void (*tile)(
         int rows, int half, ptrdiff_t units, const void *a, ptrdiff_t a_step, const gemm_unit *b, float *c,
         ptrdiff_t c_row, float alpha, const float *addend, ptrdiff_t addend_row, const float *bias);
+    /// The same with results rounded as `round` does, but subnormal numbers become zero, as they do in the products; null
+    /// where there is none.
+    void (*tile_rounded)(
+        int rows, int half, ptrdiff_t units, const void *a, ptrdiff_t a_step, const gemm_unit *b, uint16_t *c,
+        ptrdiff_t c_row, float alpha, const float *addend, ptrdiff_t addend_row, const float *bias);
     /// `c[r][j - left] = sum over p of a[r][p] b[p][j]` for at most four rows, `b`'s columns contiguous.
     void (*thin_along_k)(
         int rows, const float *a, ptrdiff_t a_row, const gemm_matrix *b, ptrdiff_t k, ptrdiff_t left, ptrdiff_t right,

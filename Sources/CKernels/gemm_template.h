@@ -1,5 +1,6 @@
 // The kernels of the matrix product for vectors of LANES floats, at most TILE_ROWS rows a register tile. Included once
-// a level, with LANES, TILE_ROWS, NAME and, where a unit is a pair of bfloat16, PAIRS and MULTIPLY_PAIRS or TILE_UNIT defined.
+// a level, with LANES, TILE_ROWS, NAME and, where a unit is a pair of bfloat16, PAIRS and MULTIPLY_PAIRS or TILE_UNIT
+// defined; ROUNDED too where one instruction rounds floats to bfloat16.
 #include "gemm_internal.h"
 #include <string.h>
 
@@ -39,7 +40,11 @@ INLINE units units_along(const char *from, int type, ptrdiff_t left) {
     char padded[4 * LANES] __attribute__((aligned(64)));
     if (left < count) {
         memset(padded, 0, sizeof padded);
-        if (left > 0) memcpy(padded, from, (size_t)left * size_of(type));
+        // Half of them, as k of 16 gives, without a call.
+        if (left == count / 2)
+            memcpy(padded, from, (size_t)(count / 2) * size_of(type));
+        else if (left > 0)
+            memcpy(padded, from, (size_t)left * size_of(type));
         from = padded;
     }
     if (UNIT_ELEMENTS == 2) return (units) * (const loose_units *)from;
@@ -145,6 +150,9 @@ const gemm_kernels NAME = {
     .pack_a = pack_a,
     .pack_b = pack_b,
     .tile = tile,
+#ifdef ROUNDED
+    .tile_rounded = tile_rounded,
+#endif
     .thin_along_k = thin_along_k,
     .thin_along_n = thin_along_n,
     .round = round_rows,

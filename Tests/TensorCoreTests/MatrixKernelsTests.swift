@@ -88,6 +88,50 @@ import Testing
         }
     }
 
+    /// Few columns or a short sum, as adapters have them: tiles of half a panel, k of half a vector, several blocks of k;
+    /// results of 16 bits are those of 32, rounded.
+    @Test(arguments: MatrixKernels.available) func narrowProducts(kernels: MatrixKernels) {
+        let fast = CPUBackend(engine: .kernels, matrixKernels: kernels)
+        var worst = 0.0
+        for m in [5, 14, 57] {
+            for n in [8, 16, 24, 48, 96, 272] {
+                for k in [8, 16, 32, 1040, 2112] {
+                    for type in [DType.float32, .bfloat16] {
+                        let a = Tensor.sample([m, k], seed: 1).converted(to: type)
+                        let b = Tensor.sample([n, k], seed: 2).converted(to: type)
+                        let bias = k % 3 == 0 ? nil : Tensor.sample([n], seed: 3)
+                        let oracle = Device.withBackend(plain) {
+                            a.matrixProduct(b, transposingOther: true, bias: bias, dtype: .float32)
+                        }
+                        for right in [b.transposed(), b.transposed().copied()] {
+                            let (wide, rounded) = Device.withBackend(fast) {
+                                (
+                                    a.matrixProduct(right, bias: bias, dtype: .float32),
+                                    a.matrixProduct(right, bias: bias, dtype: .bfloat16)
+                                )
+                            }
+                            worst = max(worst, difference(wide, oracle) / bound(k))
+                            #expect(difference(wide, oracle) <= bound(k), "\(kernels): \(m) \(n) \(k) \(type)")
+                            #expect(rounded.isIdentical(to: wide.converted(to: .bfloat16)))
+                        }
+                    }
+                }
+            }
+        }
+        print("\(kernels), narrow: at most \(worst) of the bound")
+        #expect(worst > 0)
+        // Infinity and NaN are rounded as such.
+        var values = [Float](repeating: 0, count: 8 * 16)
+        values[0] = .infinity
+        values[16] = .nan
+        let ones = Tensor(full: [16, 32], 1, dtype: .bfloat16)
+        let found = Device.withBackend(fast) {
+            Tensor(values, [8, 16]).converted(to: .bfloat16).matrixProduct(ones, dtype: .bfloat16).floats
+        }
+        #expect(found[0] == .infinity && found[31] == .infinity && found[32].isNaN && found[63].isNaN)
+        #expect(found[64...].allSatisfy { $0 == 0 })
+    }
+
     /// Sums of several products with addends of any type, by blocks of k and by pieces, every type of result.
     @Test(arguments: MatrixKernels.available) func sumsOfProducts(kernels: MatrixKernels) {
         let fast = CPUBackend(engine: .kernels, matrixKernels: kernels)
