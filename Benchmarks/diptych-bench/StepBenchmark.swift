@@ -34,6 +34,9 @@ struct StepBenchmark: ParsableCommand {
     @Flag(help: "Also print where the time goes, by primitive, and the memory, by phase.")
     var profile = false
 
+    @Flag(help: "The same, with matrix products told apart by rows, columns and depth.")
+    var shapes = false
+
     @Option(help: "Counted runs.")
     var reps = 5
 
@@ -74,7 +77,7 @@ struct StepBenchmark: ParsableCommand {
             Profile.phase("optimizer") { optimizer.update(trained, learningRate: 1e-4) }
         }
         step()
-        let measured = profile ? Profile() : nil
+        let measured = profile || shapes ? Profile(showsShapes: shapes) : nil
         let runs = TimedRuns(reps, profile: measured, step)
         let probed = MatrixKernels.current.probedRate(narrow: type == .bfloat16) / 1e9
         if let measured {

@@ -5,24 +5,6 @@ import TestSupport
 import Testing
 import Training
 
-private let required = """
-    base: {path: base}
-    data: {path: pairs}
-    output: {folder: out}
-
-    """
-
-/// The lines that a text and its overrides are refused with.
-private func faults(_ text: String, _ overrides: [String] = []) -> [String] {
-    do {
-        _ = try RunConfiguration.parse(text, file: "run.yaml", overrides: overrides)
-        return []
-    } catch {
-        return ((error as? ConfigurationError)?.description ?? "other: \(error)").split(separator: "\n").map(
-            String.init)
-    }
-}
-
 /// Key paths of all leaves of a JSON object, in snake case.
 private func leaves(_ object: Any, _ prefix: String = "") -> [String] {
     guard let sections = object as? [String: Any] else { return [prefix] }
@@ -31,7 +13,7 @@ private func leaves(_ object: Any, _ prefix: String = "") -> [String] {
 
 @Suite struct RunConfigurationTests {
     @Test func defaultsAreTheUpstreamRecipe() throws {
-        let run = try RunConfiguration.parse(required)
+        let run = try RunConfiguration.parse(requiredConfiguration)
         #expect(run == RunConfiguration(basePath: "base", dataPath: "pairs", outputFolder: "out"))
         #expect(run.adapter.moe == nil)
         #expect(run.adapter.lora?.rank == 32 && run.adapter.lora?.alpha == 32)
@@ -212,273 +194,9 @@ private func leaves(_ object: Any, _ prefix: String = "") -> [String] {
         #expect(try JSONDecoder().decode(RunConfiguration.self, from: JSONEncoder().encode(run)) == run)
     }
 
-    @Test(arguments: [
-        ("data.weights=[1, 2]", "data.weights: expected 1 numbers, one for each dataset, or [], found 2"),
-        ("data.weights=[1e300]", "data.weights: expected list of numbers, above 0 and at most 100, found"),
-        ("data.crop_bottom=[1]", "data.crop_bottom: expected list of integers, 0 or 2 and more, found ['1']"),
-        ("data.columns=[instruction]", "data.columns: expected name=column, found 'instruction'"),
-        (
-            "data.also=[{path: a, columns: [sorce=a]}]",
-            "data.also: expected one of source, target, instruction, mask, instructions, score, task, subject, description, "
-                + "input_caption, output_caption in the columns of dataset 2, found 'sorce' (did you mean 'source'?)"
-        ),
-        ("data.also=[{tasks: [a]}]", "data.also: dataset 2: expected the key 'path', found none"),
-        ("data.also=[a, [b]]", "data.also: dataset 3: expected a path or a mapping with one, found ['b']"),
-        (
-            "data.also=more",
-            "data.also: expected list of paths, or of mappings with path, columns, tasks and minimum_score, "
-                + "found 'more'"
-        ),
-        ("data.buckets=[64x100]", "data.buckets: expected WxH, multiples of 16 up to 16384, found '64x100'"),
-        ("data.buckets=[8192x8192]", "data.buckets: expected at most 65536 tokens a canvas, found '8192x8192', 524288"),
-        ("data.mirror=0.5", "data.mirror: expected 0 with data.cache_latents, which encodes every pair once"),
-        ("data.crop_scale=0.5", "data.crop_scale: expected 1 with data.cache_latents"),
-        ("data.on_error=skp", "data.on_error: expected stop or skip, found 'skp' (did you mean 'skip'?)"),
-    ])
-    func valuesOfTheDataThatDoNotFit(override: String, message: String) {
-        let found = faults(required, [override])
-        #expect(found.count == 1 && found.first?.hasPrefix("--set: \(message)") == true, "\(found)")
-    }
-
-    @Test func faultsOfADatasetOfAMixHaveTheirPlace() {
-        let text = """
-            base: {path: base}
-            output: {folder: out}
-            data:
-              path: pairs
-              also:
-                - fine
-                - path: more
-                  task: [style]
-                  minimum_score: high
-                - columns: source=a
-            """
-        #expect(
-            faults(text) == [
-                "run.yaml:8: data.also: dataset 3: unknown key 'task' (did you mean 'tasks'?)",
-                "run.yaml:9: data.also: dataset 3: minimum_score: expected number; or null, found 'high'",
-                "run.yaml:10: data.also: dataset 4: columns: expected list of name=column, found 'source=a'",
-                "run.yaml:10: data.also: dataset 4: expected the key 'path', found none",
-            ])
-    }
-
-    @Test func datasetsOfAMixHaveTheirOwnSettings() throws {
-        var run = RunConfiguration(basePath: "b", dataPath: "d", outputFolder: "o")
-        run.data.columns = ["source=a", "score=s"]
-        run.data.tasks = ["style"]
-        run.data.minimumScore = 7
-        run.data.also = ["plain", "other"]
-        run.data.also[1].columns = ["target=t"]
-        run.data.also[1].tasks = ["add"]
-        run.data.also[1].minimumScore = .atLeast(3)
-        #expect(run.reading(ofDataset: 1) == run.reading(ofDataset: 0))
-        #expect(run.reading(ofDataset: 0).columns == ["source": "a", "score": "s"])
-        let own = run.reading(ofDataset: 2)
-        #expect(own.columns == ["target": "t"] && own.tasks == ["add"] && own.minimumScore == 3)
-        run.data.also[1].minimumScore = .any
-        run.data.also[1].tasks = []
-        #expect(run.reading(ofDataset: 2).minimumScore == nil && run.reading(ofDataset: 2).tasks.isEmpty)
-        #expect(try RunConfiguration.parse(run.yaml) == run)
-    }
-
-    @Test func aCacheForbidsAugmentation() {
-        let overrides = ["data.cache=here", "data.cache_latents=false", "data.mirror=0.5", "data.crop_scale=0.9"]
-        #expect(
-            faults(required, overrides) == [
-                "--set: data.mirror: expected 0 with data.cache, which holds every pair as it is, found 0.5",
-                "--set: data.crop_scale: expected 1 with data.cache, which holds every pair as it is, found 0.9",
-            ])
-        #expect(faults(required, ["data.cache_latents=false", "data.mirror=0.5"]).isEmpty)
-    }
-
-    @Test(arguments: [
-        // Names.
-        ("training: {stepz: 3}", "4: training.stepz: unknown key (did you mean 'training.steps'?)"),
-        ("trainig: {steps: 3}", "4: trainig: unknown key (did you mean 'training'?)"),
-        ("steps: 3", "4: steps: unknown key (did you mean 'training.steps'?)"),
-        ("optimizer: {lr: 1}", "4: optimizer.lr: unknown key (did you mean 'optimizer.learning_rate'?)"),
-        (
-            "training: {max_grad_norm: 1}",
-            "4: training.max_grad_norm: unknown key (did you mean 'optimizer.gradient_clip'?)"
-        ),
-        ("qwertyuiop: 3", "4: qwertyuiop: unknown key"),
-        // Types.
-        ("training: {steps: many}", "4: training.steps: expected integer, 1 or more, found 'many'"),
-        ("training: {steps: 1.5}", "4: training.steps: expected integer, 1 or more, found '1.5'"),
-        ("training: {steps: \"5\"}", "4: training.steps: expected integer, 1 or more, found '5'"),
-        ("training: {steps: [1]}", "4: training.steps: expected integer, 1 or more, found ['1']"),
-        ("training: {steps: {a: 1}}", "4: training.steps: expected integer, 1 or more, found a mapping"),
-        ("training: {steps: }", "4: training.steps: expected integer, 1 or more, found nothing"),
-        ("training: 3", "4: training: expected a mapping, found '3'"),
-        ("optimizer: {epsilon: .nan}", "4: optimizer.epsilon: expected number, above 0, found '.nan'"),
-        ("data: {shuffle: maybe}", "4: data.shuffle: expected true or false, found 'maybe'"),
-        (
-            "optimizer: {name: prodigi}",
-            "4: optimizer.name: expected adamw or prodigy, found 'prodigi' (did you mean 'prodigy'?)"
-        ),
-        (
-            "data: {arrangement: stakced}",
-            "4: data.arrangement: expected beside, stacked or auto, found 'stakced' (did you mean 'stacked'?)"
-        ),
-        (
-            "schedule: {name: step}", "4: schedule.name: expected constant, linear or cosine, found 'step'"
-        ),
-        (
-            "optimizer: {betas: 0.9}",
-            "4: optimizer.betas: expected list of two numbers, each 0 or more and below 1, found '0.9'"
-        ),
-        ("adapter: {lora: {targets: x}}", "4: adapter.lora.targets: expected list of patterns, each once, found 'x'"),
-        ("adapter: {moe: true}", "4: adapter.moe: expected a mapping, found 'true'"),
-        // Values.
-        ("training: {steps: -3}", "4: training.steps: expected integer, 1 or more, found '-3'"),
-        ("data: {text_drop: 1.5}", "4: data.text_drop: expected number, 0 to 1, found '1.5'"),
-        ("data: {panel_width: 40}", "4: data.panel_width: expected integer, a multiple of 16 up to 16384, found '40'"),
-        (
-            "adapter: {moe: {top_k: 5}}", "4: adapter.moe.top_k: expected at most adapter.moe.experts (4), found 5"
-        ),
-        (
-            "schedule: {warmup_steps: 50000}",
-            "4: schedule.warmup_steps: expected fewer steps than training.steps (50000), found 50000"
-        ),
-        (
-            "optimizer: {name: adamw}",
-            "optimizer.learning_rate: expected at most 0.1 with adamw, such as 1e-4 (1 is usual with prodigy), found 1"
-        ),
-        ("adapter: {lora: null}", "4: adapter: expected lora, moe or both, found neither"),
-        (
-            "adapter: {lora: {targets: [a, a]}}",
-            "4: adapter.lora.targets: expected list of patterns, each once, found ['a', 'a']"
-        ),
-        ("adapter: {lora: {targets: []}}", "4: adapter.lora.targets: expected list of patterns, each once, found []"),
-        (
-            "optimizer: {betas: [0.9, 0.99, 0.999]}",
-            "4: optimizer.betas: expected list of two numbers, each 0 or more and below 1, found ['0.9', '0.99', '0.999']"
-        ),
-        (
-            "training: {memory: much}",
-            "4: training.memory: expected size such as 12GiB or 800MiB; or null, found 'much'"
-        ),
-        (
-            "training: {ema_decay: 1}",
-            "4: training.ema_decay: expected number, 0 or more and below 1; or null, found '1'"
-        ),
-    ])
-    func oneFault(text: String, line: String) {
-        // `output` and `base` stay; sections that the case gives itself are taken out of the required ones.
-        let section = String(text.prefix { $0 != ":" })
-        let lines = required.split(separator: "\n").map { $0.hasPrefix(section + ":") ? "" : String($0) }
-        var expected = [line.first!.isNumber ? "run.yaml:" + line : "run.yaml: " + line]
-        if section == "data" { expected.append("run.yaml: data.path: expected path, found nothing (required)") }
-        #expect(faults(lines.joined(separator: "\n") + "\n" + text) == expected)
-    }
-
-    @Test func allFaultsAtOnce() {
-        let text = """
-            base:
-              path: base
-              precision: int8
-            data:
-              panel_width: 50
-              path: pairs
-              panel_width: 64
-              extra:
-                deep: 1
-            training:
-              steps: 10
-              seed: -1
-            training:
-              steps: ten
-            schedule:
-              warmup_steps: 60000
-            """
-        #expect(
-            faults(text, ["training.batch_size=0", "traning.seed=1", "nonsense"]) == [
-                "run.yaml:3: base.precision: expected float32 or bfloat16, found 'int8'",
-                "run.yaml:7: data.panel_width: expected a key once, found it again (first on line 5)",
-                "run.yaml:8: data.extra: unknown key",
-                "run.yaml:13: training: expected a key once, found it again (first on line 10)",
-                "run.yaml:14: training.steps: expected integer, 1 or more, found 'ten'",
-                "run.yaml:16: schedule.warmup_steps: expected fewer steps than training.steps (50000), found 60000",
-                "run.yaml: output.folder: expected path, found nothing (required)",
-                "--set: traning.seed: unknown key (did you mean 'training.seed'?)",
-                "--set: expected key=value, found 'nonsense'",
-                "--set: training.batch_size: expected integer, 1 to 65536, found '0'",
-            ])
-    }
-
-    @Test func shapesAreArranged() throws {
-        func shapes(_ data: String) throws -> ([String], ArrangementChoice) {
-            let run = try RunConfiguration.parse(required, overrides: ["data={path: pairs, \(data)}"])
-            return (run.panelShapes.map(\.name), run.trainedArrangement)
-        }
-        #expect(try shapes("panel_width: 64") == (["64x512"], .beside))
-        #expect(try shapes("panel_width: 64, arrangement: stacked") == (["64x512-stacked"], .stacked))
-        #expect(try shapes("panel_width: 64, arrangement: auto") == (["64x512"], .beside))
-        #expect(try shapes("panel_width: 768, arrangement: auto") == (["768x512-stacked"], .stacked))
-        let buckets = "buckets: [64x64, 96x64, 64x96]"
-        #expect(try shapes(buckets) == (["64x64", "96x64", "64x96"], .beside))
-        #expect(try shapes(buckets + ", arrangement: auto") == (["64x64", "96x64-stacked", "64x96"], .auto))
-        // Beside the other faults.
-        #expect(
-            faults(required, ["data.arrangement=below", "data.text_drop=2"]) == [
-                "--set: data.arrangement: expected beside, stacked or auto, found 'below'",
-                "--set: data.text_drop: expected number, 0 to 1, found '2'",
-            ])
-    }
-
-    @Test func duplicatesInsideLists() {
-        let text =
-            required + """
-                adapter:
-                  lora:
-                    targets:
-                    - a
-                    # a comment
-                    - b
-                    rank: 3
-                    targets: [c]
-                """
-        #expect(
-            faults(text) == [
-                "run.yaml:11: adapter.lora.targets: expected a key once, found it again (first on line 6)"
-            ])
-        #expect(
-            faults(required + "training: {steps: 1, steps: 2}") == [
-                "run.yaml:4: steps: expected a key once, found it again"
-            ])
-    }
-
-    @Test(arguments: [
-        ("a: [1, 2", "run.yaml:2:1: "), ("a: b: c", "run.yaml:1:5: "), ("a:\n\t- 1", "run.yaml:2:1: "),
-        ("a: [*.proj_out]", "run.yaml:1:6: "), ("a: 1\n---\nb: 2", "run.yaml:2:1: "),
-    ])
-    func syntaxErrorsHaveAPlace(text: String, start: String) {
-        let found = faults(text)
-        #expect(found.count == 1)
-        #expect(found.first?.hasPrefix(start + "expected YAML, found a fault") == true, "\(found)")
-    }
-
-    @Test func patternsThatNeedQuotesAreExplained() {
-        #expect(
-            faults(required + "adapter: {lora: {targets: [*.x]}}")[0].contains(
-                "a value that begins with * needs quotes"))
-        #expect(
-            faults(required, ["adapter.lora.targets=[*.x]"])[0].hasPrefix("--set: adapter.lora.targets: expected YAML"))
-    }
-
-    @Test(arguments: ["", "# nothing\n", "[]", "text"])
-    func wholeFilesThatAreNone(text: String) {
-        let found = faults(text)
-        if text.first == "[" || text.first == "t" {
-            #expect(found == ["run.yaml:1: expected a mapping, found \(text == "[]" ? "[]" : "'text'")"])
-        } else {
-            #expect(found.map { $0.split(separator: ": ")[1] } == ["base.path", "data.path", "output.folder"])
-        }
-    }
-
     @Test func overridesWinAndAddSections() throws {
         let run = try RunConfiguration.parse(
-            required + "training: {steps: 5, seed: 1}\nadapter: {moe: {experts: 2}}\n",
+            requiredConfiguration + "training: {steps: 5, seed: 1}\nadapter: {moe: {experts: 2}}\n",
             overrides: [
                 "training.steps=100", "adapter.lora.targets=[a.*.b, \"*.c\"]", "adapter.moe={experts: 8}",
                 "adapter.moe.top_k=3", "optimizer={name: adamw, learning_rate: 1e-4}", "training.ema_decay=null",
@@ -488,13 +206,15 @@ private func leaves(_ object: Any, _ prefix: String = "") -> [String] {
         #expect(run.adapter.lora?.targets == ["a.*.b", "*.c"])
         #expect(run.adapter.moe?.experts == 8 && run.adapter.moe?.topK == 3)
         #expect(run.optimizer.name == .adamw && run.base.path == "/with=sign")
-        let plain = try RunConfiguration.parse(required + "adapter: {moe: {}}", overrides: ["adapter.moe=null"])
+        let plain = try RunConfiguration.parse(
+            requiredConfiguration + "adapter: {moe: {}}", overrides: ["adapter.moe=null"])
         #expect(plain.adapter.moe == nil)
-        let mixture = try RunConfiguration.parse(required, overrides: ["adapter.moe={}", "adapter.lora=null"])
+        let mixture = try RunConfiguration.parse(
+            requiredConfiguration, overrides: ["adapter.moe={}", "adapter.lora=null"])
         #expect(mixture.adapter.moe == RunConfiguration.MoE() && mixture.adapter.lora == nil)
         #expect(try RunConfiguration.parse(mixture.yaml) == mixture)
         #expect(
-            faults(required, ["adapter.moe.top_k=9"]) == [
+            configurationFaults(requiredConfiguration, ["adapter.moe.top_k=9"]) == [
                 "--set: adapter.moe.top_k: expected at most adapter.moe.experts (4), found 9"
             ])
     }

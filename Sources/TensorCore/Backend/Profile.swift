@@ -36,8 +36,11 @@ public final class Profile: Sendable {
     private let measuredPhases = Mutex<[(name: String, phase: Phase)]>([])
     @TaskLocal private static var current: Profile?
 
+    /// Whether matrix products are told apart by their extents.
+    public let showsShapes: Bool
+
     /// Begins empty.
-    public init() {}
+    public init(showsShapes: Bool = false) { self.showsShapes = showsShapes }
 
     /// Runs `body` on the present backend with a clock on every primitive, and measures its phases.
     public func record<Result>(_ body: () throws -> Result) rethrows -> Result {

@@ -88,7 +88,10 @@ public struct ProfilingBackend: Backend {
     public func matrixProduct(_ a: Tensor, _ b: Tensor, bias: Tensor?, dtype: DType) -> Tensor {
         let batches = max(a.shape.dimensions.dropLast(2).reduce(1, *), b.shape.dimensions.dropLast(2).reduce(1, *))
         let operations = 2 * Double(batches) * Double(a.shape[-2]) * Double(a.shape[-1]) * Double(b.shape[-1])
-        return profile.measure("matrix product", operations: operations) {
+        let shape = [a.shape[-2], b.shape[-1], a.shape[-1]].map(String.init).joined(separator: " x ")
+        return profile.measure(
+            named("matrix product", batches > 1 ? "\(batches) of \(shape)" : shape), operations: operations
+        ) {
             base.matrixProduct(a, b, bias: bias, dtype: dtype)
         }
     }
@@ -96,7 +99,7 @@ public struct ProfilingBackend: Backend {
     /// Measured ``Backend/sumOfProducts(_:addend:bias:dtype:)``.
     public func sumOfProducts(_ terms: [ProductTerm], addend: Tensor?, bias: Tensor?, dtype: DType) -> Tensor {
         let operations = terms.reduce(0) { $0 + 2 * Double($1.a.count) * Double($1.b.shape[1]) }
-        return profile.measure("matrix product", operations: operations) {
+        return profile.measure(named("matrix product", Self.shape(of: terms)), operations: operations) {
             base.sumOfProducts(terms, addend: addend, bias: bias, dtype: dtype)
         }
     }
@@ -106,9 +109,20 @@ public struct ProfilingBackend: Backend {
         _ terms: [ProductTerm], bias: Tensor?, activation: UnaryOperation, keepsSums: Bool, dtype: DType
     ) -> (activated: Tensor, sums: Tensor?) {
         let operations = terms.reduce(0) { $0 + 2 * Double($1.a.count) * Double($1.b.shape[1]) }
-        return profile.measure("matrix product with \(activation)", operations: operations) {
+        let name = named("matrix product with \(activation)", Self.shape(of: terms))
+        return profile.measure(name, operations: operations) {
             base.activatedProducts(terms, bias: bias, activation: activation, keepsSums: keepsSums, dtype: dtype)
         }
+    }
+
+    /// A product's name, with its rows, columns and depth where the profile shows them.
+    private func named(_ name: String, _ shape: String) -> String {
+        profile.showsShapes ? "\(name), \(shape)" : name
+    }
+
+    private static func shape(of terms: [ProductTerm]) -> String {
+        let depths = terms.map { String($0.a.shape[1]) }.joined(separator: "+")
+        return "\(terms[0].a.shape[0]) x \(terms[0].b.shape[1]) x \(depths)"
     }
 
     /// Measured ``Backend/softmax(_:)``.
