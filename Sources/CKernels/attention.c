@@ -6,12 +6,11 @@ ptrdiff_t attention_key_blocks(ptrdiff_t keys) { return quotient(keys, attention
 
 static const attention_kernels *kernels_of(int level, const attention_problem *p) {
 #if defined(__x86_64__)
+    const int narrow = p->type == gemm_bfloat16;
     switch (level) {
-    case gemm_amx_emulated:
-    case gemm_amx:
-    case gemm_avx512_bf16:
-        if (p->type == gemm_bfloat16) return &attention_kernels_avx512_bf16;
-        return &attention_kernels_avx512;
+    case gemm_amx_emulated: return narrow ? &attention_kernels_amx_emulated : &attention_kernels_avx512;
+    case gemm_amx: return narrow ? &attention_kernels_amx : &attention_kernels_avx512;
+    case gemm_avx512_bf16: return narrow ? &attention_kernels_avx512_bf16 : &attention_kernels_avx512;
     case gemm_avx512: return &attention_kernels_avx512;
     case gemm_avx2: return &attention_kernels_avx2;
     }

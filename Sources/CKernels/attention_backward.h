@@ -5,14 +5,20 @@
 // order of every sum.
 
 enum {
+    /// Units of a block's rows as they are packed, and as scores.
+    block_units = (attention_rows + ROW_STEP - 1) / ROW_STEP * ROW_STEP / UNIT_ELEMENTS,
+#ifdef TILE_UNIT
+    row_units = block_units,
+#else
     row_units = attention_rows / UNIT_ELEMENTS,
+#endif
     key_units = attention_keys / UNIT_ELEMENTS,
     block_tiles = (attention_rows + TILE_ROWS - 1) / TILE_ROWS,
 };
 
 /// The pieces of a share.
 typedef struct {
-    /// By blocks of queries: queries and gradients by tiles, and by rows.
+    /// By blocks of queries: queries and gradients by tiles, and by rows; turned over for the matrix unit, `[depth][units]`.
     gemm_unit *queries, *gradients, *query_rows, *gradient_rows;
     /// For each row: the logarithm of the sum of weights, in units of log2(e), and the sum of do o.
     float *log_sum, *slope;
@@ -25,6 +31,9 @@ typedef struct {
     /// Where units are of another kind than scores: a register tile of both.
     float *scores, *slopes;
     gemm_unit *rows;
+    /// For the matrix unit: a block's rows before they are turned over, and the gradients of keys or values after it.
+    gemm_unit *panels;
+    float *key_gradients;
     float *line;
 } backward_memory_of;
 
@@ -33,10 +42,8 @@ static size_t lay_out_backward(const attention_problem *p, ptrdiff_t blocks, voi
     pieces all = {memory, 0};
     m->queries = piece(&all, blocks * block_tiles * units * TILE_STEP);
     m->gradients = piece(&all, blocks * block_tiles * units * TILE_STEP);
-    // Rows are packed LANES at a time.
-    const ptrdiff_t block_rows = multiple(attention_rows, LANES) / UNIT_ELEMENTS;
-    m->query_rows = piece(&all, blocks * block_rows * depth);
-    m->gradient_rows = piece(&all, blocks * block_rows * depth);
+    m->query_rows = piece(&all, blocks * block_units * depth);
+    m->gradient_rows = piece(&all, blocks * block_units * depth);
     m->log_sum = piece(&all, blocks * attention_rows);
     m->slope = piece(&all, blocks * attention_rows + LANES);
     m->dq = piece(&all, blocks * attention_rows * depth);
@@ -59,6 +66,10 @@ static size_t lay_out_backward(const attention_problem *p, ptrdiff_t blocks, voi
 #endif
     m->rows = piece(&all, LANES * depth / UNIT_ELEMENTS);
     m->line = piece(&all, depth);
+#ifdef TILE_UNIT
+    m->panels = piece(&all, block_units * depth);
+    m->key_gradients = piece(&all, attention_keys * depth);
+#endif
     return all.size;
 }
 
@@ -117,7 +128,6 @@ static void pack_block(
     const attention_problem *p, ptrdiff_t batch, ptrdiff_t head, ptrdiff_t block, ptrdiff_t place,
     const backward_memory_of *m) {
     const ptrdiff_t depth = padded_depth(p), units = depth_units(p), step = depth / UNIT_ELEMENTS;
-    const ptrdiff_t block_units = multiple(attention_rows, LANES) / UNIT_ELEMENTS;
     ptrdiff_t from, end;
     query_block(p->queries, block, &from, &end);
     const ptrdiff_t rows = end - from, tiles = quotient(rows, TILE_ROWS);
@@ -125,18 +135,31 @@ static void pack_block(
         const enum operand which = pass == 0 ? operand_query : operand_gradient;
         gemm_unit *by_tiles =
             (pass == 0 ? m->queries : m->gradients) + place * block_tiles * units * TILE_STEP;
-        gemm_unit *by_rows = (pass == 0 ? m->query_rows : m->gradient_rows) + place * block_units * depth;
+        gemm_unit *target = (pass == 0 ? m->query_rows : m->gradient_rows) + place * block_units * depth;
+#ifdef TILE_UNIT
+        gemm_unit *by_rows = m->panels;
+        memset(by_rows, 0, (size_t)(block_units * depth) * sizeof(gemm_unit));
+#else
+        gemm_unit *by_rows = target;
+#endif
         for (ptrdiff_t t = 0; t < tiles; t++) {
             ptrdiff_t first;
             const int height = tile_height(rows, tiles, t, &first);
             for (ptrdiff_t g = 0; g < height; g += LANES) {
                 pack_rows(
                     p, which, batch, head, from + first + g, least(end, from + first + height), m->rows, step);
-                columns_from_rows(m->rows, step, units, by_tiles + t * units * TILE_STEP + g, TILE_STEP);
+                left_from_rows(m->rows, step, units, by_tiles + t * units * TILE_STEP, g);
                 // Rows of zeros behind a tile are overwritten by the next one.
                 panels_from_rows(m->rows, step, p->depth, block_units, (first + g) / UNIT_ELEMENTS, by_rows);
             }
         }
+#ifdef TILE_UNIT
+        for (ptrdiff_t i = 0; i < depth; i += LANES)
+            for (ptrdiff_t u = 0; u < block_units; u += LANES)
+                columns_from_rows(
+                    by_rows + i / PANEL * PANEL * block_units + u * PANEL + i % PANEL, PANEL, LANES,
+                    target + i * block_units + u, block_units);
+#endif
     }
     float *log_sum = m->log_sum + place * attention_rows, *slope = m->slope + place * attention_rows;
     sum_products(p, batch, head, from, end, slope);
@@ -190,13 +213,45 @@ INLINE void weigh_pair(
 #endif
 }
 
+#ifdef TILE_UNIT
+/// Sums over a block's `pairs` pairs of queries, turned over because columns of scores lie as a right operand does:
+/// `c = a b`, `[depth][keys]`, of queries or gradients `a` and scores `b`, added where `adds`.
+static void add_turned(
+    const attention_problem *p, ptrdiff_t pairs, ptrdiff_t keys, const gemm_unit *a, gemm_unit *b, float *c, int adds) {
+    const ptrdiff_t depth = multiple(p->depth, LANES), count = multiple(pairs, UNIT_STEP);
+    memset(b + pairs * attention_keys, 0, (size_t)((count - pairs) * attention_keys) * sizeof(gemm_unit));
+    for (ptrdiff_t i = 0; i < depth; i += TILE_ROWS)
+        for (ptrdiff_t j = 0; j < keys; j += PANEL) {
+            float *to = c + i * attention_keys + j;
+            multiply_tiles(
+                (int)least(TILE_ROWS, depth - i), 0, count, a + i * block_units, block_units * 4, b + j, attention_keys,
+                to, attention_keys, 1, adds ? to : NULL, attention_keys, NULL);
+        }
+}
+#endif
+
+/// Gradients of keys or values by rows, until the next call.
+static float *key_rows_of(const attention_problem *p, const backward_memory_of *m, float *gradients) {
+#ifdef TILE_UNIT
+    const ptrdiff_t depth = padded_depth(p);
+    for (ptrdiff_t i = 0; i < p->depth; i += LANES)
+        columns_from_rows(
+            (const gemm_unit *)gradients + i * attention_keys, attention_keys, attention_keys,
+            (gemm_unit *)m->key_gradients + i, depth);
+    return m->key_gradients;
+#else
+    (void)p;
+    (void)m;
+    return gradients;
+#endif
+}
+
 /// Adds one block of queries and one tile of keys `key..<key + count` to the gradients.
 static void add_block(
     const attention_problem *p, ptrdiff_t batch, ptrdiff_t head, ptrdiff_t block, ptrdiff_t place, ptrdiff_t key,
     ptrdiff_t count, int adds_queries, int adds_keys, int wants_queries, int wants_keys,
     const backward_memory_of *m) {
-    const ptrdiff_t depth = padded_depth(p), units = depth_units(p), padded = multiple(count, LANES);
-    const ptrdiff_t block_units = multiple(attention_rows, LANES) / UNIT_ELEMENTS;
+    const ptrdiff_t depth = padded_depth(p), units = depth_units(p), padded = multiple(count, ROW_STEP);
     ptrdiff_t from, end;
     query_block(p->queries, block, &from, &end);
     const ptrdiff_t rows = end - from, tiles = quotient(rows, TILE_ROWS);
@@ -208,10 +263,10 @@ static void add_block(
         // Pairs have their scores in a register tile's memory, single numbers in the block's.
         const ptrdiff_t at = UNIT_ELEMENTS == 2 ? 0 : first * attention_step;
         multiply_columns(
-            height, count, units, m->queries + tile, TILE_STEP, m->keys, units, m->scores + at, attention_step,
+            height, padded, units, m->queries + tile, TILE_STEP, m->keys, units, m->scores + at, attention_step,
             p->scale * log2_e, 0);
         multiply_columns(
-            height, count, units, m->gradients + tile, TILE_STEP, m->values, units, m->slopes + at, attention_step, 1,
+            height, padded, units, m->gradients + tile, TILE_STEP, m->values, units, m->slopes + at, attention_step, 1,
             0);
         for (ptrdiff_t r = 0; r < height; r += 2) {
             if (p->bias || p->causal || count < padded)
@@ -232,6 +287,10 @@ static void add_block(
                 m->dq + (place * attention_rows + first) * depth, depth, adds_queries);
         }
     if (!wants_keys) return;
+#ifdef TILE_UNIT
+    add_turned(p, pairs, padded, m->gradient_rows + place * block_units * depth, m->column_weights, m->dv, adds_keys);
+    add_turned(p, pairs, padded, m->query_rows + place * block_units * depth, m->column_scores, m->dk, adds_keys);
+#else
     const ptrdiff_t key_tiles = quotient(padded, TILE_ROWS);
     const ptrdiff_t step = UNIT_ELEMENTS == 2 ? attention_keys : attention_step;
     for (ptrdiff_t t = 0; t < key_tiles; t++) {
@@ -244,6 +303,7 @@ static void add_block(
             height, p->depth, pairs, m->column_scores + first, step, m->query_rows + place * block_units * depth,
             block_units, m->dk + first * depth, depth, 1, adds_keys);
     }
+#endif
 }
 
 /// Writes the gradients of a tile of values.
@@ -266,12 +326,13 @@ static void backward(
     const ptrdiff_t blocks = part->last_row - part->first_row, step = depth / UNIT_ELEMENTS;
     backward_memory_of m;
     lay_out_backward(p, blocks, memory, &m);
+    if (UNIT_STEP > 1) memset(m.rows, 0, (size_t)(LANES * step) * sizeof(gemm_unit));
     for (ptrdiff_t b = 0; b < blocks; b++) pack_block(p, batch, head, part->first_row + b, b, &m);
     if (wants_queries && part->first_key_block == part->last_key_block)
         memset(m.dq, 0, (size_t)(blocks * attention_rows * depth) * sizeof(float));
     for (ptrdiff_t k = part->first_key_block; k < part->last_key_block; k++) {
         const ptrdiff_t key = k * attention_keys, count = least(attention_keys, p->keys - key);
-        for (ptrdiff_t j = 0; j < count; j += LANES) {
+        for (ptrdiff_t j = 0; j < multiple(count, ROW_STEP); j += LANES) {
             gemm_unit *at = m.rows;
             pack_rows(p, operand_key, batch, head, key + j, key + count, at, step);
             columns_from_rows(at, step, units, m.keys + j / PANEL * PANEL * units + j % PANEL, PANEL);
@@ -293,10 +354,14 @@ static void backward(
             memset(m.dk, 0, (size_t)(attention_keys * depth) * sizeof(float));
             memset(m.dv, 0, (size_t)(attention_keys * depth) * sizeof(float));
         }
-        write_values(p, batch, head, key, key + count, m.dv);
+        write_values(p, batch, head, key, key + count, key_rows_of(p, &m, m.dv));
         write_gradients(
-            p, operand_key, batch, head, key, key + count, m.dk, k, attention_key_blocks(p->keys), m.line);
+            p, operand_key, batch, head, key, key + count, key_rows_of(p, &m, m.dk), k, attention_key_blocks(p->keys),
+            m.line);
     }
+#ifdef TILE_UNIT
+    release_tiles();
+#endif
     if (!wants_queries) return;
     for (ptrdiff_t b = 0; b < blocks; b++) {
         ptrdiff_t from, end;

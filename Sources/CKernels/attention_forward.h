@@ -108,6 +108,8 @@ static void forward(const attention_problem *p, const attention_part *part, void
     const ptrdiff_t batch = part->batch, head = part->head;
     forward_memory_of m;
     lay_out_forward(p, rows, memory, &m);
+    // What lies behind the elements of a packed row is multiplied too, where products run over multiples of units.
+    if (UNIT_STEP > 1) memset(m.rows, 0, (size_t)(LANES * row_units) * sizeof(gemm_unit));
     for (ptrdiff_t t = 0; t < tiles; t++) {
         ptrdiff_t first;
         const int height = tile_height(rows, tiles, t, &first);
@@ -115,7 +117,7 @@ static void forward(const attention_problem *p, const attention_part *part, void
             pack_rows(
                 p, operand_query, batch, head, part->first_row + first + g,
                 part->first_row + least(rows, first + height), m.rows, row_units);
-            columns_from_rows(m.rows, row_units, units, m.queries + t * units * TILE_STEP + g, TILE_STEP);
+            left_from_rows(m.rows, row_units, units, m.queries + t * units * TILE_STEP, g);
         }
     }
     for (ptrdiff_t i = 0; i < tiles * TILE_STEP; i++) {
@@ -125,7 +127,7 @@ static void forward(const attention_problem *p, const attention_part *part, void
     if (p->keys == 0) memset(m.output, 0, (size_t)(tiles * TILE_ROWS * depth) * sizeof(float));
     for (ptrdiff_t key = 0; key < p->keys; key += attention_keys) {
         if (p->causal && key >= part->last_row) break;
-        const ptrdiff_t count = least(attention_keys, p->keys - key), padded = multiple(count, LANES);
+        const ptrdiff_t count = least(attention_keys, p->keys - key), padded = multiple(count, ROW_STEP);
         for (ptrdiff_t j = 0; j < padded; j += LANES) {
             pack_rows(p, operand_key, batch, head, key + j, key + count, m.rows, row_units);
             columns_from_rows(m.rows, row_units, units, m.keys + j / PANEL * PANEL * units + j % PANEL, PANEL);
@@ -138,7 +140,7 @@ static void forward(const attention_problem *p, const attention_part *part, void
             const int height = tile_height(rows, tiles, t, &first);
             float *output = m.output + t * TILE_ROWS * depth;
             multiply_columns(
-                height, count, units, m.queries + t * units * TILE_STEP, TILE_STEP, m.keys, units, m.scores,
+                height, padded, units, m.queries + t * units * TILE_STEP, TILE_STEP, m.keys, units, m.scores,
                 attention_step, p->scale * log2_e, 0);
             // The row that fills up a pair is computed along and never written.
             if (p->bias || p->causal || count < padded)
@@ -156,6 +158,9 @@ static void forward(const attention_problem *p, const attention_part *part, void
                 depth, key > 0);
         }
     }
+#ifdef TILE_UNIT
+    release_tiles();
+#endif
     for (ptrdiff_t i = 0; i < tiles * TILE_STEP; i += LANES) {
         const floats sum = *(const floats *)(m.sum + i);
         *(floats *)(m.factor + i) = pick(sum == 0, splat(0), 1 / sum);

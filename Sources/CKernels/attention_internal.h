@@ -23,7 +23,8 @@ typedef struct {
 
 extern const attention_kernels attention_kernels_portable;
 #if defined(__x86_64__)
-extern const attention_kernels attention_kernels_avx2, attention_kernels_avx512, attention_kernels_avx512_bf16;
+extern const attention_kernels attention_kernels_avx2, attention_kernels_avx512, attention_kernels_avx512_bf16,
+    attention_kernels_amx, attention_kernels_amx_emulated;
 #endif
 
 static inline ptrdiff_t least(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }

@@ -7,7 +7,9 @@ enum operand { operand_query, operand_key, operand_value, operand_gradient };
 /// Elements of a packed row: whole panels.
 INLINE ptrdiff_t padded_depth(const attention_problem *p) { return multiple(p->depth, PANEL); }
 /// Units along a row that products run over.
-INLINE ptrdiff_t depth_units(const attention_problem *p) { return quotient(p->depth, UNIT_ELEMENTS); }
+INLINE ptrdiff_t depth_units(const attention_problem *p) {
+    return multiple(quotient(p->depth, UNIT_ELEMENTS), UNIT_STEP);
+}
 
 INLINE int is_query(enum operand which) { return which == operand_query || which == operand_gradient; }
 
@@ -184,6 +186,16 @@ static void columns_from_rows(
         for (int i = 0; i < LANES; i++)
             if (u + i < count) *(loose_units *)(to + (u + i) * width) = x[i];
     }
+}
+
+/// LANES packed rows, `step` apart, as rows `first..<first + LANES` of a register tile's left operand.
+INLINE void left_from_rows(const gemm_unit *rows, ptrdiff_t step, ptrdiff_t count, gemm_unit *tile, ptrdiff_t first) {
+#ifdef TILE_UNIT
+    (void)step;
+    memcpy(tile + first * count, rows, (size_t)(LANES * count) * sizeof(gemm_unit));
+#else
+    columns_from_rows(rows, step, count, tile + first, TILE_STEP);
+#endif
 }
 
 /// LANES packed rows as a right operand that sums over rows: panels of `capacity` units, from unit `first` on.

@@ -2,9 +2,30 @@
 //
 // The left operand's unit (row, u) lies at `a[row * row_step + u * unit_step]`, where one of the two steps is 1: rows of
 // scores as they are written (`row_step` is `score_step`), or columns of them, and packed queries, as they are read
-// (`row_step` 1). The right operand lies in panels `[units][PANEL]`.
+// (`row_step` 1). The right operand lies in panels `[units][PANEL]`. The matrix unit reads left operands by rows alone: for
+// it packed queries lie by rows, and sums over queries are computed turned over (attention_backward.h).
 
 enum { score_step = attention_step / UNIT_ELEMENTS };
+
+#ifdef TILE_UNIT
+#include "tile_product.h"
+
+/// A tile whose left operand are rows of scores.
+static void row_tile(
+    int rows, int vectors, ptrdiff_t count, const gemm_unit *a, const gemm_unit *b, float *c, ptrdiff_t c_row,
+    float alpha, int adds) {
+    multiply_tiles(
+        rows, vectors == 1, count, a, score_step * 4, b, PANEL, c, c_row, alpha, adds ? c : NULL, c_row, NULL);
+}
+
+/// A tile whose left operand are packed queries, of `count` units each.
+static void column_tile(
+    int rows, int vectors, ptrdiff_t count, const gemm_unit *a, ptrdiff_t unit_step, const gemm_unit *b, float *c,
+    ptrdiff_t c_row, float alpha, int adds) {
+    (void)unit_step;
+    multiply_tiles(rows, vectors == 1, count, a, count * 4, b, PANEL, c, c_row, alpha, adds ? c : NULL, c_row, NULL);
+}
+#else
 
 /// `rows` x `vectors`, both known where it is inlined: `c = alpha a b`, added to `c` where `adds`.
 INLINE void tile_of(
@@ -74,6 +95,7 @@ static void column_tile(
     const int row_step = 1;
     TILE_CASES
 }
+#endif
 
 /// Rows of tile `tile` of `tiles` that share `rows` rows in nearly equal, even heights: where it begins, and its height.
 INLINE int tile_height(ptrdiff_t rows, ptrdiff_t tiles, ptrdiff_t tile, ptrdiff_t *first) {

@@ -7,6 +7,14 @@
 #endif
 #define INLINE static inline __attribute__((always_inline))
 #define PANEL (2 * LANES)
+/// Products over keys or queries, and over depth, run over multiples of so many: the matrix unit takes 16 pairs a step.
+#ifdef TILE_UNIT
+#define ROW_STEP (2 * LANES)
+#define UNIT_STEP LANES
+#else
+#define ROW_STEP LANES
+#define UNIT_STEP 1
+#endif
 /// Packed rows of a register tile.
 #define TILE_STEP ((TILE_ROWS + LANES - 1) / LANES * LANES)
 

@@ -15,7 +15,8 @@ public enum MatrixKernels: String, Sendable, CaseIterable, Comparable, CustomStr
     case avx512
     /// As `avx512`; products of two `bfloat16` matrices by `vdpbf16ps`, which flushes subnormal numbers to zero.
     case avx512bf16
-    /// As `avx512`; products of two `bfloat16` matrices on the matrix unit of Intel processors since Sapphire Rapids.
+    /// As `avx512`; products of two `bfloat16` matrices, and those in attention, on the matrix unit of Intel processors
+    /// since Sapphire Rapids. Proven by emulation, never timed.
     case amx
     /// The kernels of `amx`, their instructions one by one in `avx512`: slow, to prove them on processors that have
     /// `avx512bf16`. Nothing but `DIPTYCH_ISA` chooses it.
