@@ -6,6 +6,13 @@
 /// From one packed row of the weight to the next, in units: an odd number of cache lines.
 #define PACKED_ROW (GEMM_UNITS + 16)
 
+/// Functions for the levels whose vectors have eight lanes or more.
+#if defined(__x86_64__)
+#define WIDE __attribute__((target("avx2")))
+#else
+#define WIDE
+#endif
+
 static inline ptrdiff_t conv_most(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
 
 /// What follows from a product and a level.

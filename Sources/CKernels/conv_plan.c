@@ -28,7 +28,7 @@ conv_layout conv_layout_of(int level, const conv_product *p) {
         && p->out_height <= p->height && p->out_width == p->width && p->row_step == p->width;
     l.weight_lies = weight_lies(l.kernels, p, l.k, l.narrow);
     // Margins are multiplied as other pixels are: where rows are short and outputs many, copies cost less.
-    const int is_narrow = p->out_width <= COMPACT_WIDTH && 2 * p->outputs >= p->out_width;
+    const int is_narrow = p->out_width <= COMPACT_WIDTH && p->outputs >= p->out_width;
     l.compact = p->stride > 1 || (p->kernel_width > 1 && is_narrow);
     l.copies = l.compact ? p->kernel_width : 1;
     l.row = l.direct ? p->row_step : l.compact ? p->out_width : p->out_width + p->kernel_width - 1;

@@ -97,18 +97,23 @@ static void stage_channel(
 }
 
 /// `count` elements that lie `step` apart.
-INLINE void thin_out(char *to, const char *from, ptrdiff_t count, ptrdiff_t step, const ptrdiff_t size) {
-    if (step == 1) {
-        copy_row(to, from, count * size);
-    } else if (size == 2 && step == 2) {
+INLINE void thin_out(char *to, const char *from, ptrdiff_t count, ptrdiff_t step, int narrow) {
+    if (narrow && step == 2)
         for (ptrdiff_t x = 0; x < count; x++) ((uint16_t *)to)[x] = ((const uint16_t *)from)[2 * x];
-    } else if (size == 2) {
+    else if (narrow)
         for (ptrdiff_t x = 0; x < count; x++) ((uint16_t *)to)[x] = ((const uint16_t *)from)[step * x];
-    } else if (step == 2) {
+    else if (step == 2)
         for (ptrdiff_t x = 0; x < count; x++) ((uint32_t *)to)[x] = ((const uint32_t *)from)[2 * x];
-    } else {
+    else
         for (ptrdiff_t x = 0; x < count; x++) ((uint32_t *)to)[x] = ((const uint32_t *)from)[step * x];
-    }
+}
+
+static void thin_out_plainly(char *to, const char *from, ptrdiff_t count, ptrdiff_t step, int narrow) {
+    thin_out(to, from, count, step, narrow);
+}
+
+WIDE static void thin_out_widely(char *to, const char *from, ptrdiff_t count, ptrdiff_t step, int narrow) {
+    thin_out(to, from, count, step, narrow);
 }
 
 void conv_stage_band(
@@ -123,11 +128,12 @@ void conv_stage_band(
             for (ptrdiff_t r = 0; r < rows; r++) {
                 const char *from = seen + r * length * size;
                 char *to = stage + conv_slot_of(p, rows, r) * l->row * size;
-                for (ptrdiff_t j = 0; j < l->copies; j++)
-                    if (l->narrow)
-                        thin_out(to + j * rows * l->row * size, from + j * size, l->row, p->stride, 2);
+                for (ptrdiff_t j = 0; j < l->copies; j++, to += rows * l->row * size, from += size)
+                    if (p->stride == 1)
+                        copy_row(to, from, l->row * size);
                     else
-                        thin_out(to + j * rows * l->row * size, from + j * size, l->row, p->stride, 4);
+                        (l->kernels->lanes < 8 ? thin_out_plainly : thin_out_widely)(
+                            to, from, l->row, p->stride, l->narrow);
             }
         }
 }
