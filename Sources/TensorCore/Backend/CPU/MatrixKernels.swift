@@ -30,7 +30,7 @@ public enum MatrixKernels: String, Sendable, CaseIterable, Comparable, CustomStr
         let wish = getenv("DIPTYCH_ISA").map { String(cString: $0) } ?? ""
         // Before the matrix unit is tried, so that a wish avoids it wholly.
         if let set = MatrixKernels(rawValue: wish), available.contains(set) { return set }
-        let best = available.last { $0 != .amxEmulated && ($0 != .amx || matrixUnitIsRight) }!
+        let best = available.last { $0 != .amxEmulated && ($0 != .amx || $0.agreesWithVectors) }!
         if wish.isEmpty { return best }
         let names = available.map(\.rawValue).joined(separator: ", ")
         let line = "DIPTYCH_ISA=\(wish): expected one of \(names); matrix products use \(best)\n"
@@ -38,19 +38,31 @@ public enum MatrixKernels: String, Sendable, CaseIterable, Comparable, CustomStr
         return best
     }()
 
-    /// Whether the matrix unit multiplies as the vector kernels do: odd extents, more than one block of k. Emulators and
-    /// virtual machines have been seen to offer the unit without running it as they should.
-    private static let matrixUnitIsRight: Bool = {
-        let (m, n, k) = (67, 45, 1100)
+    /// Whether a matrix unit computes products and attention as the vector kernels do: odd extents, more than one block of
+    /// k. Emulators and virtual machines have been seen to offer the unit without running it as they should.
+    package var agreesWithVectors: Bool {
         func wave(_ shape: Shape, _ step: Float) -> Tensor {
             Tensor((0..<shape.count).map { Float($0 % 61) * step - 1 }, shape).converted(to: .bfloat16)
         }
-        let (a, b) = (wave([m, k], 0.03), wave([k, n], 0.029))
-        let products = [MatrixKernels.avx512bf16, .amx].map { kernels in
-            Device.withBackend(CPUBackend(matrixKernels: kernels)) { a.matrixProduct(b, dtype: .float32) }.floats
+        let (a, b) = (wave([67, 1100], 0.03), wave([1100, 45], 0.029))
+        let (q, k, v) = (wave([1, 67, 2, 24], 0.03), wave([1, 67, 2, 24], 0.028), wave([1, 67, 2, 24], 0.029))
+        let options = AttentionOptions(scale: 0.2)
+        func results(_ kernels: MatrixKernels) -> [[Float]] {
+            Device.withBackend(CPUBackend(matrixKernels: kernels)) {
+                let product = a.matrixProduct(b, dtype: .float32)
+                let attention = Tensor.attention(q, k, v, options: options)
+                let gradients = Device.backend.attentionGradient(
+                    [AttentionStream(query: q, key: k, value: v)], options: options, result: attention,
+                    gradients: [q], needs: [.queries, .keysAndValues])[0]
+                return [product, attention.output, gradients.query!, gradients.key!, gradients.value!].map {
+                    $0.converted(to: .float32).floats
+                }
+            }
         }
-        return zip(products[0], products[1]).allSatisfy { abs($0 - $1) < 0.05 }
-    }()
+        return zip(results(.avx512bf16), results(self)).allSatisfy { expected, found in
+            zip(expected, found).allSatisfy { abs($0 - $1) < 0.05 }
+        }
+    }
 
     /// Floating-point operations a second that the threads together reach on operands in their first-level caches:
     /// `bfloat16` when `narrow`, otherwise `float32`. What products are compared with; measured for a tenth of a second.
