@@ -88,10 +88,9 @@ public struct ProfilingBackend: Backend {
     public func matrixProduct(_ a: Tensor, _ b: Tensor, bias: Tensor?, dtype: DType) -> Tensor {
         let batches = max(a.shape.dimensions.dropLast(2).reduce(1, *), b.shape.dimensions.dropLast(2).reduce(1, *))
         let operations = 2 * Double(batches) * Double(a.shape[-2]) * Double(a.shape[-1]) * Double(b.shape[-1])
-        let shape = [a.shape[-2], b.shape[-1], a.shape[-1]].map(String.init).joined(separator: " x ")
-        return profile.measure(
-            named("matrix product", batches > 1 ? "\(batches) of \(shape)" : shape), operations: operations
-        ) {
+        let stack = batches > 1 ? "\(batches) of " : ""
+        let name = named("matrix product", "\(stack)\(a.shape[-2]) x \(b.shape[-1]) x \(a.shape[-1])")
+        return profile.measure(name, operations: operations) {
             base.matrixProduct(a, b, bias: bias, dtype: dtype)
         }
     }
@@ -115,9 +114,9 @@ public struct ProfilingBackend: Backend {
         }
     }
 
-    /// A product's name, with its rows, columns and depth where the profile shows them.
-    private func named(_ name: String, _ shape: String) -> String {
-        profile.showsShapes ? "\(name), \(shape)" : name
+    /// A product's name, with its rows, columns and depth where the profile shows them; they cost a step's time to spell.
+    private func named(_ name: String, _ shape: @autoclosure () -> String) -> String {
+        profile.showsShapes ? "\(name), \(shape())" : name
     }
 
     private static func shape(of terms: [ProductTerm]) -> String {
