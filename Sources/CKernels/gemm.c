@@ -20,13 +20,16 @@ static depth depth_of(const gemm_kernels *kernels, ptrdiff_t k) {
     return d;
 }
 
-/// Whether tiles can read the rows of `a` as they lie: units without gaps, none of them shared with the next row, and not
-/// so many rows in one set of the first-level cache that they drive each other out.
-static int is_direct(const gemm_kernels *kernels, const gemm_term *term) {
+/// Whether rows begin in one set of the first-level cache, so that those of a tile drive each other out.
+static int is_crowded(const gemm_matrix *a) { return a->row * gemm_size(a->type) % 4096 == 0; }
+
+/// Whether tiles need no packed rows: units without gaps, none of them shared with the next row, and rows that leave each
+/// other in the cache. Crowded rows are copied tile by tile where that is done once, for few columns.
+static int is_direct(const gemm_product *p, const gemm_kernels *kernels, const gemm_term *term) {
     const gemm_matrix *a = &term->a;
     if (a->column != 1 || a->type != (kernels->pair == 2 ? gemm_bfloat16 : gemm_float32)) return 0;
     if (term->k % (kernels->pair * kernels->unit_step) != 0 || term->k == 0) return 0;
-    return a->row * gemm_size(a->type) % 2048 != 0;
+    return !is_crowded(a) || p->n <= GEMM_COLUMNS;
 }
 
 gemm_plan gemm_plan_for(int level, const gemm_product *p) {
@@ -36,7 +39,7 @@ gemm_plan gemm_plan_for(int level, const gemm_product *p) {
         const gemm_kernels *kernels = gemm_kernels_for(level, &p->terms[t]);
         if (kernels->rows > plan.row_step) plan.row_step = kernels->rows;
         if (2 * kernels->lanes > plan.column_step) plan.column_step = 2 * kernels->lanes;
-        if (is_direct(kernels, &p->terms[t])) continue;
+        if (is_direct(p, kernels, &p->terms[t])) continue;
         const depth d = depth_of(kernels, p->terms[t].k);
         row_size += d.blocks * d.row * (ptrdiff_t)sizeof(gemm_unit);
     }
@@ -57,7 +60,7 @@ void gemm_pack_rows(
     for (ptrdiff_t t = 0; t < p->term_count; t++) {
         const gemm_term *term = &p->terms[t];
         const gemm_kernels *kernels = gemm_kernels_for(level, term);
-        if (is_direct(kernels, term)) continue;
+        if (is_direct(p, kernels, term)) continue;
         const depth d = depth_of(kernels, term->k);
         for (ptrdiff_t i = 0; i < d.blocks; i++, target += plan.row_block * d.row)
             kernels->pack_a(
@@ -71,6 +74,8 @@ typedef struct {
     /// Packed rows or rows as they lie: those of the part's first, `a_step` bytes apart.
     const char *a;
     ptrdiff_t a_step;
+    /// From one row to the next of the copy that tiles read instead, in bytes, or 0.
+    ptrdiff_t copy_step;
     /// Packed panels of `b`.
     const gemm_unit *b;
     ptrdiff_t units;
@@ -85,6 +90,8 @@ typedef struct {
     /// The blocks of k that are multiplied tile by tile, one after the other while the tile is in the first-level cache.
     segment segments[GEMM_SEGMENTS];
     int segment_count;
+    /// Room for the copied rows of a tile.
+    char *copies;
     /// Whether these are the first, or the last, of all.
     int opens, closes;
 } part;
@@ -133,6 +140,22 @@ static void write_tile(
         for (ptrdiff_t i = 0; i < width; i++) ((float *)to + at)[r * p->c_row + i] = tile[r * panel + i];
 }
 
+/// Where the rows of each segment begin from `top` on, `height` of them, after copying those that are to be copied.
+static void reach_rows(const part *w, ptrdiff_t top, ptrdiff_t height, const char *a[], ptrdiff_t a_step[]) {
+    char *to = w->copies;
+    for (int s = 0; s < w->segment_count; s++) {
+        const segment *x = &w->segments[s];
+        a[s] = x->a + top * x->a_step;
+        a_step[s] = x->a_step;
+        if (x->copy_step == 0) continue;
+        for (ptrdiff_t r = 0; r < height; r++)
+            memcpy(to + r * x->copy_step, a[s] + r * x->a_step, (size_t)x->units * sizeof(gemm_unit));
+        a[s] = to;
+        a_step[s] = x->copy_step;
+        to += height * x->copy_step;
+    }
+}
+
 /// All tiles of a part for its blocks of k.
 static void multiply_part(const part *w, const gemm_kernels *kernels) {
     const gemm_product *p = w->product;
@@ -146,6 +169,9 @@ static void multiply_part(const part *w, const gemm_kernels *kernels) {
         // Tiles of nearly equal height.
         const ptrdiff_t top = g * rows / groups;
         const int height = (int)((g + 1) * rows / groups - top);
+        const char *a[GEMM_SEGMENTS];
+        ptrdiff_t a_step[GEMM_SEGMENTS];
+        reach_rows(w, top, height, a, a_step);
         for (ptrdiff_t j = w->first; j < w->last; j += panel) {
             const ptrdiff_t width = gemm_least(panel, w->last - j);
             float *kept = w->sums + top * w->sums_row + j - w->first;
@@ -169,13 +195,13 @@ static void multiply_part(const part *w, const gemm_kernels *kernels) {
                 const segment *x = &w->segments[s];
                 if (rounds && s == w->segment_count - 1) {
                     kernels->tile_rounded(
-                        height, width <= kernels->lanes, x->units, x->a + top * x->a_step, x->a_step,
+                        height, width <= kernels->lanes, x->units, a[s], a_step[s],
                         x->b + (j - w->first) * x->units, (uint16_t *)p->c + at, p->c_row, p->alpha, addend,
                         addend_row, bias);
                     break;
                 }
                 kernels->tile(
-                    height, width <= kernels->lanes, x->units, x->a + top * x->a_step, x->a_step,
+                    height, width <= kernels->lanes, x->units, a[s], a_step[s],
                     x->b + (j - w->first) * x->units, target, target_row, p->alpha, addend, addend_row, bias);
                 if (s == 0 && !fits) add_beginning(w, kernels, edge, top, j, height, width);
                 addend = target;
@@ -249,12 +275,14 @@ static void compute_packed(
     const size_t b_size = (size_t)(s.units * s.columns) * sizeof(gemm_unit);
     // Sums of several batches need a place of their own when `c` is of another type.
     const int keeps = p->c_type == gemm_bfloat16 && s.batches > 1;
-    char *space =
-        gemm_buffer(gemm_space_buffer, b_size + (keeps ? (size_t)((to - from) * s.columns) * sizeof(float) : 0));
-    part w = {.product = p, .from = from, .to = to};
+    const size_t sums_size = keeps ? (size_t)((to - from) * s.columns) * sizeof(float) : 0;
+    const size_t copies_size = (size_t)(plan->row_step * (s.units + 16 * GEMM_SEGMENTS)) * sizeof(gemm_unit);
+    char *space = gemm_buffer(gemm_space_buffer, b_size + copies_size + sums_size);
+    part w = {.product = p, .from = from, .to = to, .copies = space + b_size};
     for (w.first = left; w.first < right; w.first = w.last) {
         w.last = gemm_least(w.first + s.columns, right);
-        w.sums = p->c_type == gemm_bfloat16 ? (float *)(space + b_size) : (float *)p->c + from * p->c_row + w.first;
+        w.sums = p->c_type == gemm_bfloat16 ? (float *)(w.copies + copies_size)
+                                            : (float *)p->c + from * p->c_row + w.first;
         w.sums_row = p->c_type == gemm_bfloat16 ? s.columns : p->c_row;
         const gemm_unit *rows = packed;
         place at = {0, 0};
@@ -271,12 +299,14 @@ static void compute_packed(
                 const ptrdiff_t start = at.block * d.elements, end = gemm_least(start + d.elements, term->k);
                 segment *x = &w.segments[i];
                 x->units = gemm_multiple(gemm_quotient(end - start, kernels->pair), kernels->unit_step);
-                if (is_direct(kernels, term)) {
+                if (is_direct(p, kernels, term)) {
                     x->a_step = term->a.row * gemm_size(term->a.type);
                     x->a = (const char *)term->a.data + from * x->a_step + start * gemm_size(term->a.type);
+                    x->copy_step = is_crowded(&term->a) ? d.row * (ptrdiff_t)sizeof(gemm_unit) : 0;
                 } else {
                     x->a_step = d.row * (ptrdiff_t)sizeof(gemm_unit);
                     x->a = (const char *)rows + (from - block) * x->a_step;
+                    x->copy_step = 0;
                     rows += plan->row_block * d.row;
                 }
                 x->b = b;

@@ -172,6 +172,43 @@ import Testing
         #expect(worst > 0)
     }
 
+    /// Rows 4096 bytes apart, which share sets of the first-level cache: alone and beside others, for few columns and for
+    /// many, with several blocks of k.
+    @Test(arguments: MatrixKernels.available) func crowdedRows(kernels: MatrixKernels) {
+        let fast = CPUBackend(engine: .kernels, matrixKernels: kernels)
+        var worst = 0.0
+        for type in [DType.float32, .bfloat16] {
+            let step = 4096 / type.byteCount
+            for (m, k) in [(1, 64), (9, 64), (31, 1024), (45, 2048)] {
+                let rows = Tensor.sample([m, max(step, k)], seed: 1).converted(to: type).sliced(axis: 1, 0..<k)
+                let loose = Tensor.sample([m, 48], seed: 2).converted(to: type)
+                for n in [16, 47, 256, 300] {
+                    let b = Tensor.sample([n, k], seed: 3).converted(to: type).transposed()
+                    let other = Tensor.sample([48, n], seed: 4).converted(to: type)
+                    let addend = Tensor.sample([m, n], seed: 5).converted(to: type)
+                    for terms in [
+                        [ProductTerm(rows, b)], [ProductTerm(loose, other), ProductTerm(rows, b)],
+                        [ProductTerm(rows, b), ProductTerm(loose, other), ProductTerm(rows, b)],
+                    ] {
+                        let (oracle, found, rounded) = (
+                            Device.withBackend(plain) {
+                                Tensor.sumOfProducts(terms, addend: addend, dtype: .float32)
+                            },
+                            Device.withBackend(fast) { Tensor.sumOfProducts(terms, addend: addend, dtype: .float32) },
+                            Device.withBackend(fast) { Tensor.sumOfProducts(terms, addend: addend, dtype: .bfloat16) }
+                        )
+                        let limit = bound(2 * k + 48)
+                        worst = max(worst, difference(found, oracle) / limit)
+                        #expect(difference(found, oracle) <= limit, "\(kernels): \(m) \(k) \(n) \(type)")
+                        #expect(rounded.isIdentical(to: found.converted(to: .bfloat16)))
+                    }
+                }
+            }
+        }
+        print("\(kernels), crowded rows: at most \(worst) of the bound")
+        #expect(worst > 0)
+    }
+
     /// What is asked of a matrix unit before it is used.
     @Test(.enabled(if: MatrixKernels.available.contains(.amxEmulated)))
     func theEmulatedMatrixUnitPassesItsTrial() { #expect(MatrixKernels.amxEmulated.agreesWithVectors) }
