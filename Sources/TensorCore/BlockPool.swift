@@ -38,7 +38,7 @@ enum BlockPool {
 
     private static let state = Mutex(State())
     /// What may be kept beside a peak however small.
-    private static let slack = 24 << 20
+    private static let slack = 64 << 20
     /// A block that so many requests passed by leaves: several training steps of a large model.
     private static let patience = 1 << 16
 

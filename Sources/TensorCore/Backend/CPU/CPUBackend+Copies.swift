@@ -64,6 +64,9 @@ extension CPUBackend {
             }
             return
         }
+        if source.rank == 2 && source.strides[0] == 1 && target.strides[1] == 1 {
+            return turnElements(from, source.strides[1], to, target.strides[0], source.shape)
+        }
         let loop = StridedLoop(source.shape, [source.strides, target.strides])
         let length = loop.rowLength
         let (a, b) = (loop.step(0), loop.step(1))
@@ -74,6 +77,26 @@ extension CPUBackend {
                     y.update(from: x, count: length)
                 } else {
                     for i in 0..<length { y[i &* b] = x[i &* a] }
+                }
+            }
+        }
+    }
+
+    /// Copies a matrix whose columns lie contiguous, `fromStep` elements apart, into rows `toStep` apart: by pieces of as
+    /// many rows as a cache line holds, and of few columns, which often share a set of the cache.
+    private func turnElements<Bits: BitwiseCopyable>(
+        _ from: UnsafeMutablePointer<Bits>, _ fromStep: Int, _ to: UnsafeMutablePointer<Bits>, _ toStep: Int,
+        _ shape: Shape
+    ) {
+        let (rows, columns) = (shape[0], shape[1])
+        let (height, width) = (64 / MemoryLayout<Bits>.size, 8)
+        parallelFor((rows + height - 1) / height, grain: max(1, (1 << 16) / (height * columns))) { part in
+            for first in stride(from: part.lowerBound * height, to: min(part.upperBound * height, rows), by: height) {
+                for left in stride(from: 0, to: columns, by: width) {
+                    let right = min(left + width, columns)
+                    for row in first..<min(first + height, rows) {
+                        for column in left..<right { to[row &* toStep &+ column] = from[column &* fromStep &+ row] }
+                    }
                 }
             }
         }
