@@ -7,6 +7,13 @@ BUILD = $(SWIFT) build -c $(CONFIGURATION)
 DIPTYCH = .build/$(CONFIGURATION)/diptych
 SOURCES = Package.swift Sources Tests Benchmarks
 
+# A virtual environment beside the sources, with packages of Python.
+define environment
+	@Scripts/install-dependencies.sh python3-venv
+	test -x .venv/bin/pip || python3 -m venv .venv
+	.venv/bin/pip install -q $(1)
+endef
+
 .PHONY: demo test build lint format bench bench-peer bench-kernels bench-loader dependencies clean
 
 build: dependencies
@@ -33,26 +40,23 @@ bench: dependencies
 		.build/$(CONFIGURATION)/diptych-bench step --config nano --lora $$steps --profile || exit 1; \
 	done
 
-# Against PyTorch, diffusers and PEFT in a virtual environment of its own, on the same cores, in turns.
+# Against PyTorch, diffusers and PEFT in a virtual environment of its own, on the same cores, in turns (about an hour).
 bench-peer: dependencies
 	$(BUILD) --product diptych-bench
-	test -x .venv/bin/python || python3 -m venv .venv
-	.venv/bin/pip install -q torch diffusers transformers peft accelerate
+	$(call environment,torch diffusers transformers peft accelerate)
 	.venv/bin/python Benchmarks/bench_peer.py --bench .build/$(CONFIGURATION)/diptych-bench
 
 # Single matrix products and convolutions against PyTorch's (oneDNN), in turns.
 bench-kernels: dependencies
 	$(BUILD) --product diptych-bench
-	test -x .venv/bin/python || python3 -m venv .venv
-	.venv/bin/pip install -q torch
+	$(call environment,torch)
 	.venv/bin/python Benchmarks/peer_products.py --bench .build/$(CONFIGURATION)/diptych-bench
 
 # Reading and packing pairs against a torch DataLoader with Pillow on the same files, in turns.
 bench-loader: dependencies
 	$(BUILD) --product diptych
 	$(BUILD) --product diptych-bench
-	test -x .venv/bin/python || python3 -m venv .venv
-	.venv/bin/pip install -q torch pillow h5py numpy
+	$(call environment,torch pillow h5py numpy)
 	.venv/bin/python Benchmarks/peer_loader.py --diptych $(DIPTYCH) --bench .build/$(CONFIGURATION)/diptych-bench
 
 dependencies:

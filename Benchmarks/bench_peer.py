@@ -4,9 +4,10 @@
     make bench-peer                                   # makes its own virtual environment
     python Benchmarks/bench_peer.py --bench .build/release/diptych-bench --configs nano --cases none moe
 
-Each turn is a process of its own with a warm-up step; a row gives the median over turns of each side's median step and
-the median of the ratios turn by turn (peer / ours: above 1 we are faster). The bound is the ratio that we would have if
-all our arithmetic ran at the rate probed in the same runs (register tiles on operands in the first-level cache).
+Each turn is a process of its own: a step to warm up and five more, or one more of the large models, whose steps take tens
+of seconds. A row gives the median over turns of each side's median step and the median of the ratios turn by turn (peer /
+ours: above 1 we are faster). The bound is the ratio that we would have if all our arithmetic ran at the rate probed in the
+same runs (register tiles on operands in the first-level cache).
 """
 import argparse
 import json
@@ -28,7 +29,7 @@ def main():
     parser.add_argument("--cases", nargs="+", default=["none", "peft", "moe", "full"])
     parser.add_argument("--dtype", default="bf16")
     parser.add_argument("--turns", type=int, default=3)
-    parser.add_argument("--reps", type=int, default=5)
+    parser.add_argument("--reps", type=int, help="steps of a turn (5 of nano and tiny, 1 of mid and block)")
     parser.add_argument("--no-ckpt", action="store_true", help="leave out the rows with gradient checkpointing")
     a = parser.parse_args()
     peer = str(Path(__file__).parent / "peer_flux.py")
@@ -36,13 +37,14 @@ def main():
     print("| model | step | checkpointing | ours ms | PyTorch ms | PyTorch / ours | bound | ours MB | PyTorch MB | memory ratio |")
     print("|---|---|---|---|---|---|---|---|---|---|")
     for config in a.configs:
+        reps = a.reps or (5 if config in ("nano", "tiny") else 1)
         for case in a.cases:
             if case == "full" and config != "nano":
                 continue
             for checkpointing in (False, True):
                 if checkpointing and (case == "none" or a.no_ckpt):
                     continue
-                flags = ["--config", config, "--dtype", a.dtype, "--lora", case, "--reps", str(a.reps)]
+                flags = ["--config", config, "--dtype", a.dtype, "--lora", case, "--reps", str(reps)]
                 flags += ["--ckpt"] if checkpointing else []
                 ours, theirs = [], []
                 for _ in range(a.turns):

@@ -44,6 +44,22 @@ import Testing
         #expect(Tensor(zeros: [0, 2]).padded(low: [1, 0], high: [0, 0], value: 4).floats == [4, 4])
     }
 
+    /// Matrices whose columns lie contiguous, smaller and larger than the pieces in which they are turned, whole and cut
+    /// out of a larger one.
+    @Test(arguments: DType.allCases) func turning(dtype: DType) {
+        for (rows, columns) in [(1, 1), (3, 17), (64, 8), (67, 35), (1500, 130)] {
+            let x = (Tensor.sample([columns + 2, rows + 3], seed: 1) * 50).converted(to: dtype)
+            let cut = x.sliced(axis: 0, 1..<columns + 1).sliced(axis: 1, 2..<rows + 2)
+            let (from, found) = (Reference(cut), cut.transposed().copied())
+            let expected = Reference([rows, columns]) { from[$0[1], $0[0]] }
+            #expect(found.isContiguous && found.error(from: expected.values) == 0)
+            let target = Tensor(zeros: [rows, columns + 1], dtype: dtype)
+            target.sliced(axis: 1, 0..<columns).assign(cut.transposed())
+            #expect(target.sliced(axis: 1, 0..<columns).copied().isIdentical(to: found))
+            #expect(target.sliced(axis: 1, columns..<columns + 1).floats.allSatisfy { $0 == 0 })
+        }
+    }
+
     @Test func assigning() {
         for layout in Layout.allCases {
             let target = Tensor(zeros: [3, 4]).copied().laidOut(layout)
