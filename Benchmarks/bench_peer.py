@@ -28,7 +28,7 @@ def main():
     parser.add_argument("--configs", nargs="+", default=["nano", "tiny", "mid", "block"])
     parser.add_argument("--cases", nargs="+", default=["none", "peft", "moe", "full"])
     parser.add_argument("--dtype", default="bf16")
-    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--turns", type=int, help="turns of a row (3 of nano and tiny, 2 of mid and block)")
     parser.add_argument("--reps", type=int, help="steps of a turn (5 of nano and tiny, 1 of mid and block)")
     parser.add_argument("--no-ckpt", action="store_true", help="leave out the rows with gradient checkpointing")
     a = parser.parse_args()
@@ -37,7 +37,8 @@ def main():
     print("| model | step | checkpointing | ours ms | PyTorch ms | PyTorch / ours | bound | ours MB | PyTorch MB | memory ratio |")
     print("|---|---|---|---|---|---|---|---|---|---|")
     for config in a.configs:
-        reps = a.reps or (5 if config in ("nano", "tiny") else 1)
+        turns, reps = (3, 5) if config in ("nano", "tiny") else (2, 1)
+        turns, reps = a.turns or turns, a.reps or reps
         for case in a.cases:
             if case == "full" and config != "nano":
                 continue
@@ -47,7 +48,7 @@ def main():
                 flags = ["--config", config, "--dtype", a.dtype, "--lora", case, "--reps", str(reps)]
                 flags += ["--ckpt"] if checkpointing else []
                 ours, theirs = [], []
-                for _ in range(a.turns):
+                for _ in range(turns):
                     ours.append(measure([a.bench, "step", *flags]))
                     theirs.append(measure([sys.executable, peer, *flags]))
                 ratio = statistics.median(t["ms"] / o["ms"] for o, t in zip(ours, theirs))

@@ -33,12 +33,18 @@ enum BlockPool {
         var total = Int.max
 
         /// The most bytes that may be in use and kept together.
-        var allowed: Int { min(total, mostUsedBytes + max((mostUsedBytes - leastUsedBytes) / 8, slack)) }
+        var allowed: Int {
+            let slack = mostUsedBytes < largePeak ? smallSlack : largeSlack
+            return min(total, mostUsedBytes + max((mostUsedBytes - leastUsedBytes) / 8, slack))
+        }
     }
 
     private static let state = Mutex(State())
-    /// What may be kept beside a peak however small.
-    private static let slack = 64 << 20
+    /// What may be kept beside a peak in any case: the short steps of a small model feel every fresh page, those of a large
+    /// one do not.
+    private static let smallSlack = 64 << 20
+    private static let largeSlack = 24 << 20
+    private static let largePeak = 1 << 30
     /// A block that so many requests passed by leaves: several training steps of a large model.
     private static let patience = 1 << 16
 

@@ -36,14 +36,18 @@ final class DoubleStreamBlock: Module {
         let activated = conditioning.applying(.silu)
         // Order of the six: shift, scale, gate of the attention, then of the feed-forward part.
         let (m, n) = (imageModulation(activated), textModulation(activated))
-        let attended = attention(
-            image: image.modulated(scale: m[1], shift: m[0]), text: text.modulated(scale: n[1], shift: n[0]),
-            rotary: rotary)
-        let x = image.addingGated(attended.image, gate: m[2])
-        let y = text.addingGated(attended.text, gate: n[2])
-        return (
-            x.addingGated(imageFeedForward(x.modulated(scale: m[4], shift: m[3])), gate: m[5]),
-            y.addingGated(textFeedForward(y.modulated(scale: n[4], shift: n[3])), gate: n[5])
+        // Each activation is let go before the next is made, where no gradient will want it.
+        func attended() -> (image: Variable, text: Variable) {
+            let found = attention(
+                image: image.modulated(scale: m[1], shift: m[0]), text: text.modulated(scale: n[1], shift: n[0]),
+                rotary: rotary)
+            return (image.addingGated(found.image, gate: m[2]), text.addingGated(found.text, gate: n[2]))
+        }
+        let (x, y) = attended()
+        let (u, v) = (
+            imageFeedForward(modulating: x, scale: m[4], shift: m[3]),
+            textFeedForward(modulating: y, scale: n[4], shift: n[3])
         )
+        return (x.addingGated(u, gate: m[5]), y.addingGated(v, gate: n[5]))
     }
 }

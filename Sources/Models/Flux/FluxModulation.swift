@@ -40,5 +40,9 @@ final class FeedForward: Module {
 
     var children: [(name: String, module: any Module)] { [("net.0.proj", projection), ("net.2", output)] }
 
-    func callAsFunction(_ x: Variable) -> Variable { output(projection(x, activation: .geluTanh)) }
+    /// The part applied to the modulated norm of `x`, which ends before the second product begins.
+    func callAsFunction(modulating x: Variable, scale: Variable, shift: Variable) -> Variable {
+        func hidden() -> Variable { projection(x.modulated(scale: scale, shift: shift), activation: .geluTanh) }
+        return output(hidden())
+    }
 }

@@ -28,11 +28,15 @@ final class SingleStreamBlock: Module {
         _ joint: Variable, conditioning: Variable, rotary: RotaryTable, resultsFrom first: Int = 0
     ) -> Variable {
         let m = modulation(conditioning.applying(.silu))  // shift, scale, gate
-        let x = joint.modulated(scale: m[1], shift: m[0])
         let readsAll = attention.queriesReadEveryToken || projection.readsEveryToken || output.readsEveryToken
         let kept = (readsAll ? 0 : first)..<joint.shape[1]
-        let asked = x.sliced(axis: 1, kept).contiguous()
-        let parts = [attention(asked, over: x, rotary: rotary), projection(asked, activation: .geluTanh)]
-        return joint.sliced(axis: 1, kept).addingGated(output(joining: parts), gate: m[2])
+        // Each activation is let go before the next is made, where no gradient will want it.
+        func parts() -> [Variable] {
+            let x = joint.modulated(scale: m[1], shift: m[0])
+            let asked = x.sliced(axis: 1, kept).contiguous()
+            return [attention(asked, over: x, rotary: rotary), projection(asked, activation: .geluTanh)]
+        }
+        let sum = output(joining: parts())
+        return joint.sliced(axis: 1, kept).addingGated(sum, gate: m[2])
     }
 }
