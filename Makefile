@@ -40,7 +40,7 @@ bench: dependencies
 		.build/$(CONFIGURATION)/diptych-bench step --config nano --lora $$steps --profile || exit 1; \
 	done
 
-# Against PyTorch, diffusers and PEFT in a virtual environment of its own, on the same cores, in turns (about an hour).
+# Against PyTorch, diffusers and PEFT in a virtual environment of its own, on the same cores, in turns (about forty minutes).
 bench-peer: dependencies
 	$(BUILD) --product diptych-bench
 	$(call environment,torch diffusers transformers peft accelerate)
