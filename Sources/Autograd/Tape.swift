@@ -141,6 +141,9 @@ public func withoutGradients<Result>(_ body: () throws -> Result) rethrows -> Re
     try Tape.$isRecording.withValue(false, operation: body)
 }
 
+/// Whether operations are recorded here, so that gradients can be asked for: false inside ``withoutGradients(_:)``.
+public var recordsGradients: Bool { Tape.isRecording }
+
 extension Variable {
     /// Where this variable's gradient goes.
     var destination: Node.Destination { producer.map { .result(of: $0, index: outputIndex) } ?? .leaf(self) }

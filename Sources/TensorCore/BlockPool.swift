@@ -1,3 +1,4 @@
+import CKernels
 import Glibc
 import Synchronization
 
@@ -7,8 +8,9 @@ import Synchronization
 /// kernels, since the system clears every page before it hands it over. Blocks come in size classes, eight to each
 /// power of two, so that at most an eighth of a request is wasted. What is kept is bounded twice: together with what is
 /// in use it stays within the most that was ever in use and an eighth of what has come and gone since (weights that stay
-/// make no room for blocks that wait) or a fixed amount, and by itself within ``MemoryAccount/keptLimit``. The longest
-/// unused leave first, and those that nobody asked for in a long while.
+/// make no room for blocks that wait), or a fixed amount while little is in use, and by itself within
+/// ``MemoryAccount/keptLimit``. The longest unused leave first, and those that nobody asked for in a long while. A block
+/// that leaves to make room for a larger or smaller one gives it its pages.
 ///
 /// Huge pages were tried for the large blocks and gained nothing.
 enum BlockPool {
@@ -34,16 +36,15 @@ enum BlockPool {
 
         /// The most bytes that may be in use and kept together.
         var allowed: Int {
-            let slack = mostUsedBytes < largePeak ? smallSlack : largeSlack
+            let slack = mostUsedBytes < largePeak ? smallSlack : 0
             return min(total, mostUsedBytes + max((mostUsedBytes - leastUsedBytes) / 8, slack))
         }
     }
 
     private static let state = Mutex(State())
-    /// What may be kept beside a peak in any case: the short steps of a small model feel every fresh page, those of a large
-    /// one do not.
+    /// What may be kept beside a small peak in any case: the short steps of a small model feel every fresh page, and most
+    /// of their blocks are too small to give each other pages.
     private static let smallSlack = 64 << 20
-    private static let largeSlack = 24 << 20
     private static let largePeak = 1 << 30
     /// A block that so many requests passed by leaves: several training steps of a large model.
     private static let patience = 1 << 16
@@ -90,9 +91,46 @@ enum BlockPool {
             // A fresh block comes on top of what is kept, which must make room for it then.
             return (kept, leaving(&state))
         }
-        release(orphans)
-        if let kept { return (kept.base, false) }
-        return (size.allocate(), size.isMapped)
+        if let kept {
+            release(orphans)
+            return (kept.base, false)
+        }
+        let base = size.allocate()
+        let isMoved = move(orphans, to: base, size)
+        return (base, size.isMapped && !isMoved)
+    }
+
+    /// Gives a fresh block the pages of those that leave to make room for it; what is left of the last waits on, as a
+    /// smaller block.
+    private static func move(_ orphans: [Kept], to base: UnsafeMutableRawPointer, _ size: SizeClass) -> Bool {
+        var filled = 0
+        for block in orphans {
+            let length = block.size.byteCount
+            let isMovable = size.isMovable && block.size.isMovable
+            let wanted = isMovable ? min(length, size.byteCount - filled) : 0
+            let moved = diptych_move_pages(block.base, base + filled, wanted, SizeClass.pieceLength)
+            filled += moved
+            if moved == 0 {
+                release([block])
+            } else if moved < length {
+                let (rest, left) = (block.base + moved, length - moved)
+                let smaller = SizeClass(within: left)
+                let keptLength = smaller.isMovable ? smaller.byteCount : 0
+                if keptLength < left { munmap(rest + keptLength, left - keptLength) }
+                if keptLength > 0 { keep(Kept(base: rest, size: smaller, time: block.time)) }
+            }
+        }
+        return filled > 0
+    }
+
+    /// Lets a block wait on that was about to leave.
+    private static func keep(_ block: Kept) {
+        state.withLock { state in
+            state.keptBytes += block.size.byteCount
+            let stack = state.stacks[block.size.index]
+            let place = stack.firstIndex { $0.time > block.time } ?? stack.count
+            state.stacks[block.size.index].insert(block, at: place)
+        }
     }
 
     /// Takes a block back that ``take(_:)`` lent for as many bytes.
@@ -143,49 +181,5 @@ enum BlockPool {
 
     private static func release(_ orphans: [Kept]) {
         for block in orphans { block.size.deallocate(block.base) }
-    }
-}
-
-/// The sizes of blocks: 64, 72, 80 … 128, 144 … bytes, eight to each power of two.
-package struct SizeClass: Equatable, Sendable {
-    /// From so many bytes on a block is a mapping of its own, which the system takes back at once.
-    package static let mappedFrom = 1 << 16
-    /// As many as there are up to 2^47 bytes.
-    package static let count = 8 * 42
-
-    package let index: Int
-
-    package init(index: Int) { self.index = index }
-
-    /// The smallest that holds so many bytes.
-    package init(holding byteCount: Int) {
-        if byteCount <= 64 {
-            index = 0
-            return
-        }
-        // Written as (8 + eighths) << shift, rounded up.
-        let shift = Int.bitWidth - 1 - (byteCount - 1).leadingZeroBitCount - 3
-        let eighths = (byteCount - 1) >> shift - 8 + 1
-        index = (shift - 3) * 8 + eighths
-        precondition(index < Self.count, "a tensor of \(byteCount) bytes")
-    }
-
-    /// The length of its blocks.
-    package var byteCount: Int { (8 + index % 8) << (index / 8 + 3) }
-
-    /// Whether its blocks are mappings of their own, which begin as zeros.
-    var isMapped: Bool { byteCount >= Self.mappedFrom }
-
-    func allocate() -> UnsafeMutableRawPointer {
-        guard isMapped else { return .allocate(byteCount: byteCount, alignment: 64) }
-        let start = mmap(nil, byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
-        guard let start, start != MAP_FAILED else {
-            fatalError("no memory for a tensor of \(byteCount) bytes: \(String(cString: strerror(errno)))")
-        }
-        return start
-    }
-
-    func deallocate(_ base: UnsafeMutableRawPointer) {
-        if isMapped { munmap(base, byteCount) } else { base.deallocate() }
     }
 }

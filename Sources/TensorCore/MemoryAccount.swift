@@ -23,7 +23,7 @@ public enum MemoryAccount {
     public static var keptBytes: Int { BlockPool.keptBytes }
 
     /// The most bytes that may wait. Whatever it is, together with what is in use they never exceed the most that was ever
-    /// in use and an eighth of what has come and gone since, or 24 MiB where that is more.
+    /// in use and an eighth of what has come and gone since or, while that is below a gigabyte, 64 MiB where that is more.
     public static var keptLimit: Int {
         get { BlockPool.limit }
         set {

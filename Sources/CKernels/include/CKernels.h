@@ -10,4 +10,5 @@
 #include "ThreadPool.h"
 #include "TileEmulation.h"
 #include "gemm.h"
+#include "pages.h"
 #include "quantization.h"

@@ -36,7 +36,7 @@ final class DoubleStreamBlock: Module {
         let activated = conditioning.applying(.silu)
         // Order of the six: shift, scale, gate of the attention, then of the feed-forward part.
         let (m, n) = (imageModulation(activated), textModulation(activated))
-        // Each activation is let go before the next is made, where no gradient will want it.
+        // What the attention found is let go before the feed-forward parts begin.
         func attended() -> (image: Variable, text: Variable) {
             let found = attention(
                 image: image.modulated(scale: m[1], shift: m[0]), text: text.modulated(scale: n[1], shift: n[0]),
@@ -44,10 +44,9 @@ final class DoubleStreamBlock: Module {
             return (image.addingGated(found.image, gate: m[2]), text.addingGated(found.text, gate: n[2]))
         }
         let (x, y) = attended()
-        let (u, v) = (
-            imageFeedForward(modulating: x, scale: m[4], shift: m[3]),
-            textFeedForward(modulating: y, scale: n[4], shift: n[3])
+        return (
+            imageFeedForward.added(to: x, shift: m[3], scale: m[4], gate: m[5]),
+            textFeedForward.added(to: y, shift: n[3], scale: n[4], gate: n[5])
         )
-        return (x.addingGated(u, gate: m[5]), y.addingGated(v, gate: n[5]))
     }
 }

@@ -61,8 +61,11 @@ final class JointAttention: Module {
     }
 
     /// `image` `[B, S, D]`, `text` `[B, T, D]`, angles for `T + S` tokens; the same shapes come back.
-    func callAsFunction(image x: Variable, text y: Variable, rotary: RotaryTable) -> (image: Variable, text: Variable) {
-        let attended = fullAttention([text(y), image(x)], rotary: rotary)
+    func callAsFunction(
+        image x: consuming Variable, text y: consuming Variable, rotary: RotaryTable
+    ) -> (image: Variable, text: Variable) {
+        // The tokens end, if nobody else holds them, before the attention begins.
+        let attended = fullAttention([text(consume y), image(consume x)], rotary: rotary)
         return (imageOutput(attended[1]), textOutput(attended[0]))
     }
 }
@@ -81,8 +84,11 @@ final class SingleAttention: Module {
     var queriesReadEveryToken: Bool { projections.toQuery.readsEveryToken }
 
     /// What the last tokens of a sequence, `asked` `[B, Q, D]`, find in all of it, `x` `[B, S, D]`: `[B, Q, D]`.
-    func callAsFunction(_ asked: Variable, over x: Variable, rotary: RotaryTable) -> Variable {
-        fullAttention([projections(x, asked: asked)], rotary: rotary)[0]
+    func callAsFunction(
+        _ asked: consuming Variable, over x: consuming Variable, rotary: RotaryTable
+    ) -> Variable {
+        // The tokens end, if nobody else holds them, before the attention begins.
+        fullAttention([projections(consume x, asked: consume asked)], rotary: rotary)[0]
     }
 }
 

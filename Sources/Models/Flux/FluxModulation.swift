@@ -40,9 +40,13 @@ final class FeedForward: Module {
 
     var children: [(name: String, module: any Module)] { [("net.0.proj", projection), ("net.2", output)] }
 
-    /// The part applied to the modulated norm of `x`, which ends before the second product begins.
-    func callAsFunction(modulating x: Variable, scale: Variable, shift: Variable) -> Variable {
-        func hidden() -> Variable { projection(x.modulated(scale: scale, shift: shift), activation: .geluTanh) }
-        return output(hidden())
+    /// `x` `[B, S, D]` and, gated, what the part makes of its modulated norm.
+    func added(to x: Variable, shift: Variable, scale: Variable, gate: Variable) -> Variable {
+        let readsAll = projection.readsEveryToken || output.readsEveryToken
+        return inBands([x], width: projection.outputDimensions, needingAll: readsAll) { parts in
+            let x = parts[0]
+            let hidden = projection(x.modulated(scale: scale, shift: shift), activation: .geluTanh)
+            return x.addingGated(output(hidden), gate: gate)
+        }
     }
 }

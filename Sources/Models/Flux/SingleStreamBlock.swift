@@ -30,13 +30,22 @@ final class SingleStreamBlock: Module {
         let m = modulation(conditioning.applying(.silu))  // shift, scale, gate
         let readsAll = attention.queriesReadEveryToken || projection.readsEveryToken || output.readsEveryToken
         let kept = (readsAll ? 0 : first)..<joint.shape[1]
-        // Each activation is let go before the next is made, where no gradient will want it.
-        func parts() -> [Variable] {
-            let x = joint.modulated(scale: m[1], shift: m[0])
-            let asked = x.sliced(axis: 1, kept).contiguous()
-            return [attention(asked, over: x, rotary: rotary), projection(asked, activation: .geluTanh)]
+        let tokens = joint.sliced(axis: 1, kept)
+        func modulated(_ x: Variable) -> Variable { x.modulated(scale: m[1], shift: m[0]) }
+        func ended(_ tokens: Variable, attended: Variable, modulated x: Variable) -> Variable {
+            let sum = output(joining: [attended, projection(x, activation: .geluTanh)])
+            return tokens.addingGated(sum, gate: m[2])
         }
-        let sum = output(joining: parts())
-        return joint.sliced(axis: 1, kept).addingGated(sum, gate: m[2])
+        let x = modulated(joint)
+        let asked = x.sliced(axis: 1, kept).contiguous()
+        let width = projection.outputDimensions
+        if bandCount(tokens, width: width, needingAll: readsAll) == 1 {
+            return ended(tokens, attended: attention(asked, over: x, rotary: rotary), modulated: asked)
+        }
+        // The norm is cheaper to compute again, band by band, than to keep through the attention.
+        let attended = attention(consume asked, over: consume x, rotary: rotary)
+        return inBands([tokens, attended], width: width, needingAll: readsAll) { band in
+            ended(band[0], attended: band[1], modulated: modulated(band[0]))
+        }
     }
 }
