@@ -11,6 +11,7 @@
 #define MULTIPLY_PAIRS_AT(sum, unit, right) \
     __asm__("vdpbf16ps %1%{1to16%}, %2, %0" : "+v"(sum) : "m"(*(unit)), "v"(right))
 #define ROUNDED(x) (halves)_mm512_cvtneps_pbh((__m512)(x))
+#define ROUNDED_PAIR(x, y) (units)_mm512_cvtne2ps_pbh((__m512)(y), (__m512)(x))
 #define NAME gemm_kernels_avx512_bf16
 #include "gemm_template.h"
 #pragma clang attribute pop

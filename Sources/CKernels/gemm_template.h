@@ -1,7 +1,7 @@
 // The kernels of the matrix product for vectors of LANES floats, at most TILE_ROWS rows a register tile. Included once
 // a level, with LANES, TILE_ROWS, NAME and, where a unit is a pair of bfloat16, PAIRS and MULTIPLY_PAIRS or TILE_UNIT
-// defined; MULTIPLY_PAIRS_AT too where one instruction spreads a unit and multiplies, and ROUNDED where one rounds floats to
-// bfloat16.
+// defined; MULTIPLY_PAIRS_AT too where one instruction spreads a unit and multiplies, ROUNDED and ROUNDED_PAIR where one
+// rounds one or two vectors of floats to bfloat16.
 #include "gemm_internal.h"
 #include <string.h>
 
