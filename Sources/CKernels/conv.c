@@ -102,12 +102,10 @@ void conv_compute(
                                           : (const char *)packed + (i * packed_rows + from) * a_step;
             for (ptrdiff_t g = 0; g < groups; g++) {
                 const ptrdiff_t upper = g * rows / groups, lower = (g + 1) * rows / groups;
-                for (ptrdiff_t j = 0; j < columns; j += panel) {
-                    float *tile = sums + upper * GEMM_COLUMNS + j;
-                    kernels->tile(
-                        (int)(lower - upper), columns - j <= kernels->lanes, units, a + upper * a_step, a_step,
-                        patches + j * units, tile, GEMM_COLUMNS, 1, i == 0 ? NULL : tile, GEMM_COLUMNS, NULL);
-                }
+                float *tile = sums + upper * GEMM_COLUMNS;
+                kernels->tiles(
+                    (int)(lower - upper), gemm_quotient(columns, kernels->lanes), units, a + upper * a_step, a_step, patches,
+                    tile, GEMM_COLUMNS, 1, i == 0 ? NULL : tile, GEMM_COLUMNS, NULL);
             }
         }
         for (ptrdiff_t o = 0; o < rows; o++)

@@ -127,17 +127,16 @@ static void add_beginning(
     }
 }
 
-/// Writes a finished tile, whose rows are a panel apart, to `c` or to a matrix laid out like it.
-static void write_tile(
-    const gemm_product *p, const gemm_kernels *kernels, const float *tile, void *to, ptrdiff_t at, ptrdiff_t height,
-    ptrdiff_t width) {
-    const ptrdiff_t panel = 2 * kernels->lanes;
+/// Writes finished tiles, whose rows are `row` apart, to `c` or to a matrix laid out like it.
+static void write_tiles(
+    const gemm_product *p, const gemm_kernels *kernels, const float *tiles, ptrdiff_t row, void *to, ptrdiff_t at,
+    ptrdiff_t height, ptrdiff_t width) {
     if (p->c_type == gemm_bfloat16) {
-        kernels->round(height, width, tile, panel, (uint16_t *)to + at, p->c_row);
+        kernels->round(height, width, tiles, row, (uint16_t *)to + at, p->c_row);
         return;
     }
     for (ptrdiff_t r = 0; r < height; r++)
-        for (ptrdiff_t i = 0; i < width; i++) ((float *)to + at)[r * p->c_row + i] = tile[r * panel + i];
+        for (ptrdiff_t i = 0; i < width; i++) ((float *)to + at)[r * p->c_row + i] = tiles[r * row + i];
 }
 
 /// Where the rows of each segment begin from `top` on, `height` of them, after copying those that are to be copied.
@@ -156,15 +155,25 @@ static void reach_rows(const part *w, ptrdiff_t top, ptrdiff_t height, const cha
     }
 }
 
+/// Panels whose sums wait side by side until the last segment's are added.
+#define EDGE_PANELS 4
+
+/// Of so many columns, the vectors that tiles can take without ending inside one: those of whole panels, and one that is
+/// left.
+static ptrdiff_t whole_vectors(const gemm_kernels *kernels, ptrdiff_t columns) {
+    const ptrdiff_t panel = 2 * kernels->lanes;
+    return columns / panel * 2 + (columns % panel == kernels->lanes);
+}
+
 /// All tiles of a part for its blocks of k.
 static void multiply_part(const part *w, const gemm_kernels *kernels) {
     const gemm_product *p = w->product;
-    const ptrdiff_t panel = 2 * kernels->lanes, rows = w->to - w->from;
+    const ptrdiff_t lanes = kernels->lanes, rows = w->to - w->from;
     const ptrdiff_t groups = gemm_quotient(rows, kernels->rows);
-    // Whether sums end in a tile of their own, to be rounded or activated.
+    // Whether sums end in a place of their own, to be rounded or activated.
     const int finishes = w->closes && (p->c_type == gemm_bfloat16 || p->activate);
     const int widens = w->opens && p->addend.data && p->addend.type != gemm_float32;
-    float edge[32 * 32] __attribute__((aligned(64))) = {0};
+    float edge[32 * 32 * EDGE_PANELS] __attribute__((aligned(64))) = {0};
     for (ptrdiff_t g = 0; g < groups; g++) {
         // Tiles of nearly equal height.
         const ptrdiff_t top = g * rows / groups;
@@ -172,15 +181,22 @@ static void multiply_part(const part *w, const gemm_kernels *kernels) {
         const char *a[GEMM_SEGMENTS];
         ptrdiff_t a_step[GEMM_SEGMENTS];
         reach_rows(w, top, height, a, a_step);
-        for (ptrdiff_t j = w->first; j < w->last; j += panel) {
-            const ptrdiff_t width = gemm_least(panel, w->last - j);
+        for (ptrdiff_t j = w->first, width; j < w->last; j += width) {
+            ptrdiff_t vectors = whole_vectors(kernels, w->last - j);
+            // Tiles that end inside a vector, or whose addend must be widened, begin with nothing.
+            const int fits = vectors > 0 && !widens;
+            const int rounds = finishes && fits && !p->activate && kernels->tiles_rounded;
+            // Tiles go on side by side where their sums have a place for as long as segments follow.
+            if (!fits)
+                vectors = gemm_least(2, gemm_quotient(w->last - j, lanes));
+            else if (finishes && !(rounds && w->segment_count == 1))
+                vectors = gemm_least(2 * EDGE_PANELS, vectors);
+            width = gemm_least(vectors * lanes, w->last - j);
             float *kept = w->sums + top * w->sums_row + j - w->first;
-            // A tile that ends inside a panel, or whose addend must be widened, begins with nothing.
-            const int fits = (width == panel || width == kernels->lanes) && !widens;
-            const int rounds = finishes && fits && !p->activate && kernels->tile_rounded;
             const ptrdiff_t at = (w->from + top) * p->c_row + j;
+            const ptrdiff_t edge_row = gemm_multiple(vectors, 2) * lanes;
             float *target = finishes || !fits ? edge : kept;
-            const ptrdiff_t target_row = finishes || !fits ? panel : w->sums_row;
+            const ptrdiff_t target_row = finishes || !fits ? edge_row : w->sums_row;
             const float *addend = NULL, *bias = NULL;
             ptrdiff_t addend_row = 0;
             if (fits && !w->opens) {
@@ -193,16 +209,16 @@ static void multiply_part(const part *w, const gemm_kernels *kernels) {
             }
             for (int s = 0; s < w->segment_count; s++) {
                 const segment *x = &w->segments[s];
+                const gemm_unit *b = x->b + (j - w->first) * x->units;
                 if (rounds && s == w->segment_count - 1) {
-                    kernels->tile_rounded(
-                        height, width <= kernels->lanes, x->units, a[s], a_step[s],
-                        x->b + (j - w->first) * x->units, (uint16_t *)p->c + at, p->c_row, p->alpha, addend,
+                    kernels->tiles_rounded(
+                        height, vectors, x->units, a[s], a_step[s], b, (uint16_t *)p->c + at, p->c_row, p->alpha, addend,
                         addend_row, bias);
                     break;
                 }
-                kernels->tile(
-                    height, width <= kernels->lanes, x->units, a[s], a_step[s],
-                    x->b + (j - w->first) * x->units, target, target_row, p->alpha, addend, addend_row, bias);
+                kernels->tiles(
+                    height, vectors, x->units, a[s], a_step[s], b, target, target_row, p->alpha, addend, addend_row,
+                    bias);
                 if (s == 0 && !fits) add_beginning(w, kernels, edge, top, j, height, width);
                 addend = target;
                 addend_row = target_row;
@@ -211,13 +227,13 @@ static void multiply_part(const part *w, const gemm_kernels *kernels) {
             if (rounds) continue;
             if (finishes) {
                 if (p->activate) {
-                    if (p->inactive) write_tile(p, kernels, edge, p->inactive, at, height, width);
-                    p->activate(edge, edge, height * panel);
+                    if (p->inactive) write_tiles(p, kernels, edge, edge_row, p->inactive, at, height, width);
+                    p->activate(edge, edge, height * edge_row);
                 }
-                write_tile(p, kernels, edge, p->c, at, height, width);
+                write_tiles(p, kernels, edge, edge_row, p->c, at, height, width);
             } else if (!fits) {
                 for (ptrdiff_t r = 0; r < height; r++)
-                    memcpy(kept + r * w->sums_row, edge + r * panel, (size_t)width * sizeof(float));
+                    memcpy(kept + r * w->sums_row, edge + r * edge_row, (size_t)width * sizeof(float));
             }
         }
     }

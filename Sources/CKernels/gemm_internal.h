@@ -31,15 +31,15 @@ typedef struct {
     void (*pack_b)(
         const gemm_matrix *b, ptrdiff_t left, ptrdiff_t right, ptrdiff_t from, ptrdiff_t to, ptrdiff_t units,
         gemm_unit *packed);
-    /// `c = alpha a b + addend + bias` for any number of rows up to `rows`, `a_step` bytes apart, and one panel; half a
-    /// panel when `half` is set. Addend and bias may be null; the addend may be `c`.
-    void (*tile)(
-        int rows, int half, ptrdiff_t units, const void *a, ptrdiff_t a_step, const gemm_unit *b, float *c,
+    /// `c = alpha a b + addend + bias` for any number of rows up to `rows`, `a_step` bytes apart, and `vectors` times `lanes`
+    /// columns, from the beginning of a panel on. Addend and bias may be null; the addend may be `c`.
+    void (*tiles)(
+        int rows, ptrdiff_t vectors, ptrdiff_t units, const void *a, ptrdiff_t a_step, const gemm_unit *b, float *c,
         ptrdiff_t c_row, float alpha, const float *addend, ptrdiff_t addend_row, const float *bias);
     /// The same with results rounded as `round` does, but subnormal numbers become zero, as they do in the products; null
     /// where there is none.
-    void (*tile_rounded)(
-        int rows, int half, ptrdiff_t units, const void *a, ptrdiff_t a_step, const gemm_unit *b, uint16_t *c,
+    void (*tiles_rounded)(
+        int rows, ptrdiff_t vectors, ptrdiff_t units, const void *a, ptrdiff_t a_step, const gemm_unit *b, uint16_t *c,
         ptrdiff_t c_row, float alpha, const float *addend, ptrdiff_t addend_row, const float *bias);
     /// `c[r][j - left] = sum over p of a[r][p] b[p][j]` for at most four rows, `b`'s columns contiguous.
     void (*thin_along_k)(

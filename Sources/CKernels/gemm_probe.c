@@ -8,8 +8,8 @@ double gemm_probe(int level, int pairs, ptrdiff_t repetitions) {
     float c[32 * 32] __attribute__((aligned(64)));
     const gemm_kernels *kernels = gemm_kernels_of(level, pairs);
     for (ptrdiff_t i = 0; i < repetitions; i++)
-        kernels->tile(
-            kernels->rows, 0, units, a, units * (ptrdiff_t)sizeof(gemm_unit), b, c, 2 * kernels->lanes, 1, NULL, 0, NULL);
+        kernels->tiles(
+            kernels->rows, 2, units, a, units * (ptrdiff_t)sizeof(gemm_unit), b, c, 2 * kernels->lanes, 1, NULL, 0, NULL);
     if (kernels->end) kernels->end();
     return 2.0 * kernels->rows * 2 * kernels->lanes * units * kernels->pair * (double)repetitions;
 }

@@ -98,10 +98,15 @@ INLINE void transpose(units x[LANES]) {
 #ifdef TILE_UNIT
 #include "tile_product.h"
 
-static void tile(
-    int rows, int half, ptrdiff_t count, const void *a, ptrdiff_t a_step, const gemm_unit *b, float *c,
+static void tiles(
+    int rows, ptrdiff_t vectors, ptrdiff_t count, const void *a, ptrdiff_t a_step, const gemm_unit *b, float *c,
     ptrdiff_t c_row, float alpha, const float *addend, ptrdiff_t addend_row, const float *bias) {
-    multiply_tiles(rows, half, count, a, a_step, b, PANEL, c, c_row, alpha, addend, addend_row, bias);
+    for (ptrdiff_t v = 0; v < vectors; v += 2) {
+        const ptrdiff_t at = v * LANES;
+        multiply_tiles(
+            rows, v + 1 == vectors, count, a, a_step, b + at * count, PANEL, c + at, c_row, alpha,
+            addend ? addend + at : NULL, addend_row, bias ? bias + at : NULL);
+    }
 }
 #else
 #include "gemm_tile.inc"
@@ -150,9 +155,9 @@ const gemm_kernels NAME = {
 #endif
     .pack_a = pack_a,
     .pack_b = pack_b,
-    .tile = tile,
+    .tiles = tiles,
 #ifdef ROUNDED
-    .tile_rounded = tile_rounded,
+    .tiles_rounded = tiles_rounded,
 #endif
     .thin_along_k = thin_along_k,
     .thin_along_n = thin_along_n,
