@@ -104,8 +104,8 @@ void conv_compute(
                 const ptrdiff_t upper = g * rows / groups, lower = (g + 1) * rows / groups;
                 float *tile = sums + upper * GEMM_COLUMNS;
                 kernels->tiles(
-                    (int)(lower - upper), gemm_quotient(columns, kernels->lanes), units, a + upper * a_step, a_step, patches,
-                    tile, GEMM_COLUMNS, 1, i == 0 ? NULL : tile, GEMM_COLUMNS, NULL);
+                    (int)(lower - upper), gemm_quotient(columns, kernels->lanes), units, a + upper * a_step, a_step,
+                    patches, tile, GEMM_COLUMNS, 1, i == 0 ? NULL : tile, GEMM_COLUMNS, NULL);
             }
         }
         for (ptrdiff_t o = 0; o < rows; o++)
