@@ -142,7 +142,7 @@ public func withoutGradients<Result>(_ body: () throws -> Result) rethrows -> Re
 }
 
 /// Whether operations are recorded here, so that gradients can be asked for: false inside ``withoutGradients(_:)``.
-public var recordsGradients: Bool { Tape.isRecording }
+package var recordsGradients: Bool { Tape.isRecording }
 
 extension Variable {
     /// Where this variable's gradient goes.

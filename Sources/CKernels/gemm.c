@@ -195,8 +195,9 @@ static void multiply_part(const part *w, const gemm_kernels *kernels) {
             float *kept = w->sums + top * w->sums_row + j - w->first;
             const ptrdiff_t at = (w->from + top) * p->c_row + j;
             const ptrdiff_t edge_row = gemm_multiple(vectors, 2) * lanes;
-            float *target = finishes || !fits ? edge : kept;
-            const ptrdiff_t target_row = finishes || !fits ? edge_row : w->sums_row;
+            const int aside = finishes || !fits;
+            float *target = aside ? edge : kept;
+            const ptrdiff_t target_row = aside ? edge_row : w->sums_row;
             const float *addend = NULL, *bias = NULL;
             ptrdiff_t addend_row = 0;
             if (fits && !w->opens) {

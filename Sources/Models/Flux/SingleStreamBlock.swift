@@ -38,13 +38,13 @@ final class SingleStreamBlock: Module {
         }
         let x = modulated(joint)
         let asked = x.sliced(axis: 1, kept).contiguous()
-        let width = projection.outputDimensions
-        if bandCount(tokens, width: width, needingAll: readsAll) == 1 {
+        let bands = bandCount(tokens, width: projection.outputDimensions, needingAll: readsAll)
+        if bands == 1 {
             return ended(tokens, attended: attention(asked, over: x, rotary: rotary), modulated: asked)
         }
         // The norm is cheaper to compute again, band by band, than to keep through the attention.
         let attended = attention(consume asked, over: consume x, rotary: rotary)
-        return inBands([tokens, attended], width: width, needingAll: readsAll) { band in
+        return inBands(bands, [tokens, attended]) { band in
             ended(band[0], attended: band[1], modulated: modulated(band[0]))
         }
     }
