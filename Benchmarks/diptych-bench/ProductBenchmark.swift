@@ -17,6 +17,9 @@ struct ProductBenchmark: ParsableCommand {
     @Flag(help: "Only products with quantised weights.")
     var quantizedOnly = false
 
+    @Flag(help: "Only the modulations of all blocks.")
+    var modulationsOnly = false
+
     func validate() throws {
         guard reps > 0, threads >= 0 else {
             throw ValidationError("--reps must be positive, --threads must not be negative")
@@ -70,8 +73,84 @@ struct ProductBenchmark: ParsableCommand {
         print(
             "GFLOP/s              m     n     k  OpenBLAS f32   f32  f32 x bf16  bf16   f32 / OpenBLAS  bf16 us  bf16 share"
         )
-        if !quantizedOnly { for item in Self.cases { measure(item, blas, kernels) } }
-        measureQuantized(kernels)
+        let measuresAll = !quantizedOnly && !modulationsOnly
+        if measuresAll { for item in Self.cases { measure(item, blas, kernels) } }
+        if !quantizedOnly { measureModulations(kernels) }
+        if !modulationsOnly { measureQuantized(kernels) }
+    }
+
+    /// The modulation vectors of all blocks and their gradients: block by block, all weights joined (a copy that is not
+    /// counted), and together as they lie. Microseconds, the median of all rounds, in turns.
+    private func measureModulations(_ kernels: CPUBackend) {
+        // Two streams of a double block, single blocks and the end; of FLUX as many blocks as fit a benchmark.
+        let models: [(name: String, batch: Int, width: Int, vectors: [Int])] = [
+            ("nano", 32, 256, [6, 6, 6, 6, 3, 3, 3, 3, 2]),
+            ("nano, one sample", 1, 256, [6, 6, 6, 6, 3, 3, 3, 3, 2]),
+            ("mid", 1, 1536, [6, 6, 6, 6, 3, 3, 3, 3, 2]),
+            ("FLUX, two blocks", 1, 3072, [6, 6, 3, 2]),
+        ]
+        print("\nmodulations, bfloat16, us          one by one    joined  together  one by one / together")
+        for model in models {
+            var random = Random(seed: 1)
+            func randn(_ rows: Int, _ columns: Int) -> Tensor {
+                random.randn([rows, columns]).converted(to: .bfloat16)
+            }
+            let width = model.width
+            let x = randn(model.batch, width)
+            let weights = model.vectors.map { randn($0 * width, width) }
+            let slopes = model.vectors.map { randn(model.batch, $0 * width) }
+            let (weight, slope) = (Tensor.concatenated(weights, axis: 0), Tensor.concatenated(slopes, axis: 1))
+            func sums(_ terms: [ProductTerm], _ dtype: DType) -> [ProductSum] {
+                terms.map { ProductSum([$0], dtype: dtype) }
+            }
+            let forward = sums(weights.map { ProductTerm(x, $0.transposed()) }, .bfloat16)
+            let back = zip(slopes, weights).map { ProductTerm($0, $1) }
+            let trained = sums(slopes.map { ProductTerm($0.transposed(), x) }, .float32)
+            func each(_ sums: [ProductSum]) -> () -> Void {
+                { for sum in sums { _ = Tensor.sumOfProducts(sum.terms, dtype: sum.dtype) } }
+            }
+            let cases: [(name: String, ways: [() -> Void])] = [
+                (
+                    "x Wt",
+                    [
+                        each(forward), { _ = x.matrixProduct(weight, transposingOther: true) },
+                        { _ = Tensor.sumsOfProducts(forward) },
+                    ]
+                ),
+                (
+                    "dy W",
+                    [
+                        each(sums(back, .bfloat16)), { _ = slope.matrixProduct(weight) },
+                        { _ = Tensor.sumOfProducts(back, dtype: .bfloat16) },
+                    ]
+                ),
+                (
+                    "dyt x",
+                    [
+                        each(trained), { _ = slope.matrixProduct(x, transposingSelf: true, dtype: .float32) },
+                        { _ = Tensor.sumsOfProducts(trained) },
+                    ]
+                ),
+            ]
+            for (name, ways) in cases {
+                var seconds = [[Double]](repeating: [], count: ways.count)
+                Device.withBackend(kernels) {
+                    for round in 0...10 * reps {
+                        for (place, way) in ways.enumerated() {
+                            let begin = ContinuousClock.now
+                            way()
+                            if round > 0 { seconds[place].append(begin.duration(to: .now) / .seconds(1)) }
+                        }
+                    }
+                }
+                let medians = seconds.map { 1e6 * $0.sorted()[$0.count / 2] }
+                print(
+                    "\(model.name), \(name)".padding(toLength: 34, withPad: " ", startingAt: 0)
+                        + String(
+                            format: "%11.0f%10.0f%10.0f%23.2f", medians[0], medians[1], medians[2],
+                            medians[0] / medians[2]))
+            }
+        }
     }
 
     /// x W^T and dy W of FLUX's layers with a quantised weight, beside the same in bfloat16, in turns.

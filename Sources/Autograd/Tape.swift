@@ -185,12 +185,18 @@ extension Variable {
         _ values: [Tensor], _ inputs: [Variable], acceptsAnyType: Bool = false,
         _ adjoint: @escaping ([Tensor?]) -> [Tensor?]
     ) -> [Variable] {
+        recordingSums(values, inputs, acceptsAnyType: acceptsAnyType) { adjoint($0).map { $0.map(Gradient.init) } }
+    }
+
+    /// The same for an adjoint some of whose gradients are products that are left for the sum to compute.
+    static func recordingSums(
+        _ values: [Tensor], _ inputs: [Variable], acceptsAnyType: Bool = false,
+        _ adjoint: @escaping ([Tensor?]) -> [Gradient?]
+    ) -> [Variable] {
         guard Tape.isRecording, inputs.contains(where: \.requiresGradient) else { return values.map { Variable($0) } }
         let node = Node(
-            inputs: inputs, outputs: values.map { ($0.shape, $0.dtype) }, acceptsAnyType: acceptsAnyType
-        ) {
-            adjoint($0).map { $0.map(Gradient.init) }
-        }
+            inputs: inputs, outputs: values.map { ($0.shape, $0.dtype) }, acceptsAnyType: acceptsAnyType,
+            adjoint: adjoint)
         return values.enumerated().map { Variable($0.element, producer: node, outputIndex: $0.offset) }
     }
 }

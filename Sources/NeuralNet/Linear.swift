@@ -40,6 +40,18 @@ public final class Linear: Module {
 
     /// The same for an input whose last axis is given in parts.
     public func callAsFunction(joining parts: [Variable], activation: UnaryOperation? = nil) -> Variable {
+        let sum = sum(of: parts)
+        return .linear(sum.terms, bias: sum.bias, activation: activation, dtype: sum.dtype)
+    }
+
+    /// What each of several layers, with its adapters, gives for one input, bit for bit as one by one, in one launch: for
+    /// layers that are small.
+    public static func together(_ layers: [Linear], of x: Variable) -> [Variable] {
+        Variable.linear(together: layers.map { $0.sum(of: [x]) })
+    }
+
+    /// The layer and its adapters as one sum of products.
+    private func sum(of parts: [Variable]) -> LinearSum {
         let dtype = parts[0].dtype
         let isMaster = weight.isTrained && weight.dtype == .float32
         var terms = Variable.terms(
@@ -47,7 +59,7 @@ public final class Linear: Module {
         for adapter in adapters {
             if let side = adapter.sideProduct(of: parts) { terms.append((side.narrow, .variable(side.up))) }
         }
-        return .linear(terms, bias: bias?.variable, activation: activation, dtype: dtype)
+        return LinearSum(terms, bias: bias?.variable, dtype: dtype)
     }
 }
 

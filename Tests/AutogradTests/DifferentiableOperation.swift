@@ -238,6 +238,24 @@ extension DifferentiableOperation {
                 .linear(joining: [$0[0], $0[1]], weight: $0[2], bias: $0[3], dtype: $0[0].dtype)
             },
             .init(
+                "linear maps together", severalResults: "linear(together:)",
+                inputs: [[3, 4], [5, 4], [5], [2, 4], [3, 2], [5, 2]]
+            ) {
+                .linear(together: [
+                    LinearSum([($0[0], .variable($0[1])), ($0[4], .variable($0[5]))], bias: $0[2], dtype: $0[0].dtype),
+                    LinearSum([($0[0], .variable($0[3]))], dtype: $0[0].dtype),
+                ])
+            },
+            .init(
+                "linear maps of nothing and to nothing together", severalResults: "linear(together:)",
+                inputs: [[2, 0, 4], [5, 4], [5], [3, 4], [0, 4]]
+            ) {
+                .linear(together: [
+                    LinearSum([($0[0], .variable($0[1]))], bias: $0[2], dtype: $0[0].dtype),
+                    LinearSum([($0[3], .variable($0[4]))], dtype: $0[3].dtype),
+                ])
+            },
+            .init(
                 "linear maps of one input", "linear(_:bias:activation:dtype:)",
                 inputs: [[3, 4], [5, 4], [2, 4], [5, 2]]
             ) {

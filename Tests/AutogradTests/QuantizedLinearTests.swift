@@ -27,6 +27,25 @@ import Testing
         for (a, b) in zip(found, wanted) { #expect(a.isIdentical(to: b)) }
     }
 
+    /// Quantised and plain layers of one input that run together, with the same bits as dequantised.
+    @Test(arguments: [DType.float32, .bfloat16]) func together(type: DType) {
+        let blocks = [QuantizedTensor.sample([48, 64], .q40, seed: 1), .sample([40, 64], .q50, seed: 2)]
+        let trained = Variable(Tensor.sample([7, 64], seed: 3).converted(to: type), requiresGradient: true)
+        func run(_ weights: [LinearWeight]) -> [Tensor] {
+            let x = Variable(Tensor.sample([3, 64], seed: 4).converted(to: type), requiresGradient: true)
+            trained.clearGradient()
+            let results = Variable.linear(
+                together: (weights + [.variable(trained)]).map { LinearSum([(x, $0)], dtype: type) })
+            let total = results.map { ($0 * $0).sum() }.reduce(Variable(Tensor(0).converted(to: type))) { $0 + $1 }
+            total.converted(to: .float32).backward()
+            return results.map(\.value) + [x.gradient!, trained.gradient!]
+        }
+        let found = run(blocks.map { .frozen(QuantizedMatrix($0)) })
+        let wanted = run(blocks.map { .variable(Variable($0.dequantized(to: type))) })
+        #expect(found.count == 5)
+        for (a, b) in zip(found, wanted) { #expect(a.isIdentical(to: b)) }
+    }
+
     /// A parameter in blocks counts its elements without expanding them and can be trained once expanded.
     @Test func parameter() {
         let blocks = QuantizedTensor.sample([4, 64], .q80, seed: 1)

@@ -161,6 +161,17 @@ extension TensorOperation {
                 [ProductTerm($0[0], $0[1]), ProductTerm($0[2], $0[3])], addend: $0[4], bias: $0[5], dtype: $0[0].dtype)
         },
         .init(
+            "sums of products", "sumsOfProducts(_:)", small: [[3, 5], [5, 4], [3, 2], [2, 4], [4], [2, 7]],
+            large: [[513, 700], [700, 130], [513, 33], [33, 130], [130], [33, 47]], threads: .rounding
+        ) {
+            .concatenated(
+                Tensor.sumsOfProducts([
+                    ProductSum(
+                        [ProductTerm($0[0], $0[1]), ProductTerm($0[2], $0[3])], bias: $0[4], dtype: $0[0].dtype),
+                    ProductSum([ProductTerm($0[2], $0[5])], dtype: $0[0].dtype),
+                ]), axis: 1)
+        },
+        .init(
             "activated products", "activatedProducts(_:bias:activation:keepsSums:dtype:)",
             small: [[3, 5], [5, 4], [3, 2], [2, 4], [4]],
             large: [[513, 700], [700, 130], [513, 33], [33, 130], [130]], threads: .rounding

@@ -72,58 +72,57 @@ extension Variable {
         _ terms: [(input: Variable, weight: LinearWeight)], bias: Variable? = nil, activation: UnaryOperation? = nil,
         dtype: DType
     ) -> Variable {
-        let lead = Array(terms[0].input.shape.dimensions.dropLast())
-        for term in terms {
-            precondition(
-                Array(term.input.shape.dimensions.dropLast()) == lead, "inputs of \(lead) and \(term.input.shape)")
-        }
-        let inputs = terms.flatMap { [$0.input] + ($0.weight.variable.map { [$0] } ?? []) } + (bias.map { [$0] } ?? [])
-        let needsBias = bias?.requiresGradient ?? false
-        // What each adjoint reads: nothing for the gradient of a frozen weight or a constant input.
-        let saved = terms.map { term in
-            (
-                rows: term.weight.variable?.requiresGradient ?? false ? term.input.value.flattenedRows() : nil,
-                weight: term.input.requiresGradient ? term.weight.factor : nil,
-                isVariable: term.weight.variable != nil, shape: term.input.shape, dtype: term.input.dtype
-            )
-        }
+        let sum = LinearSum(terms, bias: bias, dtype: dtype)
+        let adjoint = LinearAdjoint(sum)
         func gradients(_ slopes: Tensor) -> [Gradient?] {
-            var gradients: [Gradient?] = []
-            for term in saved {
-                gradients.append(
-                    term.weight.map { Gradient(ProductTerm(slopes, $0), shape: term.shape, dtype: term.dtype) })
-                guard term.isVariable else { continue }
-                gradients.append(
-                    term.rows.map { Gradient(slopes.matrixProduct($0, transposingSelf: true, dtype: .float32)) })
-            }
-            if needsBias { gradients.append(Gradient(slopes.converted(to: .float32).sum(axes: [0]))) }
-            return gradients
+            adjoint.gradients(
+                slopes, weights: adjoint.weightGradients(slopes).map { .sumOfProducts($0.terms, dtype: $0.dtype) })
         }
-
-        let operands = zip(terms, saved).map {
-            (rows: $1.rows, input: $0.input.deferred, weight: $0.weight.factor.transposed())
+        let operands = zip(terms, adjoint.rows).map {
+            (rows: $1, input: $0.input.deferred, weight: $0.weight.factor.transposed())
         }
         let products = { operands.map { ProductTerm($0.rows ?? $0.input.value.flattenedRows(), $0.weight) } }
-        let shift = bias?.value
-        let shape = lead + [terms[0].weight.shape[0]]
+        let (shift, shape) = (bias?.value, sum.shape)
         guard let activation else {
             let y = DeferredTensor(shape: Shape(shape), dtype: dtype) {
                 Tensor.sumOfProducts(products(), bias: shift, dtype: dtype).reshaped(to: shape)
             }
-            return .recording(y, inputs) { gradients($0.flattenedRows()) }
+            return .recording(y, sum.inputs) { gradients($0.flattenedRows()) }
         }
         let (y, sums) = Tensor.activatedProducts(
             products(), bias: shift, activation: activation,
-            keepsSums: Tape.isRecording && inputs.contains(where: \.requiresGradient), dtype: dtype)
+            keepsSums: Tape.isRecording && sum.inputs.contains(where: \.requiresGradient), dtype: dtype)
         return .recording(
-            y.reshaped(to: shape), inputs,
+            y.reshaped(to: shape), sum.inputs,
             products: { gradients(sums!.applyingGradient(activation, gradient: $0.flattenedRows())) })
     }
-}
 
-extension Tensor {
-    /// All leading axes merged: `[…, n] -> [rows, n]`, also when some extent is 0.
-    fileprivate func flattenedRows() -> Tensor {
-        contiguous().reshaped(to: [shape.dimensions.dropLast().reduce(1, *), shape[-1]])
+    /// Several sums of linear maps that do not depend on each other, each as ``linear(_:bias:activation:dtype:)`` gives it,
+    /// bit for bit, in one launch; so are the gradients of their trained weights. An input that they share gets its
+    /// gradient as one sum of products.
+    public static func linear(together sums: [LinearSum]) -> [Variable] {
+        let adjoints = sums.map { LinearAdjoint($0) }
+        let values = Tensor.sumsOfProducts(
+            zip(sums, adjoints).map { sum, adjoint in
+                ProductSum(
+                    zip(sum.terms, adjoint.rows).map {
+                        ProductTerm($1 ?? $0.input.value.flattenedRows(), $0.weight.factor.transposed())
+                    }, bias: sum.bias?.value, dtype: sum.dtype)
+            })
+        let results = zip(values, sums).map { $0.reshaped(to: $1.shape) }
+        return recordingSums(results, sums.flatMap(\.inputs)) { upstream in
+            let slopes = upstream.map { $0?.flattenedRows() }
+            let wanted: [[ProductSum]] = zip(adjoints, slopes).map { adjoint, slopes in
+                slopes.map { adjoint.weightGradients($0) } ?? []
+            }
+            var weights = Tensor.sumsOfProducts(wanted.flatMap { $0 })[...]
+            var gradients: [Gradient?] = []
+            for (i, adjoint) in adjoints.enumerated() {
+                let own = Array(weights.prefix(wanted[i].count))
+                weights = weights.dropFirst(own.count)
+                gradients += slopes[i].map { adjoint.gradients($0, weights: own) } ?? adjoint.nothing
+            }
+            return gradients
+        }
     }
 }

@@ -27,15 +27,15 @@ final class DoubleStreamBlock: Module {
         ]
     }
 
-    /// `image` `[B, S, D]`, `text` `[B, T, D]`, `conditioning` `[B, D]`; image and text come back.
+    /// What is to be computed of the conditioning before the block.
+    var modulations: [Modulation] { [imageModulation, textModulation] }
+
+    /// `image` `[B, S, D]`, `text` `[B, T, D]`, `modulation`: what ``modulations`` gave; image and text come back.
     func callAsFunction(
-        image: Variable, text: Variable, conditioning: Variable, rotary: RotaryTable
+        image: Variable, text: Variable, modulation: [Variable], rotary: RotaryTable
     ) -> (image: Variable, text: Variable) {
-        // Activated once in each block: the gradients of both uses meet here, so that their sum has one order whether
-        // the block is checkpointed or not.
-        let activated = conditioning.applying(.silu)
         // Order of the six: shift, scale, gate of the attention, then of the feed-forward part.
-        let (m, n) = (imageModulation(activated), textModulation(activated))
+        let (m, n) = (imageModulation.vectors(modulation[0]), textModulation.vectors(modulation[1]))
         // What the attention found is let go before the feed-forward parts begin.
         func attended() -> (image: Variable, text: Variable) {
             let found = attention(

@@ -128,32 +128,38 @@ public final class FluxTransformer: Module {
         let ids = Tensor.concatenated(
             [input.textIDs.converted(to: .float32), input.imageIDs.converted(to: .float32)], axis: 0)
         let rotary = RotaryTable(ids: ids, axes: configuration.axesDimsRope)
+        let modulations =
+            doubleBlocks.map(\.modulations) + singleBlocks.map(\.modulations) + [[outputModulation]]
+        let source = ModulationSource(modulations, of: conditioning)
 
-        var joint = joined(input, conditioning: conditioning, rotary: rotary, observing)
+        var joint = joined(input, source, rotary: rotary, observing)
         for (index, block) in singleBlocks.enumerated() {
             // Nothing reads the text behind the last block.
             let first = index == singleBlocks.count - 1 ? input.text.shape[1] : 0
             joint =
-                checkpointed(doubleBlocks.count + index, [joint, conditioning]) {
-                    [block($0[0], conditioning: $0[1], rotary: rotary, resultsFrom: first)]
+                checkpointed(
+                    doubleBlocks.count + index, [joint], source.part(doubleBlocks.count + index, block.modulations)
+                ) {
+                    [block($0[0], modulation: $1, rotary: rotary, resultsFrom: first)]
                 }[0]
             observing?(.single(index, joint: joint))
         }
         let image = joint.sliced(axis: 1, joint.shape[1] - input.latents.shape[1]..<joint.shape[1])
-        let m = outputModulation(conditioning.applying(.silu))  // scale, shift: the other way round than in the blocks
+        let end = source.part(modulations.count - 1, [outputModulation])
+        let m = outputModulation.vectors(end.read(end.inputs)[0])  // scale, shift: the other way round than in the blocks
         return output(image.modulated(scale: m[0], shift: m[1]))
     }
 
     /// Text and image tokens after the double-stream blocks, in one sequence. The two end with this call, so that the
     /// single-stream blocks have their memory.
     private func joined(
-        _ input: FluxInput, conditioning: Variable, rotary: RotaryTable, _ observing: ((State) -> Void)?
+        _ input: FluxInput, _ source: ModulationSource, rotary: RotaryTable, _ observing: ((State) -> Void)?
     ) -> Variable {
         var image = latentEmbedder(input.latents)
         var text = textEmbedder(input.text.converted(to: input.latents.dtype))
         for (index, block) in doubleBlocks.enumerated() {
-            let results = checkpointed(index, [image, text, conditioning]) {
-                let result = block(image: $0[0], text: $0[1], conditioning: $0[2], rotary: rotary)
+            let results = checkpointed(index, [image, text], source.part(index, block.modulations)) {
+                let result = block(image: $0[0], text: $0[1], modulation: $1, rotary: rotary)
                 return [result.image, result.text]
             }
             (image, text) = (results[0], results[1])
@@ -162,14 +168,17 @@ public final class FluxTransformer: Module {
         return Variable.concatenated([text, image], axis: 1)
     }
 
-    /// Runs the block of a number, whose weights may have to be read first.
+    /// Runs the block of a number, whose weights may have to be read first, on tokens and what its modulations give.
     private func checkpointed(
-        _ index: Int, _ inputs: [Variable], _ body: @escaping ([Variable]) -> [Variable]
+        _ index: Int, _ tokens: [Variable],
+        _ modulation: (inputs: [Variable], read: ([Variable]) -> [Variable]),
+        _ body: @escaping (_ tokens: [Variable], _ modulation: [Variable]) -> [Variable]
     ) -> [Variable] {
-        let stream = weightStream
+        let (stream, read, count) = (weightStream, modulation.read, tokens.count)
+        let inputs = tokens + modulation.inputs
         let block = { (inputs: [Variable]) -> [Variable] in
             stream.enter(index)
-            return body(inputs)
+            return body(Array(inputs[..<count]), read(Array(inputs[count...])))
         }
         return usesGradientCheckpointing ? checkpoint(inputs, block) : block(inputs)
     }

@@ -22,12 +22,15 @@ final class SingleStreamBlock: Module {
         [("norm", modulation), ("proj_mlp", projection), ("proj_out", output), ("attn", attention)]
     }
 
-    /// `joint` `[B, T + S, D]`, text first; `conditioning` `[B, D]`. The result has the same shape, or that of the tokens
+    /// What is to be computed of the conditioning before the block.
+    var modulations: [Modulation] { [modulation] }
+
+    /// `joint` `[B, T + S, D]`, text first; `joined`: what ``modulations`` gave. The result has the same shape, or that of the tokens
     /// from `first` on where the others' results are not read: they are keys and values alone then.
     func callAsFunction(
-        _ joint: Variable, conditioning: Variable, rotary: RotaryTable, resultsFrom first: Int = 0
+        _ joint: Variable, modulation joined: [Variable], rotary: RotaryTable, resultsFrom first: Int = 0
     ) -> Variable {
-        let m = modulation(conditioning.applying(.silu))  // shift, scale, gate
+        let m = modulation.vectors(joined[0])  // shift, scale, gate
         let readsAll = attention.queriesReadEveryToken || projection.readsEveryToken || output.readsEveryToken
         let kept = (readsAll ? 0 : first)..<joint.shape[1]
         let tokens = joint.sliced(axis: 1, kept)

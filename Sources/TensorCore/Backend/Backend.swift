@@ -59,6 +59,10 @@ public protocol Backend: Sendable {
     /// `[m, n]` of any floating-point type and a bias `[n]`. Quantised factors are dequantised as ``ProductFactor`` says.
     func sumOfProducts(_ terms: [ProductTerm], addend: Tensor?, bias: Tensor?, dtype: DType) -> Tensor
 
+    /// ``sumOfProducts(_:addend:bias:dtype:)`` of several sums that do not depend on each other, with the same bits, their
+    /// work shared as if it were one product's.
+    func sumsOfProducts(_ sums: [ProductSum]) -> [Tensor]
+
     /// `f(a1 b1 + a2 b2 + ... (+ bias))`, rounded once, and the sums before `f` when `keepsSums`, which its gradient needs.
     func activatedProducts(
         _ terms: [ProductTerm], bias: Tensor?, activation: UnaryOperation, keepsSums: Bool, dtype: DType

@@ -26,6 +26,21 @@ public struct ProductTerm: Sendable {
     }
 }
 
+/// `a1 b1 + a2 b2 + ... (+ bias)`, summed in `float32` and rounded once: one of the sums that are computed together.
+public struct ProductSum: Sendable {
+    /// Products `[m, k_i] x [k_i, n]`, at least one.
+    public var terms: [ProductTerm]
+    /// `[n]`.
+    public var bias: Tensor?
+    /// The type of the result, `[m, n]`.
+    public var dtype: DType
+
+    /// Collects the sum.
+    public init(_ terms: [ProductTerm], bias: Tensor? = nil, dtype: DType) {
+        (self.terms, self.bias, self.dtype) = (terms, bias, dtype)
+    }
+}
+
 /// The second factor of a product: a tensor, or a quantised matrix, of which a tile at a time is dequantised as the product
 /// needs it.
 ///

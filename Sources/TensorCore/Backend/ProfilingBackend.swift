@@ -103,6 +103,13 @@ public struct ProfilingBackend: Backend {
         }
     }
 
+    /// Measured ``Backend/sumsOfProducts(_:)``.
+    public func sumsOfProducts(_ sums: [ProductSum]) -> [Tensor] {
+        let operations = sums.flatMap(\.terms).reduce(0) { $0 + 2 * Double($1.a.count) * Double($1.b.shape[1]) }
+        let name = named("matrix products together", sums.map { Self.shape(of: $0.terms) }.joined(separator: ", "))
+        return profile.measure(name, operations: operations) { base.sumsOfProducts(sums) }
+    }
+
     /// Measured ``Backend/activatedProducts(_:bias:activation:keepsSums:dtype:)``.
     public func activatedProducts(
         _ terms: [ProductTerm], bias: Tensor?, activation: UnaryOperation, keepsSums: Bool, dtype: DType

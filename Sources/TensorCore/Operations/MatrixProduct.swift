@@ -41,6 +41,14 @@ extension Tensor {
         return Device.backend.sumOfProducts(terms, addend: addend, bias: bias, dtype: dtype)
     }
 
+    /// ``sumOfProducts(_:addend:bias:dtype:)`` of several sums that do not depend on each other: the same bits in one
+    /// launch, which shares the work of all among the threads. Small products, such as the modulations of a model's
+    /// blocks, wake the threads once for all of them.
+    public static func sumsOfProducts(_ sums: [ProductSum]) -> [Tensor] {
+        for sum in sums { _ = checkedShape(sum.terms, sum.bias) }
+        return sums.isEmpty ? [] : Device.backend.sumsOfProducts(sums)
+    }
+
     /// `f(a1 b1 + a2 b2 + ... (+ bias))`, summed and activated in `float32` and rounded once to `dtype`; with the sums
     /// before `f`, rounded too, when `keepsSums`.
     public static func activatedProducts(

@@ -145,7 +145,7 @@ extension CPUBackend {
     /// contiguous, then costs less, and is much of the work. A weight's gradient of low rank is such a product; that of a
     /// few tokens is not, since its result is larger than `a` and would be turned. Up to 256 columns it was faster for 1024
     /// and 1536 rows.
-    private func isTallAndTurned(_ a: Tensor, columns: Int) -> Bool {
+    func isTallAndTurned(_ a: Tensor, columns: Int) -> Bool {
         a.rank == 2 && columns > 4 && columns <= 256 && a.shape[0] >= 4 * columns && a.shape[1] >= columns
             && a.strides[0] == 1 && a.strides[1] != 1
     }

@@ -30,33 +30,76 @@ extension CPUBackend {
             terms, addend: nil, bias: bias, dtype: dtype, activate: activate, keepsSums: keepsSums)
     }
 
+    /// See ``Backend/sumsOfProducts(_:)``. With ``Engine/kernels`` all parts of all sums are shared among the threads at
+    /// once; other engines compute sum by sum.
+    public func sumsOfProducts(_ sums: [ProductSum]) -> [Tensor] {
+        guard engine == .kernels, sums.count > 1 else { return sums.map(single) }
+        // What is computed transposed has a copy behind it.
+        let prepared = sums.map { isTurned($0) ? nil : KernelSum($0, self) }
+        withExtendedLifetime(prepared) {
+            PackedProduct.run(together: prepared.compactMap { $0?.product })
+        }
+        return zip(sums, prepared).map { sum, kernelSum in
+            kernelSum.map { rounded($0.result, to: sum.dtype) } ?? single(sum)
+        }
+    }
+
+    private func single(_ sum: ProductSum) -> Tensor {
+        sumOfProducts(sum.terms, addend: nil, bias: sum.bias, dtype: sum.dtype)
+    }
+
+    private func isTurned(_ sum: ProductSum) -> Bool {
+        guard sum.terms.count == 1, sum.bias == nil, case .plain(let b) = sum.terms[0].b else { return false }
+        return isTallAndTurned(sum.terms[0].a, columns: b.shape[1])
+    }
+
     private func kernelSum(
         _ terms: [ProductTerm], addend: Tensor?, bias: Tensor?, dtype: DType,
         activate: PackedProduct.Activation? = nil, keepsSums: Bool = false
     ) -> (activated: Tensor, sums: Tensor?) {
-        let (m, n) = (terms[0].a.shape[0], terms[0].b.shape[1])
-        let written: DType = dtype == .bfloat16 ? .bfloat16 : .float32
-        let result = Tensor(uninitialized: [m, n], dtype: written)
-        let sums = keepsSums ? Tensor(uninitialized: [m, n], dtype: written) : nil
-        if result.count > 0 {
-            // Kept until the product is done: the operands are pointers.
-            let operands = terms.map { (k: $0.a.shape[1], a: multipliable($0.a), b: RightOperand($0, self)) }
-            let shift = bias.map(float32)
-            let base = addend.map { $0.isContiguous ? $0 : copy($0, as: $0.dtype) }
-            withExtendedLifetime((operands, shift, base)) {
-                PackedProduct(
-                    operands.map { gemm_term(k: $0.k, a: operand($0.a), b: $0.b.matrix) }, m: m, n: n,
-                    into: result.storage.base, written, row: n,
-                    addend: base.map {
-                        gemm_matrix(
-                            data: $0.storage.base + $0.offset * $0.dtype.byteCount, type: Self.type($0.dtype), row: n,
-                            column: 1)
-                    }, bias: shift.map { UnsafePointer(floats($0)) }, activate: activate,
-                    inactive: sums?.storage.base, matrixKernels
-                ).run()
-            }
+        let sum = KernelSum(
+            ProductSum(terms, bias: bias, dtype: dtype), addend: addend, activate: activate, keepsSums: keepsSums, self)
+        withExtendedLifetime(sum) { sum.product?.run() }
+        return (rounded(sum.result, to: dtype), sum.sums)
+    }
+}
+
+/// A sum of products as the kernels take it, with what its pointers refer to.
+private final class KernelSum {
+    /// `float32`, or `bfloat16` where that is asked for.
+    let result: Tensor
+    /// What came before the activation, of the same type.
+    let sums: Tensor?
+    /// Writes both; nil where there is nothing to write. Valid while this object lives.
+    let product: PackedProduct?
+    private let operands: [(a: Tensor, b: RightOperand)]
+    private let shift: Tensor?, base: Tensor?
+
+    init(
+        _ sum: ProductSum, addend: Tensor? = nil, activate: PackedProduct.Activation? = nil, keepsSums: Bool = false,
+        _ backend: CPUBackend
+    ) {
+        let (m, n) = (sum.terms[0].a.shape[0], sum.terms[0].b.shape[1])
+        let written: DType = sum.dtype == .bfloat16 ? .bfloat16 : .float32
+        result = Tensor(uninitialized: [m, n], dtype: written)
+        sums = keepsSums ? Tensor(uninitialized: [m, n], dtype: written) : nil
+        if result.count == 0 {
+            (operands, shift, base, product) = ([], nil, nil, nil)
+            return
         }
-        return (rounded(result, to: dtype), sums)
+        let operands = sum.terms.map { (a: backend.multipliable($0.a), b: RightOperand($0, backend)) }
+        let shift = sum.bias.map(backend.float32)
+        let base = addend.map { $0.isContiguous ? $0 : backend.copy($0, as: $0.dtype) }
+        (self.operands, self.shift, self.base) = (operands, shift, base)
+        product = PackedProduct(
+            operands.map { gemm_term(k: $0.a.shape[1], a: backend.operand($0.a), b: $0.b.matrix) }, m: m, n: n,
+            into: result.storage.base, written, row: n,
+            addend: base.map {
+                gemm_matrix(
+                    data: $0.storage.base + $0.offset * $0.dtype.byteCount, type: CPUBackend.type($0.dtype), row: n,
+                    column: 1)
+            }, bias: shift.map { UnsafePointer(backend.floats($0)) }, activate: activate,
+            inactive: sums?.storage.base, backend.matrixKernels)
     }
 }
 

@@ -14,6 +14,8 @@ struct PackedProduct {
 
     /// Below this many multiplications a part is not worth a thread's waking.
     private static let leastWork = 1 << 19
+    /// Below this many elements to be packed.
+    private static let leastPacking = 1 << 18
 
     /// `c = alpha (a1 b1 + a2 b2 + ...) + addend + bias` of type `type`, `m` rows of `n` elements, `row` elements apart;
     /// `adds` makes `c` itself, of type `float32`, the addend; `activate` is applied to the
@@ -34,12 +36,115 @@ struct PackedProduct {
         depth = terms.reduce(0) { $0 + $1.k }
     }
 
-    func run() {
+    func run() { withProduct(run) }
+
+    /// Runs products that do not depend on each other as if they were one: each thread takes a like share of all that is
+    /// to be computed, which begins and ends where it may, inside one product or another. The same bits as one by one.
+    static func run(together products: [PackedProduct]) {
+        var pending: [PackedProduct] = []
+        var packedSize = 0
+        for product in products {
+            let plan = product.plan
+            // Rows of several blocks are packed in turns: enough work to be shared by itself.
+            if plan.row_block < product.product.m {
+                product.run()
+                continue
+            }
+            if !pending.isEmpty, packedSize + plan.packed_size > mostPacked {
+                runGroup(pending)
+                (pending, packedSize) = ([], 0)
+            }
+            pending.append(product)
+            packedSize += plan.packed_size
+        }
+        runGroup(pending)
+    }
+
+    /// Bytes of packed rows of products that run together.
+    private static let mostPacked = 12 << 20
+
+    private var plan: gemm_plan { withProduct { gemm_plan_for(level, $0) } }
+
+    private static func runGroup(_ products: [PackedProduct]) {
+        if products.count < 2 {
+            products.first?.run()
+            return
+        }
+        let terms = products.flatMap(\.terms)
+        terms.withUnsafeBufferPointer { terms in
+            var next = 0
+            let group = products.map { product in
+                var described = product.product
+                described.terms = terms.baseAddress! + next
+                described.term_count = product.terms.count
+                next += product.terms.count
+                return described
+            }
+            group.withUnsafeBufferPointer { runGroup(products, $0.baseAddress!) }
+        }
+    }
+
+    private static func runGroup(_ products: [PackedProduct], _ group: UnsafePointer<gemm_product>) {
+        let level = products[0].level
+        let plans = products.indices.map { gemm_plan_for(level, group + $0) }
+        var places: [Int] = []
+        var packedSize = 0
+        for plan in plans {
+            places.append(packedSize)
+            packedSize += (Int(plan.packed_size) + 63) / 64 * 64
+        }
+        if packedSize > 0 {
+            let buffer = gemm_thread_buffer(packedSize)!
+            let line = CostLine(
+                products.indices.map { i in
+                    let (m, step) = (products[i].product.m, plans[i].row_step)
+                    return plans[i].packed_size > 0 ? ((m + step - 1) / step, step * max(products[i].depth, 1)) : (0, 1)
+                })
+            line.share(leastCost: leastPacking) { i, steps in
+                let step = plans[i].row_step
+                gemm_pack_rows(
+                    level, group + i, 0, steps.lowerBound * step, min(steps.upperBound * step, products[i].product.m),
+                    buffer + places[i])
+            }
+            compute(products, group, plans) { buffer + places[$0] }
+        } else {
+            compute(products, group, plans) { _ in nil }
+        }
+    }
+
+    private static func compute(
+        _ products: [PackedProduct], _ group: UnsafePointer<gemm_product>, _ plans: [gemm_plan],
+        packed: (Int) -> UnsafeMutableRawPointer?
+    ) {
+        // Along the side that has more places to cut at.
+        let isAcross = products.indices.map {
+            products[$0].product.n / plans[$0].column_step >= products[$0].product.m / plans[$0].row_step
+        }
+        let line = CostLine(
+            products.indices.map { i in
+                let (length, step, width) =
+                    isAcross[i]
+                    ? (products[i].product.n, plans[i].column_step, products[i].product.m)
+                    : (products[i].product.m, plans[i].row_step, products[i].product.n)
+                return ((length + step - 1) / step, step * width * max(products[i].depth, 1))
+            })
+        line.share(leastCost: leastWork) { i, steps in
+            let (m, n) = (products[i].product.m, products[i].product.n)
+            let step = isAcross[i] ? plans[i].column_step : plans[i].row_step
+            let part = steps.lowerBound * step..<min(steps.upperBound * step, isAcross[i] ? n : m)
+            let (down, across) = isAcross[i] ? (0..<m, part) : (part, 0..<n)
+            gemm_compute(
+                products[i].level, group + i, 0, packed(i), down.lowerBound, down.upperBound, across.lowerBound,
+                across.upperBound)
+        }
+    }
+
+    private func withProduct<Result>(_ body: (UnsafePointer<gemm_product>) -> Result) -> Result {
         terms.withUnsafeBufferPointer { terms in
             var product = product
             product.terms = terms.baseAddress
             product.term_count = terms.count
-            withUnsafePointer(to: &product) { run($0) }
+            return withUnsafePointer(to: &product, body)
         }
     }
 
@@ -54,7 +159,7 @@ struct PackedProduct {
                 parts: min(Threads.count, max(1, rows * n * max(depth, 1) / Self.leastWork)))
             if packed != nil {
                 let groups = (rows + plan.row_step - 1) / plan.row_step
-                let grain = grid.parts > 1 ? max(1, (1 << 18) / max(plan.row_step * depth, 1)) : groups
+                let grain = grid.parts > 1 ? max(1, Self.leastPacking / max(plan.row_step * depth, 1)) : groups
                 parallelFor(groups, grain: grain) { part in
                     gemm_pack_rows(
                         level, p, block, block + part.lowerBound * plan.row_step,
@@ -103,5 +208,41 @@ private struct Grid {
     private static func range(_ part: Int, of parts: Int, _ extent: Int, _ step: Int) -> Range<Int> {
         let steps = (extent + step - 1) / step
         return min(part * steps / parts * step, extent)..<min((part + 1) * steps / parts * step, extent)
+    }
+}
+
+/// The steps of several loops laid end to end, each as long as its cost, and cut into equal shares for the threads.
+private struct CostLine {
+    private let lengths: [Int], costs: [Int]
+    /// Where each loop begins.
+    private let starts: [Int]
+    private let total: Int
+
+    init(_ loops: [(steps: Int, cost: Int)]) {
+        (lengths, costs) = (loops.map(\.steps), loops.map(\.cost))
+        var (starts, end) = ([Int](), 0)
+        for loop in loops {
+            starts.append(end)
+            end += loop.steps * loop.cost
+        }
+        (self.starts, total) = (starts, end)
+    }
+
+    /// Calls `body` with the number of a loop and some of its steps until every step of every loop was had once, on no more
+    /// threads than there are costs of `leastCost`.
+    func share(leastCost: Int, _ body: (Int, Range<Int>) -> Void) {
+        let shares = min(Threads.count, max(1, total / leastCost))
+        parallelFor(shares, grain: 1) { part in
+            let (from, to) = (part.lowerBound * total / shares, part.upperBound * total / shares)
+            for loop in lengths.indices {
+                let taken = steps(of: loop, before: from)..<steps(of: loop, before: to)
+                if !taken.isEmpty { body(loop, taken) }
+            }
+        }
+    }
+
+    /// How many steps of a loop begin before a place.
+    private func steps(of loop: Int, before place: Int) -> Int {
+        min(max(0, (place - starts[loop] + costs[loop] - 1) / costs[loop]), lengths[loop])
     }
 }
