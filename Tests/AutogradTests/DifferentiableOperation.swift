@@ -71,7 +71,7 @@ struct DifferentiableOperation: Sendable, CustomTestStringConvertible {
 extension DifferentiableOperation {
     /// Every operation in `Sources/Autograd/Operations`, with broadcast and empty operands.
     static let table: [DifferentiableOperation] =
-        elementwise + views + conversions + reductions + products + normalizations + attentions + images
+        elementwise + views + conversions + reductions + products + together + normalizations + attentions + images
 
     private static let binaryShapes: [[Input]] = [
         [[3, 4], [3, 4]], [[3, 4], [4]], [[3, 1], [2, 1, 4]], [[], [2, 3]], [[2, 3], []], [[0, 3], [3]],
@@ -238,24 +238,6 @@ extension DifferentiableOperation {
                 .linear(joining: [$0[0], $0[1]], weight: $0[2], bias: $0[3], dtype: $0[0].dtype)
             },
             .init(
-                "linear maps together", severalResults: "linear(together:)",
-                inputs: [[3, 4], [5, 4], [5], [2, 4], [3, 2], [5, 2]]
-            ) {
-                .linear(together: [
-                    LinearSum([($0[0], .variable($0[1])), ($0[4], .variable($0[5]))], bias: $0[2], dtype: $0[0].dtype),
-                    LinearSum([($0[0], .variable($0[3]))], dtype: $0[0].dtype),
-                ])
-            },
-            .init(
-                "linear maps of nothing and to nothing together", severalResults: "linear(together:)",
-                inputs: [[2, 0, 4], [5, 4], [5], [3, 4], [0, 4]]
-            ) {
-                .linear(together: [
-                    LinearSum([($0[0], .variable($0[1]))], bias: $0[2], dtype: $0[0].dtype),
-                    LinearSum([($0[3], .variable($0[4]))], dtype: $0[3].dtype),
-                ])
-            },
-            .init(
                 "linear maps of one input", "linear(_:bias:activation:dtype:)",
                 inputs: [[3, 4], [5, 4], [2, 4], [5, 2]]
             ) {
@@ -266,6 +248,25 @@ extension DifferentiableOperation {
             },
         ]
     }()
+
+    private static let together: [DifferentiableOperation] = [
+        .init(
+            "linear maps together", severalResults: "linear(together:)",
+            inputs: [[3, 4], [5, 4], [5], [2, 4], [3, 2], [5, 2]]
+        ) { (x: [Variable]) -> [Variable] in
+            let type = x[0].dtype
+            let both = LinearSum([(x[0], .variable(x[1])), (x[4], .variable(x[5]))], bias: x[2], dtype: type)
+            return Variable.linear(together: [both, LinearSum([(x[0], .variable(x[3]))], dtype: type)])
+        },
+        .init(
+            "linear maps of nothing and to nothing together", severalResults: "linear(together:)",
+            inputs: [[2, 0, 4], [5, 4], [5], [3, 4], [0, 4]]
+        ) { (x: [Variable]) -> [Variable] in
+            let type = x[0].dtype
+            let ofNothing = LinearSum([(x[0], .variable(x[1]))], bias: x[2], dtype: type)
+            return Variable.linear(together: [ofNothing, LinearSum([(x[3], .variable(x[4]))], dtype: type)])
+        },
+    ]
 
     private static let normalizations: [DifferentiableOperation] = [
         .init("softmax", "softmax()", inputs: [.init([3, 5], -2...2)]) { $0[0].softmax() },

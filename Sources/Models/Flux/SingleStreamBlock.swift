@@ -25,8 +25,8 @@ final class SingleStreamBlock: Module {
     /// What is to be computed of the conditioning before the block.
     var modulations: [Modulation] { [modulation] }
 
-    /// `joint` `[B, T + S, D]`, text first; `joined`: what ``modulations`` gave. The result has the same shape, or that of the tokens
-    /// from `first` on where the others' results are not read: they are keys and values alone then.
+    /// `joint` `[B, T + S, D]`, text first; `joined`: what ``modulations`` gave. The result has the same shape, or that of
+    /// the tokens from `first` on where the others' results are not read: they are keys and values alone then.
     func callAsFunction(
         _ joint: Variable, modulation joined: [Variable], rotary: RotaryTable, resultsFrom first: Int = 0
     ) -> Variable {
