@@ -146,7 +146,8 @@ public final class FluxTransformer: Module {
         }
         let image = joint.sliced(axis: 1, joint.shape[1] - input.latents.shape[1]..<joint.shape[1])
         let end = source.part(modulations.count - 1, [outputModulation])
-        let m = outputModulation.vectors(end.read(end.inputs)[0])  // scale, shift: the other way round than in the blocks
+        // Scale, shift: the other way round than in the blocks.
+        let m = outputModulation.vectors(end.read(end.inputs)[0])
         return output(image.modulated(scale: m[0], shift: m[1]))
     }
 
