@@ -46,7 +46,7 @@ bench-peer: dependencies
 	$(call environment,torch diffusers transformers peft accelerate)
 	.venv/bin/python Benchmarks/bench_peer.py --bench .build/$(CONFIGURATION)/diptych-bench
 
-# Single matrix products and convolutions against PyTorch's (oneDNN), in turns.
+# Single matrix products and convolutions against PyTorch's (oneDNN), in turns, and ours against the oneDNN that is linked.
 bench-kernels: dependencies
 	$(BUILD) --product diptych-bench
 	$(call environment,torch)

@@ -37,9 +37,10 @@ let package = Package(
         .systemLibrary(name: "CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg-dev"])]),
         // 1: what must be C
         .target(name: "CKernels"),
+        .target(name: "COneDNN", linkerSettings: [.linkedLibrary("dnnl")]),
         .target(name: "CStorage", dependencies: ["CHDF5", "CPNG", "CJPEG"]),
         // 2 … 9: the layers
-        layer("TensorCore", ["COpenBLAS", "CKernels"]),
+        layer("TensorCore", ["COpenBLAS", "CKernels", "COneDNN"]),
         layer("Autograd", ["TensorCore"]),
         layer("TensorIO", ["TensorCore", "CStorage"]),
         layer("NeuralNet", ["TensorCore", "Autograd", "TensorIO"]),

@@ -1,13 +1,17 @@
 #!/usr/bin/env python3
 """Single matrix products and convolutions, Diptych beside PyTorch (oneDNN, and MKL for float32 products), in turns.
 
-    python peer_products.py --bench .build/release/diptych-bench                     # two tables
+    python peer_products.py --bench .build/release/diptych-bench                     # three tables
     python peer_products.py --bench .build/release/diptych-bench --only LoRA --turns 9
 
 Both sides are asked for every case in turns, A B A B ..., by two processes that stay: same shapes, layouts and types,
 results of the operands' type, no bias, PyTorch in inference mode. Each turn is the median of samples of two milliseconds
 (or one call) after 40 milliseconds of the same to warm up; a cell is the median over turns of each side and of the ratios
-turn by turn (above 1 we are faster). Both sides are given the weights as a model has them, prepared by neither.
+turn by turn (above 1 we are faster). Both sides are given the weights as a model has them; ours keeps those of convolutions
+as oneDNN reads them, as a frozen model does, where it leaves them to oneDNN.
+
+A third table has what `diptych-bench` computes by itself: our kernels beside the oneDNN that is linked (which of them the
+program takes is in LibraryChoice.swift), with the right operand as it lies and laid out ahead.
 """
 import argparse
 import json
@@ -120,21 +124,26 @@ def ask(side, case):
     return json.loads(answer)["ms"]
 
 
+def figures(a, sides, case, label, figure):
+    """One row: every side's figure, and how much longer each of the others takes than the first, turn by turn."""
+    cells = []
+    for dtype in a.dtypes:
+        for threads in a.threads:
+            asked = {**case, "dtype": dtype, "threads": threads, "samples": a.samples}
+            times = [[ask(side, {**asked, **more}) for side, more in sides] for _ in range(a.turns)]
+            medians = [figure(case, statistics.median(column)) for column in zip(*times)]
+            ratios = [statistics.median(t[i] / t[0] for t in times) for i in range(1, len(sides))]
+            cells.append(" / ".join(medians) + ": " + " ".join(f"{ratio:.2f}" for ratio in ratios))
+    print("| " + " | ".join(label + cells) + " |", flush=True)
+
+
 def table(a):
     sides = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
              for command in ([a.bench, "kernels"], [sys.executable, __file__, "--serve"])]
     runs = [(dtype, threads) for dtype in a.dtypes for threads in a.threads]
     heads = [f"{dtype}, {threads} thread{'s' * (threads > 1)}" for dtype, threads in runs]
 
-    def row(label, case, figure):
-        cells = []
-        for dtype, threads in runs:
-            asked = {**case, "dtype": dtype, "threads": threads, "samples": a.samples}
-            times = [[ask(side, asked) for side in sides] for _ in range(a.turns)]
-            ours, theirs = [statistics.median(t[i] for t in times) for i in (0, 1)]
-            ratio = statistics.median(t[1] / t[0] for t in times)
-            cells.append(f"{figure(case, ours)} / {figure(case, theirs)}: {ratio:.2f}")
-        print("| " + " | ".join(label + cells) + " |", flush=True)
+    both = [(side, {}) for side in sides]
 
     def rate(case, ms):
         return f"{operations(case) / ms / 1e6:.0f}"
@@ -145,7 +154,7 @@ def table(a):
         for shape in PRODUCTS:
             name, form, m, n, k = shape
             if all(word in f"{name} ({form})" for word in a.only):
-                row([f"{name} ({form})", f"{m}, {n}, {k}"], product_case(shape), rate)
+                figures(a, both, product_case(shape), [f"{name} ({form})", f"{m}, {n}, {k}"], rate)
     if "convolutions" in a.kinds:
         print("\nmilliseconds, ours / PyTorch: ratio\n")
         print("| in, out, pixels, window | " + " | ".join(heads) + " |\n" + "|---" * (len(heads) + 1) + "|")
@@ -155,7 +164,15 @@ def table(a):
             label += f", stride {stride}" * (stride > 1) + ", padded behind" * (high > low)
             label += f", {images} images" * (images > 1)
             if all(word in label for word in a.only):
-                row([label], convolution_case(shape), lambda case, ms: f"{ms:.2f}")
+                figures(a, both, convolution_case(shape), [label], lambda case, ms: f"{ms:.2f}")
+    if "engines" in a.kinds:
+        engines = [(sides[0], {"engine": name}) for name in ("kernels", "onednn", "packed")]
+        print("\nGFLOP/s, our kernels / oneDNN linked / with the right operand laid out ahead: ratios to ours\n")
+        print("| product | m, n, k | " + " | ".join(heads) + " |\n" + "|---" * (len(heads) + 2) + "|")
+        for shape in PRODUCTS:
+            name, form, m, n, k = shape
+            if all(word in f"{name} ({form})" for word in a.only):
+                figures(a, engines, product_case(shape), [f"{name} ({form})", f"{m}, {n}, {k}"], rate)
     for side in sides:
         side.stdin.close()
         side.wait()
@@ -165,7 +182,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--serve", action="store_true", help="PyTorch's side, which answers lines of standard input")
     parser.add_argument("--bench", default=".build/release/diptych-bench")
-    parser.add_argument("--kinds", nargs="+", choices=["products", "convolutions"], default=["products", "convolutions"])
+    parser.add_argument("--kinds", nargs="+", choices=["products", "convolutions", "engines"],
+                        default=["products", "convolutions", "engines"])
     parser.add_argument("--only", nargs="+", default=[], help="words that the name of a row has")
     parser.add_argument("--dtypes", nargs="+", choices=["f32", "bf16"], default=["f32", "bf16"])
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])

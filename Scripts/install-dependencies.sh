@@ -2,7 +2,7 @@
 # Installs the Debian packages that the build needs, and those named, and says so; does nothing when they are there.
 set -eu
 
-needed="pkg-config libopenblas-dev libhdf5-dev libpng-dev libjpeg-dev $*"
+needed="pkg-config libopenblas-dev libdnnl-dev libhdf5-dev libpng-dev libjpeg-dev $*"
 
 if ! command -v swift >/dev/null 2>&1; then
     echo "error: no 'swift' on the PATH: install Swift 6.3 or newer from swift.org first" >&2

@@ -10,12 +10,15 @@ struct KernelBenchmark: ParsableCommand {
         abstract: "Times products and convolutions described by lines of JSON on standard input.",
         discussion: """
             {"kind": "product", "form": "x Wt", "m": 512, "n": 64, "k": 1536, "dtype": "bf16", "threads": 1, "samples": 5}
+            {"kind": "product", "engine": "packed", "form": "x Wt", "m": 512, "n": 64, "k": 1536, "dtype": "bf16", \
+            "threads": 1, "samples": 5}
             {"kind": "convolution", "images": 1, "in": 512, "out": 512, "height": 8, "width": 8, "kernel": 3, \
             "stride": 1, "low": 1, "high": 1, "dtype": "f32", "threads": 2, "samples": 5}
             """)
 
     /// One line. A product is m x n from m x k and k x n; `form` says how the operands lie: `x Wt` (the right one
-    /// transposed), `dy W` (both as they are) or `dyt x` (the left one transposed).
+    /// transposed), `dy W` (both as they are) or `dyt x` (the left one transposed). `engine` is `kernels` for ours, `onednn`, or
+    /// `packed` for oneDNN with the right operand laid out ahead.
     private struct Case: Decodable {
         enum Kind: String, Decodable { case product, convolution }
         enum Form: String, Decodable {
@@ -25,6 +28,9 @@ struct KernelBenchmark: ParsableCommand {
         }
         let kind: Kind
         let dtype: String, threads: Int, samples: Int
+        /// What computes a product: the faster of the two for its shape, unless given.
+        enum Engine: String, Decodable { case kernels, onednn, packed }
+        let engine: Engine?
         let form: Form?
         let m: Int?, n: Int?, k: Int?
         let images: Int?, `in`: Int?, out: Int?, height: Int?, width: Int?
@@ -52,9 +58,14 @@ struct KernelBenchmark: ParsableCommand {
             guard let form = item.form, let m = item.m, let n = item.n, let k = item.k else { return nil }
             let a = random.randn(form == .weightGradient ? [k, m] : [m, k]).converted(to: type)
             let b = random.randn(form == .layer ? [n, k] : [k, n]).converted(to: type)
-            return {
-                _ = a.matrixProduct(
-                    b, transposingSelf: form == .weightGradient, transposingOther: form == .layer, dtype: type)
+            let (x, y) = (form == .weightGradient ? a.transposed() : a, form == .layer ? b.transposed() : b)
+            switch item.engine {
+            case .onednn, .packed:
+                let packed = item.engine == .packed ? PackedWeight() : nil
+                return { _ = OneDNN.product(x, y, dtype: type, packedWeight: packed) }
+            case .kernels, nil:
+                let backend = CPUBackend(leavesSomeToOneDNN: item.engine == nil)
+                return { _ = backend.matrixProduct(x, y, bias: nil, dtype: type) }
             }
         case .convolution:
             guard let images = item.images, let inputs = item.in, let outputs = item.out, let height = item.height,
@@ -64,7 +75,9 @@ struct KernelBenchmark: ParsableCommand {
             let x = random.randn([images, inputs, height, width]).converted(to: type)
             let w = random.randn([outputs, inputs, kernel, kernel]).converted(to: type)
             let options = ConvolutionOptions(stride: stride, padding: low, paddingHigh: high)
-            return { _ = x.convolution(weight: w, bias: nil, options: options) }
+            // Frozen, as a model has it.
+            let stages = ConvolutionStages(packedWeight: PackedWeight())
+            return { _ = x.convolution(weight: w, bias: nil, options: options, stages: stages) }
         }
     }
 

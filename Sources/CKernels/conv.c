@@ -4,8 +4,7 @@
 #include "conv_internal.h"
 #include <string.h>
 
-/// Finishes `count` sums of one output channel that stand next to each other in the result, the first at `at`.
-static void finish(const conv_product *p, const float *sums, ptrdiff_t output, ptrdiff_t at, ptrdiff_t count) {
+void conv_finish(const conv_product *p, const float *sums, ptrdiff_t output, ptrdiff_t at, ptrdiff_t count) {
     const ptrdiff_t step = p->result_pixel;
     float values[GEMM_COLUMNS], other[GEMM_COLUMNS];
     uint16_t halves[GEMM_COLUMNS];
@@ -40,12 +39,12 @@ static void finish_columns(
     ptrdiff_t first, ptrdiff_t count) {
     const ptrdiff_t at = image * p->result_image + output * p->result_step + top * p->result_row;
     if (l->row == p->out_width && p->result_row == p->out_width && p->result_pixel == 1)
-        return finish(p, sums, output, at + first, count);
+        return conv_finish(p, sums, output, at + first, count);
     for (ptrdiff_t q = first; q < first + count;) {
         const ptrdiff_t y = q / l->row, x = q % l->row, end = gemm_least((y + 1) * l->row, first + count);
         const ptrdiff_t inside = gemm_least(p->out_width - x, end - q);
         if (inside > 0)
-            finish(p, sums + (q - first), output, at + y * p->result_row + x * p->result_pixel, inside);
+            conv_finish(p, sums + (q - first), output, at + y * p->result_row + x * p->result_pixel, inside);
         q = end;
     }
 }

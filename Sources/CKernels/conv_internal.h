@@ -92,10 +92,18 @@ static inline ptrdiff_t conv_slot_of(const conv_product *p, ptrdiff_t rows, ptrd
     return phase * (rows / p->stride) + gemm_least(phase, rows % p->stride) + r / p->stride;
 }
 
+/// The rows of one channel that `rows` rows of windows see, from row `first` of the image on, each of `length` pixels.
+void conv_stage_channel(
+    const conv_product *p, const conv_layout *l, ptrdiff_t image, ptrdiff_t channel, ptrdiff_t first, ptrdiff_t rows,
+    ptrdiff_t length, char *to, float *space);
+
 /// The rows of images that rows `top..<bottom` of the result see, `[images][channels][copies][rows][l->row]`.
 void conv_stage_band(
     const conv_product *p, const conv_layout *l, ptrdiff_t first_image, ptrdiff_t images, ptrdiff_t top,
     ptrdiff_t bottom, char *stage, char *seen, float *space);
+
+/// Finishes `count` sums of one output channel that stand next to each other in the result, the first at `at`.
+void conv_finish(const conv_product *p, const float *sums, ptrdiff_t output, ptrdiff_t at, ptrdiff_t count);
 
 /// Packs columns `first..<first + width`: line i of the patches, of `count`, is the staged pixels from `lines[i]` on.
 void conv_pack_patches(

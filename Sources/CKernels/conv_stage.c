@@ -71,8 +71,7 @@ INLINE void place(const conv_product *p, const void *row, void *staged, ptrdiff_
     }
 }
 
-/// The rows of one channel that `rows` rows of windows from `first` on see, each of `length` pixels.
-static void stage_channel(
+void conv_stage_channel(
     const conv_product *p, const conv_layout *l, ptrdiff_t image, ptrdiff_t channel, ptrdiff_t first, ptrdiff_t rows,
     ptrdiff_t length, char *to, float *space) {
     const ptrdiff_t row_size = length * (l->narrow ? 2 : 4);
@@ -123,7 +122,7 @@ void conv_stage_band(
     const ptrdiff_t step = conv_channel_size(p, l, bottom - top) * size, first = top * p->stride - p->top;
     for (ptrdiff_t image = first_image; image < first_image + images; image++)
         for (ptrdiff_t channel = 0; channel < p->channels; channel++, stage += step) {
-            stage_channel(p, l, image, channel, first, rows, length, l->compact ? seen : stage, space);
+            conv_stage_channel(p, l, image, channel, first, rows, length, l->compact ? seen : stage, space);
             if (!l->compact) continue;
             for (ptrdiff_t r = 0; r < rows; r++) {
                 const char *from = seen + r * length * size;

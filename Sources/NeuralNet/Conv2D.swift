@@ -5,6 +5,7 @@ public import TensorCore
 public final class Conv2D: Module {
     private let weight: Parameter
     private let bias: Parameter
+    private let packedWeight = PackedWeight()
     /// Stride and padding.
     public let options: ConvolutionOptions
 
@@ -28,14 +29,19 @@ public final class Conv2D: Module {
     ) -> Variable {
         x.convolution(
             weight: weight.variable, bias: bias.variable, options: options, norm: norm?.beforeConvolution,
-            upsampling: upsampling, residual: residual)
+            upsampling: upsampling, residual: residual, packedWeight: kept)
     }
+
+    /// A trained weight changes under the packed one.
+    private var kept: PackedWeight? { weight.isTrained ? nil : packedWeight }
 
     /// `[out, in, kernel, kernel]`.
     public var weightShape: Shape { weight.value.shape }
 
     /// Applies the convolution to a tensor, unrecorded, with what `stages` adds; of an image or of some of its rows.
     public func callAsFunction(_ x: Tensor, stages: ConvolutionStages) -> Tensor {
-        x.convolution(weight: weight.value, bias: bias.value, options: options, stages: stages)
+        var stages = stages
+        stages.packedWeight = kept
+        return x.convolution(weight: weight.value, bias: bias.value, options: options, stages: stages)
     }
 }

@@ -4,7 +4,7 @@ import Testing
 /// The layers of ARCHITECTURE.md, bottom up; a target imports only targets of lower layers.
 private let layers: [[String]] = [
     ["COpenBLAS", "CHDF5", "CPNG", "CJPEG"],
-    ["CKernels", "CStorage"],
+    ["CKernels", "CStorage", "COneDNN"],
     ["TensorCore"],
     ["Autograd", "TensorIO"],
     ["NeuralNet", "Optimizers"],

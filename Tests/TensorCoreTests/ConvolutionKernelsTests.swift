@@ -129,7 +129,7 @@ import Testing
             ([7, 9], 6, 5, 3, 1, same), ([5, 33], 4, 3, 3, 2, same), ([1, 1], 2, 1, 3, 2, same),
             ([16, 40], 36, 17, 3, 2, same), ([9, 7], 6, 2, 3, 1, ConvolutionOptions(stride: 2, paddingHigh: 1)),
             ([3, 5], 4, 3, 2, 3, ConvolutionOptions(stride: 2, padding: 1)), ([6, 5], 8, 9, 1, 1, .init()),
-            ([4, 6], 2, 3, 5, 2, .init(padding: 2)),
+            ([4, 6], 2, 3, 5, 2, .init(padding: 2)), ([5, 9], 128, 17, 3, 1, same), ([6, 8], 128, 16, 3, 2, same),
         ] {
             let x = (Tensor.sample([2, channels, extent[0], extent[1]], seed: 1) * 1.7).converted(to: dtype)
             let w = (Tensor.sample([outputs, channels, kernel, kernel], seed: 2) * 0.9).converted(to: dtype)
@@ -177,7 +177,9 @@ import Testing
                             x.converted(to: .float32).sliced(axis: 2, rows), weight: w.converted(to: .float32),
                             bias: bias, options: options, stages: stages)
                         #expect(steps.shape == part.shape)
-                        if dtype == .float32 { #expect(difference(part, steps) <= 3e-5) }
+                        if dtype == .float32 {
+                            #expect(difference(part, steps) <= 3e-5 * Double(max(1, channels / 32)))
+                        }
                     }
                 }
             }

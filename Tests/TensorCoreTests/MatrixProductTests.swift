@@ -6,6 +6,7 @@ import Testing
     private let plain = CPUBackend(engine: .plain)
     private let blas = CPUBackend(engine: .blas)
     private let kernels = CPUBackend(engine: .kernels)
+    private let oneDNN = CPUBackend(engine: .oneDNN)
 
     /// The sum over `k` in double precision, from indices alone.
     private func expected(_ a: Tensor, _ b: Tensor, bias: Tensor? = nil) -> Reference {
@@ -34,7 +35,7 @@ import Testing
                 for layout in Layout.allCases {
                     for layoutB in Layout.allCases {
                         let (u, v) = (a.laidOut(layout), b.laidOut(layoutB))
-                        let results = [blas, kernels].flatMap { engine in
+                        let results = [blas, kernels, oneDNN].flatMap { engine in
                             Device.withBackend(engine) {
                                 [
                                     u.matrixProduct(v), u.transposed().matrixProduct(v, transposingSelf: true),
@@ -45,7 +46,7 @@ import Testing
                             }
                         }
                         for result in results { worst = max(worst, result.error(from: oracle)) }
-                        for engine in [blas, kernels] {
+                        for engine in [blas, kernels, oneDNN] {
                             let withBias = Device.withBackend(engine) { u.matrixProduct(v, bias: bias.laidOut(layout)) }
                             worst = max(worst, withBias.error(from: shifted))
                         }

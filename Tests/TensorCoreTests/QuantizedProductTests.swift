@@ -76,7 +76,7 @@ import Testing
     }
 
     /// Engines that know no blocks expand them.
-    @Test(arguments: [CPUBackend.Engine.blas, .plain]) func otherEngines(engine: CPUBackend.Engine) {
+    @Test(arguments: [CPUBackend.Engine.blas, .oneDNN, .plain]) func otherEngines(engine: CPUBackend.Engine) {
         let weight = QuantizedMatrix(.sample([20, 64], .q80, seed: 1))
         let term = ProductTerm(Tensor.sample([6, 64], seed: 2), .quantized(weight.transposed()))
         let wanted = Tensor.sumOfProducts([term], dtype: .float32)

@@ -53,7 +53,7 @@ import Testing
                         for count in [2, 3] {
                             Threads.set(count)
                             for (a, b) in zip(alone, operation.apply(inputs)) {
-                                if engine != .blas || operation.threads == .none {
+                                if [.kernels, .plain].contains(engine) || operation.threads == .none {
                                     #expect(a.isIdentical(to: b), "\(operation.name), \(engine), \(count) threads")
                                 } else {
                                     let error = b.error(from: a)

@@ -59,3 +59,24 @@ void conv_pack_weight(int level, const conv_product *product, ptrdiff_t from, pt
 void conv_compute(
     int level, const conv_product *product, const void *packed, ptrdiff_t image, ptrdiff_t images, ptrdiff_t top,
     ptrdiff_t bottom, ptrdiff_t from, ptrdiff_t to, void *space);
+
+/// What a library needs that convolves images whose channels lie together, `[rows][columns][channels]`: the extents of what
+/// rows of the result see with all margins, the type (a `gemm_type`) in which they are staged, and a thread's space.
+typedef struct {
+    ptrdiff_t rows, columns;
+    int type;
+    size_t stage_size, space_size;
+} conv_pixels;
+
+/// For `rows` rows of the result; channels must be a multiple of 2 where bfloat16 is staged.
+conv_pixels conv_pixels_for(int level, const conv_product *product, ptrdiff_t rows);
+
+/// Stages what rows `top..<bottom` of the result of an image see: up-sampled, normalised, zeros in the margins.
+void conv_stage_pixels(
+    int level, const conv_product *product, ptrdiff_t image, ptrdiff_t top, ptrdiff_t bottom, void *stage, void *space);
+
+/// Finishes sums `[bottom - top][out_width][outputs]` of rows `top..<bottom`: adds bias and residual, rounds, and writes
+/// them to the result.
+void conv_finish_pixels(
+    int level, const conv_product *product, ptrdiff_t image, ptrdiff_t top, ptrdiff_t bottom, const float *sums,
+    void *space);

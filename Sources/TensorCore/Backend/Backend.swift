@@ -296,10 +296,16 @@ public struct ConvolutionStages: Sendable {
     public var residual: Tensor?
     /// Some rows instead of all.
     public var window: Window?
+    /// Where a frozen weight is kept as a library reads it.
+    public var packedWeight: PackedWeight?
 
     /// Collects the stages; none by default.
-    public init(norm: Norm? = nil, upsampling: Int = 1, residual: Tensor? = nil, window: Window? = nil) {
+    public init(
+        norm: Norm? = nil, upsampling: Int = 1, residual: Tensor? = nil, window: Window? = nil,
+        packedWeight: PackedWeight? = nil
+    ) {
         (self.norm, self.upsampling, self.residual, self.window) = (norm, upsampling, residual, window)
+        self.packedWeight = packedWeight
     }
 }
 

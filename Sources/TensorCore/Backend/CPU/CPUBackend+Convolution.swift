@@ -14,12 +14,13 @@ extension CPUBackend {
         let residual = stages.residual.map { float32Unless($0, result.dtype) }
         let window = stages.window ?? .init(rows: 0..<shape[2], firstRow: 0)
         if stages.upsampling == 2 && options == Self.same && weight.shape[2] == 3 && weight.shape[3] == 3 {
-            convolveUpsampled(x, weight, bias, stages.norm, window, residual, into: result)
+            convolveUpsampled(x, weight, bias, stages, window, residual, into: result)
         } else {
             PatchProduct(
                 self, x, weight: weight, stride: options.stride,
                 top: options.paddingLow + window.firstRow * stages.upsampling - window.rows.lowerBound * options.stride,
-                left: options.paddingLow, upsampling: stages.upsampling, norm: stages.norm
+                left: options.paddingLow, upsampling: stages.upsampling, norm: stages.norm,
+                keeping: stages.packedWeight.map { .init(packed: $0, source: weight.storage, phase: 0) }
             ).run(bias: bias, residual: residual, into: result)
         }
         return result.dtype == x.dtype ? result : rounded(result, to: x.dtype)
@@ -35,11 +36,11 @@ extension CPUBackend {
     /// A 3 x 3 window over an image of repeated pixels sees 2 x 2 of them: each quarter of the result, pixels that lie 2
     /// apart, is a convolution of the image itself by sums of weights, with four ninths of the multiplications.
     private func convolveUpsampled(
-        _ x: Tensor, _ weight: Tensor, _ bias: Tensor?, _ norm: ConvolutionStages.Norm?,
+        _ x: Tensor, _ weight: Tensor, _ bias: Tensor?, _ stages: ConvolutionStages,
         _ window: ConvolutionStages.Window, _ residual: Tensor?, into result: Tensor
     ) {
         let wide = float32(weight)
-        var norm = norm
+        var norm = stages.norm
         if let known = norm, known.moments == nil {
             norm!.moments = groupMoments(
                 rowMoments(x), groups: known.groups, width: x.shape[3], epsilon: known.epsilon)
@@ -54,7 +55,7 @@ extension CPUBackend {
             let turned = x.dtype == .bfloat16 ? rounded(sums, to: weight.dtype) : sums
             PatchProduct(
                 self, x, weight: turned, stride: 1, top: 1 - below + window.firstRow - first, left: 1 - behind,
-                norm: norm
+                norm: norm, keeping: stages.packedWeight.map { .init(packed: $0, source: weight.storage, phase: phase) }
             ).run(
                 bias: bias, residual: residual.map { Self.everySecond($0, start, behind) },
                 into: Self.everySecond(result, start, behind))

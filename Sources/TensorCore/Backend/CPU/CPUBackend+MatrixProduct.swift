@@ -21,9 +21,13 @@ struct MatrixView {
 
 extension CPUBackend {
     /// See ``Backend/matrixProduct(_:_:bias:dtype:)``. With ``Engine/kernels``, every operand is read as it lies and in
-    /// its own type; two `bfloat16` matrices are multiplied as such where the processor can, all others in `float32`.
+    /// its own type; two `bfloat16` matrices are multiplied as such where the processor can, all others in `float32`. Where
+    /// ``LibraryChoice`` says so, oneDNN multiplies.
     public func matrixProduct(_ a: Tensor, _ b: Tensor, bias: Tensor?, dtype: DType) -> Tensor {
         let (m, k, n) = (a.shape[-2], a.shape[-1], b.shape[-1])
+        if LibraryChoice.takesProduct(a, b, self) || (engine == .oneDNN && a.rank == 2 && b.rank == 2) {
+            return libraryProduct(a, b, bias: bias, dtype: dtype)
+        }
         if engine == .kernels && bias == nil && isTallAndTurned(a, columns: n) {
             return copy(matrixProduct(b.transposed(), a.transposed(), bias: nil, dtype: dtype).transposed(), as: dtype)
         }
@@ -99,7 +103,7 @@ extension CPUBackend {
                 [gemm_term(k: k, a: a.operand, b: b.operand)], m: m, n: n, into: c, row: leading, adds: adds,
                 alpha: alpha, matrixKernels
             ).run()
-        case .blas:
+        case .blas, .oneDNN:
             // Blocks of the longer side of `c`.
             let block = 16
             let blocks = (max(m, n) + block - 1) / block

@@ -4,6 +4,7 @@ extension CPUBackend {
     /// See ``Backend/sumOfProducts(_:addend:bias:dtype:)``. With ``Engine/kernels`` the result is written once; other
     /// engines add product by product.
     public func sumOfProducts(_ terms: [ProductTerm], addend: Tensor?, bias: Tensor?, dtype: DType) -> Tensor {
+        if engine == .oneDNN { return librarySum(terms, addend: addend, bias: bias, dtype: dtype) }
         guard engine == .kernels else {
             var sum = matrixProduct(terms[0].a, terms[0].expandedFactor, bias: bias, dtype: .float32)
             for term in terms.dropFirst() {
@@ -22,6 +23,9 @@ extension CPUBackend {
     public func activatedProducts(
         _ terms: [ProductTerm], bias: Tensor?, activation: UnaryOperation, keepsSums: Bool, dtype: DType
     ) -> (activated: Tensor, sums: Tensor?) {
+        if engine == .oneDNN && !keepsSums {
+            return (librarySum(terms, addend: nil, bias: bias, activation: activation, dtype: dtype), nil)
+        }
         guard engine == .kernels, dtype != .float16, let activate = activation.inProduct else {
             let sums = sumOfProducts(terms, addend: nil, bias: bias, dtype: .float32)
             return (rounded(unary(activation, sums), to: dtype), keepsSums ? rounded(sums, to: dtype) : nil)
@@ -34,8 +38,8 @@ extension CPUBackend {
     /// once; other engines compute sum by sum.
     public func sumsOfProducts(_ sums: [ProductSum]) -> [Tensor] {
         guard engine == .kernels, sums.count > 1 else { return sums.map(single) }
-        // What is computed transposed has a copy behind it.
-        let prepared = sums.map { isTurned($0) ? nil : KernelSum($0, self) }
+        // What is computed transposed has a copy behind it, and oneDNN has parts of its own.
+        let prepared = sums.map { isAlone($0) ? nil : KernelSum($0, self) }
         withExtendedLifetime(prepared) {
             PackedProduct.run(together: prepared.compactMap { $0?.product })
         }
@@ -48,9 +52,11 @@ extension CPUBackend {
         sumOfProducts(sum.terms, addend: nil, bias: sum.bias, dtype: sum.dtype)
     }
 
-    private func isTurned(_ sum: ProductSum) -> Bool {
-        guard sum.terms.count == 1, sum.bias == nil, case .plain(let b) = sum.terms[0].b else { return false }
-        return isTallAndTurned(sum.terms[0].a, columns: b.shape[1])
+    private func isAlone(_ sum: ProductSum) -> Bool {
+        guard sum.terms.count == 1, case .plain(let b) = sum.terms[0].b else { return false }
+        let a = sum.terms[0].a
+        return LibraryChoice.takesProduct(a, b, self)
+            || (sum.bias == nil && isTallAndTurned(a, columns: b.shape[1]))
     }
 
     private func kernelSum(

@@ -9,6 +9,8 @@ public struct CPUBackend: Backend {
     public enum Engine: String, Sendable, CaseIterable {
         /// Our own kernels for the processor's instruction set; see ``MatrixKernels``.
         case kernels
+        /// oneDNN for products of two matrices, in `bfloat16` or `float32`, and OpenBLAS for others; to compare with.
+        case oneDNN = "onednn"
         /// OpenBLAS, one call a thread, in `float32`; to compare with.
         case blas
         /// Three nested loops with a double-precision sum, whole matrices of attention weights: slow, and the oracle of the
@@ -22,18 +24,26 @@ public struct CPUBackend: Backend {
     /// The kernels of the engine of that name.
     public let matrixKernels: MatrixKernels
 
-    /// `cpu (kernels, avx512)`, `cpu (blas)` or `cpu (plain)`.
+    /// Whether the engine ``Engine/kernels`` leaves shapes that oneDNN computes faster to it; see ``LibraryChoice``.
+    let leavesSomeToOneDNN: Bool
+
+    /// `cpu (kernels, avx512)`, `cpu (onednn)`, `cpu (blas)` or `cpu (plain)`.
     public var name: String {
         engine == .kernels ? "cpu (kernels, \(matrixKernels))" : "cpu (\(engine.rawValue))"
     }
 
-    /// Chooses the engine, and its kernels among ``MatrixKernels/available``. Threads are ours: OpenBLAS is told to use
-    /// one a call.
-    public init(engine: Engine = .kernels, matrixKernels: MatrixKernels = .current) {
+    /// Chooses the engine, and its kernels among ``MatrixKernels/available``. Threads are ours: the libraries are told to
+    /// use one a call. Unless `leavesSomeToOneDNN`, the engine ``Engine/kernels`` computes everything itself.
+    public init(
+        engine: Engine = .kernels, matrixKernels: MatrixKernels = .current, leavesSomeToOneDNN: Bool = true
+    ) {
         precondition(MatrixKernels.available.contains(matrixKernels), "this processor cannot run \(matrixKernels)")
         self.engine = engine
         self.matrixKernels = matrixKernels
-        if engine == .blas { _ = Self.singleThreadedBLAS }
+        self.leavesSomeToOneDNN =
+            leavesSomeToOneDNN && engine == .kernels && matrixKernels.agreesWithOneDNN && OneDNN.isUsable
+        precondition(engine != .oneDNN || OneDNN.isUsable, "this oneDNN has threads of its own")
+        if engine == .blas || engine == .oneDNN { _ = Self.singleThreadedBLAS }
     }
 
     private static let singleThreadedBLAS: Void = openblas_set_num_threads(1)

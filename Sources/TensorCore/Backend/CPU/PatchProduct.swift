@@ -1,19 +1,25 @@
 import CKernels
 
-/// A convolution for the kernels of `conv.h`, shared among threads by bands of rows and by output channels. No sum is
-/// ever shared, so the result does not depend on the number of threads.
+/// A convolution for the kernels of `conv.h`, shared among threads by bands of rows and by output channels, or for oneDNN
+/// where that is faster. No sum is ever shared, so the result does not depend on the number of threads.
 struct PatchProduct {
     private let backend: CPUBackend
     private let image: Tensor, weight: Tensor
     private let stride: Int, top: Int, left: Int, spread: Int, upsampling: Int
     private let norm: ChannelNorm?
+    private let keeping: Keeping?
+
+    /// Where a frozen weight is kept as oneDNN reads it: this part, `phase`, of what `source` holds.
+    struct Keeping {
+        let packed: PackedWeight, source: Storage, phase: Int
+    }
 
     /// `x` `[N, C, H, W]` by `weight` `[O, C, kh, kw]`; the first window begins `top` rows above the image and `left`
     /// columns left of it. The pixels of `x` are normalised and followed by SiLU if there is a `norm`, then each stands
     /// for `upsampling` squared of its kind, or they lie `spread` apart with zeros between them.
     init(
         _ backend: CPUBackend, _ x: Tensor, weight: Tensor, stride: Int, top: Int, left: Int, spread: Int = 1,
-        upsampling: Int = 1, norm: ConvolutionStages.Norm? = nil
+        upsampling: Int = 1, norm: ConvolutionStages.Norm? = nil, keeping: Keeping? = nil
     ) {
         self.backend = backend
         let image = x.dtype.isFloatingPoint && (x.strides[3] == 1 || x.shape[3] == 1) ? x : backend.copy(x, as: x.dtype)
@@ -21,6 +27,7 @@ struct PatchProduct {
         self.weight = weight.isContiguous ? weight : backend.copy(weight, as: weight.dtype)
         (self.stride, self.top, self.left, self.spread) = (stride, top, left, spread)
         self.upsampling = upsampling
+        self.keeping = keeping
         self.norm = image.count == 0 ? nil : norm.map { ChannelNorm(backend, $0, image: image) }
     }
 
@@ -37,6 +44,10 @@ struct PatchProduct {
     }
 
     private func run(_ p: UnsafePointer<conv_product>) {
+        if let library = LibraryConvolution(p, backend) {
+            let form = keeping.map { $0.packed.form($0.phase, of: weight, source: $0.source, for: library.primitive) }
+            return library.run(form ?? library.primitive.packed(weight))
+        }
         let level = backend.matrixKernels.level
         let plan = conv_plan_for(level, p, Threads.count)
         let (height, outputs) = (p.pointee.out_height, p.pointee.outputs)

@@ -1,0 +1,60 @@
+/// Products by oneDNN: of the engine of that name, and where ``LibraryChoice`` prefers it.
+extension CPUBackend {
+    /// `activation(a b + bias + addend)` of type `dtype`, `[m, k]` by `[k, n]`: in `bfloat16` when both are, otherwise in
+    /// `float32`. A frozen `b` may be kept as oneDNN reads it.
+    func libraryProduct(
+        _ a: Tensor, _ b: Tensor, bias: Tensor? = nil, addend: Tensor? = nil, activation: UnaryOperation? = nil,
+        dtype: DType, packedWeight: PackedWeight? = nil
+    ) -> Tensor {
+        let (m, n) = (a.shape[0], b.shape[1])
+        let isNarrow = a.dtype == .bfloat16 && b.dtype == .bfloat16
+        let (x, y) = isNarrow ? (libraryOperand(a), libraryOperand(b)) : (wide(a), wide(b))
+        let fuses = activation.map(LibraryProduct.activations.contains) ?? true
+        let written: DType = isNarrow && dtype == .bfloat16 && fuses ? .bfloat16 : .float32
+        let base = addend.map { $0.dtype == written && $0.isContiguous ? $0 : copy($0, as: written) }
+        let shift = bias.map(float32)
+        var result = Tensor(uninitialized: [m, n], dtype: written)
+        if a.shape[1] == 0 {
+            result = Tensor(zeros: [m, n])
+            if let shift { result = binary(.add, result, shift.expanded(to: [m, n])) }
+            if let base { result = binary(.add, result, float32(base)) }
+            return rounded(activation.map { unary($0, result) } ?? result, to: dtype)
+        }
+        LibraryProduct(
+            x, y, bias: shift, addend: base, activation: fuses ? activation : nil, packedWeight: packedWeight
+        ).run(into: result)
+        if let activation, !fuses { result = unary(activation, result) }
+        return rounded(result, to: dtype)
+    }
+
+    /// `x` itself where one of its strides is 1 and rows, or columns, do not overlap; otherwise a copy.
+    private func libraryOperand(_ x: Tensor) -> Tensor {
+        let (rows, columns) = (x.shape[0], x.shape[1])
+        let isAlong = x.strides[1] == 1 && (x.strides[0] >= columns || rows == 1)
+        let isAcross = x.strides[0] == 1 && (x.strides[1] >= rows || columns == 1)
+        return isAlong || isAcross ? x : copy(x, as: x.dtype)
+    }
+
+    private func wide(_ x: Tensor) -> Tensor { libraryOperand(x.dtype == .float32 ? x : copy(x, as: .float32)) }
+
+    /// A sum of products, one after the other: what is summed so far is the next one's addend.
+    func librarySum(
+        _ terms: [ProductTerm], addend: Tensor?, bias: Tensor?, activation: UnaryOperation? = nil, dtype: DType
+    ) -> Tensor {
+        var sum = addend
+        for (index, term) in terms.enumerated() {
+            let isLast = index == terms.count - 1
+            sum = libraryProduct(
+                term.a, term.expandedFactor, bias: index == 0 ? bias : nil, addend: sum,
+                activation: isLast ? activation : nil, dtype: isLast ? dtype : .float32)
+        }
+        return sum!
+    }
+}
+
+extension OneDNN {
+    /// `a b` by oneDNN, of type `dtype`, whatever is faster; `packedWeight` keeps `b` as oneDNN reads it. To measure.
+    package static func product(_ a: Tensor, _ b: Tensor, dtype: DType, packedWeight: PackedWeight?) -> Tensor {
+        CPUBackend(engine: .oneDNN).libraryProduct(a, b, dtype: dtype, packedWeight: packedWeight)
+    }
+}

@@ -1,0 +1,44 @@
+import CKernels
+
+/// Which shapes oneDNN computes faster than our own kernels: measured shape by shape (`Documentation/products.md`), and
+/// fixed, so that a result does not depend on how fast a machine happened to be.
+enum LibraryChoice {
+    /// Products `a^T b` that sum over many rows, as the gradients of narrow weights do: in `float32`, and tall ones in
+    /// `bfloat16`. oneDNN was 15 to 27 % faster in the former and 6 to 17 % in the latter.
+    static func takesProduct(_ a: Tensor, _ b: Tensor, _ backend: CPUBackend) -> Bool {
+        guard backend.leavesSomeToOneDNN, a.rank == 2, b.rank == 2, a.dtype == b.dtype else { return false }
+        let (m, n, k) = (a.shape[0], b.shape[1], a.shape[1])
+        guard a.strides[0] == 1, a.strides[1] >= m, b.strides[1] == 1, k >= 1024, min(m, n) >= 16 else { return false }
+        switch a.dtype {
+        case .float32: return min(m, n) <= 256
+        case .bfloat16: return backend.matrixKernels != .avx512 && m >= 1024 && n >= 64 && n <= 128
+        default: return false
+        }
+    }
+
+    /// Convolutions whose windows share much work with their neighbours and whose channels fill vectors.
+    static func takesConvolution(_ p: conv_product, _ backend: CPUBackend) -> Bool {
+        guard backend.leavesSomeToOneDNN else { return false }
+        let isNarrow = p.type == CPUBackend.type(.bfloat16) && p.weight.type == CPUBackend.type(.bfloat16)
+        let isWide = p.type == CPUBackend.type(.float32) && p.weight.type == CPUBackend.type(.float32)
+        guard isWide || (isNarrow && backend.matrixKernels != .avx512) else { return false }
+        return p.kernel_height * p.kernel_width >= 4 && p.spread == 1 && p.channels % 32 == 0 && p.channels >= 128
+            && p.outputs >= 16 && p.out_width >= 8
+    }
+
+    /// Rows of the result that are computed together: few enough that there are bands for several threads, not so few that
+    /// staging the rows which neighbours share costs much.
+    static func bandRows(_ p: conv_product) -> Int {
+        min(p.out_height, max(4, min(8, (p.out_height + 7) / 8)))
+    }
+}
+
+extension MatrixKernels {
+    /// Whether oneDNN, which chooses its instructions by itself, may stand in: where these are the processor's best.
+    var agreesWithOneDNN: Bool {
+        switch self {
+        case .avx512, .avx512bf16, .amx: true
+        case .portable, .avx2, .amxEmulated: false
+        }
+    }
+}

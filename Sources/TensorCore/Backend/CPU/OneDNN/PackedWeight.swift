@@ -1,0 +1,47 @@
+import Synchronization
+
+/// A frozen convolution weight in the layout that a library reads, kept between calls. Whoever owns the weight owns this
+/// too.
+///
+/// Nothing is kept where memory is short (``MemoryAccount/releasesWeights`` or a ``MemoryAccount/ownedLimit``): the weight
+/// is then laid out for every call. Results do not depend on it.
+public final class PackedWeight: Sendable {
+    private struct Form {
+        let phase: Int, primitive: LibraryPrimitive, packed: Tensor
+    }
+
+    private struct Content {
+        /// What the forms were made of.
+        var source: Storage?
+        var forms: [Form] = []
+    }
+
+    private let content = Mutex(Content())
+
+    /// Nothing yet.
+    public init() {}
+
+    /// Bytes that are kept.
+    public var byteCount: Int { content.withLock { $0.forms.reduce(0) { $0 + $1.packed.count } } }
+
+    private static var isKept: Bool { !MemoryAccount.releasesWeights && MemoryAccount.ownedLimit == nil }
+
+    /// `weight` as `primitive` reads it: a part, told from others by `phase`, of what `source` holds.
+    func form(_ phase: Int, of weight: Tensor, source: Storage, for primitive: LibraryPrimitive) -> Tensor {
+        guard Self.isKept else {
+            content.withLock { $0 = Content() }
+            return primitive.packed(weight)
+        }
+        return content.withLock { content in
+            if content.source !== source { content = Content(source: source) }
+            if let known = content.forms.first(where: { $0.phase == phase && $0.primitive.packsLike(primitive) }) {
+                return known.packed
+            }
+            let packed = primitive.packed(weight)
+            // Another layout takes the place of the last.
+            content.forms.removeAll { $0.phase == phase }
+            content.forms.append(Form(phase: phase, primitive: primitive, packed: packed))
+            return packed
+        }
+    }
+}
