@@ -53,4 +53,15 @@ import Testing
             }
         }
     }
+
+    /// Beside a map with a trained weight, one with frozen numbers gives a constant: nothing asks for its gradient.
+    @Test func constantsStayConstants() throws {
+        let x = Variable(Tensor.sample([3, 8], seed: 1))
+        let weights = [2, 3].map { Variable(Tensor.sample([5, 8], seed: $0), requiresGradient: $0 == 2) }
+        let results = Variable.linear(together: weights.map { LinearSum([(x, .variable($0))], dtype: .float32) })
+        #expect(results.map(\.requiresGradient) == [true, false])
+        (results[0] * results[1]).sum().backward()
+        let expected = results[1].value.transposed().matrixProduct(x.value)
+        #expect(try #require(weights[0].gradient).error(from: expected) <= 1e-6)
+    }
 }

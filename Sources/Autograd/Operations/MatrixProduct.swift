@@ -109,20 +109,25 @@ extension Variable {
                         ProductTerm($1 ?? $0.input.value.flattenedRows(), $0.weight.factor.transposed())
                     }, bias: sum.bias?.value, dtype: sum.dtype)
             })
-        let results = zip(values, sums).map { $0.reshaped(to: $1.shape) }
-        return recordingSums(results, sums.flatMap(\.inputs)) { upstream in
+        var results = zip(values, sums).map { Variable($0.reshaped(to: $1.shape)) }
+        // A result that nothing trained goes into stays a constant, though one beside it is none.
+        let places = sums.indices.filter { sums[$0].inputs.contains(where: \.requiresGradient) }
+        let recorded = places.map { (inputs: sums[$0].inputs, adjoint: adjoints[$0]) }
+        let outputs = Variable.recordingSums(places.map { results[$0].value }, recorded.flatMap(\.inputs)) { upstream in
             let slopes = upstream.map { $0?.flattenedRows() }
-            let wanted: [[ProductSum]] = zip(adjoints, slopes).map { adjoint, slopes in
-                slopes.map { adjoint.weightGradients($0) } ?? []
+            let wanted: [[ProductSum]] = zip(recorded, slopes).map { sum, slopes in
+                slopes.map { sum.adjoint.weightGradients($0) } ?? []
             }
             var weights = Tensor.sumsOfProducts(wanted.flatMap { $0 })[...]
             var gradients: [Gradient?] = []
-            for (i, adjoint) in adjoints.enumerated() {
+            for (i, sum) in recorded.enumerated() {
                 let own = Array(weights.prefix(wanted[i].count))
                 weights = weights.dropFirst(own.count)
-                gradients += slopes[i].map { adjoint.gradients($0, weights: own) } ?? adjoint.nothing
+                gradients += slopes[i].map { sum.adjoint.gradients($0, weights: own) } ?? sum.adjoint.nothing
             }
             return gradients
         }
+        for (place, output) in zip(places, outputs) { results[place] = output }
+        return results
     }
 }
