@@ -12,6 +12,8 @@ if ! command -v apt-get >/dev/null 2>&1; then
     for library in openblas hdf5 libpng libjpeg; do
         pkg-config --exists "$library" || { echo "error: no apt-get here; install the development files of $library" >&2; exit 1; }
     done
+    echo "#include <oneapi/dnnl/dnnl.h>" | clang -E - >/dev/null 2>&1 \
+        || { echo "error: no apt-get here; install the development files of oneDNN" >&2; exit 1; }
     exit 0
 fi
 

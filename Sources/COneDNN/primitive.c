@@ -30,6 +30,16 @@ int onednn_is_usable(void) {
     return is_usable;
 }
 
+int onednn_limit(onednn_instructions most) {
+    static const dnnl_cpu_isa_t sets[] = {
+        [onednn_sse41] = dnnl_cpu_isa_sse41,
+        [onednn_avx2] = dnnl_cpu_isa_avx2,
+        [onednn_avx512] = dnnl_cpu_isa_avx512_core,
+        [onednn_avx512_bf16] = dnnl_cpu_isa_avx512_core_bf16,
+    };
+    return dnnl_set_max_cpu_isa(sets[most]) == dnnl_success;
+}
+
 int onednn_version(void) {
     const dnnl_version_t *v = dnnl_version();
     return v->major * 10000 + v->minor * 100 + v->patch;
@@ -61,6 +71,10 @@ static dnnl_primitive_attr_t new_attributes(void) {
     if (dnnl_primitive_attr_create(&attributes) != dnnl_success
         || dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user) != dnnl_success)
         abort();
+#if DNNL_VERSION_MAJOR >= 3 || DNNL_VERSION_MINOR >= 6
+    // Whatever the environment says: products of float32 are float32.
+    if (dnnl_primitive_attr_set_fpmath_mode(attributes, dnnl_fpmath_mode_strict) != dnnl_success) abort();
+#endif
     return attributes;
 }
 

@@ -111,8 +111,9 @@ public enum MemoryEstimate {
     ) -> Int {
         let finest = model.blockOutChannels[0] * height * width * dtype.byteCount
         let isTiled = tiling.applies(height: height, width: width)
-        // Six of the finest tensors, since the decoder's last stage begins with the channels of the one before; and the
-        // rows that convolutions stage.
-        return (isTiled ? finest * 9 / 4 : finest * 6) + 3 * height * width * 8 + (192 << 20)
+        // The rows that a thread convolves at a time: staged with margins, and their sums.
+        let band = width * model.blockOutChannels[0] * (16 * dtype.byteCount + 4 * 4)
+        // Six of the finest tensors, since the decoder's last stage begins with the channels of the one before.
+        return (isTiled ? finest * 9 / 4 : finest * 6) + 3 * height * width * 8 + Threads.count * band + (192 << 20)
     }
 }

@@ -33,7 +33,10 @@ public final class Conv2D: Module {
     }
 
     /// A trained weight changes under the packed one.
-    private var kept: PackedWeight? { weight.isTrained ? nil : packedWeight }
+    private var kept: PackedWeight? {
+        if weight.isTrained { packedWeight.clear() }
+        return weight.isTrained ? nil : packedWeight
+    }
 
     /// `[out, in, kernel, kernel]`.
     public var weightShape: Shape { weight.value.shape }

@@ -31,6 +31,9 @@ import Testing
         .init(x: [3, 4, 11, 14], w: [6, 4, 3, 3], options: .init(stride: 2, paddingHigh: 1)),
         .init(x: [1, 2, 23, 29], w: [5, 2, 4, 7], options: .init(stride: 3, padding: 3)),
         .init(x: [1, 64, 9, 9], w: [32, 64, 2, 2], options: .init(stride: 2)),
+        // Channels that oneDNN takes, of images and of gradients.
+        .init(x: [1, 128, 17, 20], w: [33, 128, 3, 3], options: .init(stride: 2, paddingHigh: 1)),
+        .init(x: [1, 3, 9, 20], w: [128, 3, 3, 3]),
         .init(x: [1, 2, 2, 2], w: [3, 2, 3, 3], options: .init()), .init(x: [0, 2, 5, 5], w: [3, 2, 3, 3]),
         .init(x: [1, 0, 5, 5], w: [3, 0, 3, 3]), .init(x: [1, 2, 5, 5], w: [0, 2, 3, 3]),
         .init(x: [1, 2, 0, 5], w: [3, 2, 3, 3], options: .init()),
@@ -92,15 +95,15 @@ import Testing
 
     /// NaN and infinity stay in the windows that see them; no margin of a row leaks into the next.
     @Test(arguments: MatrixKernels.available) func specialNumbersStayInTheirWindows(kernels: MatrixKernels) {
-        for dtype in [DType.float32, .bfloat16] {
-            var values = [Float](repeating: 1, count: 2 * 9 * 40)
+        for (dtype, channels, outputs) in [DType.float32, .bfloat16].flatMap({ [($0, 2, 3), ($0, 128, 16)] }) {
+            var values = [Float](repeating: 1, count: channels * 9 * 40)
             values[4 * 40] = .nan
             values[(9 + 7) * 40 + 39] = .infinity
-            let x = Tensor(values, [1, 2, 9, 40]).converted(to: dtype)
-            let w = Tensor(full: [3, 2, 3, 3], 0.5, dtype: dtype)
+            let x = Tensor(values, [1, channels, 9, 40]).converted(to: dtype)
+            let w = Tensor(full: [outputs, channels, 3, 3], 0.5, dtype: dtype)
             let y = CPUBackend(matrixKernels: kernels).convolution(x, weight: w, bias: nil, options: .init(padding: 1))
                 .floats
-            for o in 0..<3 {
+            for o in 0..<outputs {
                 for row in 0..<9 {
                     for column in 0..<40 {
                         let value = y[(o * 9 + row) * 40 + column]
@@ -110,7 +113,7 @@ import Testing
                             #expect(value == .infinity)
                         } else {
                             let (high, wide) = (row % 8 == 0 ? 2 : 3, column % 39 == 0 ? 2 : 3)
-                            #expect(value == Float(high * wide))
+                            #expect(value == Float(high * wide * channels / 2))
                         }
                     }
                 }

@@ -24,8 +24,8 @@ extension Variable {
     /// Cross-correlation with `weight` `[O, C, kh, kw]` plus `bias` `[O]`.
     ///
     /// This image is normalised and followed by SiLU first if there is a `norm`, then each pixel is repeated `upsampling`
-    /// times along both axes; `residual` is added last; `packedWeight` is for a frozen weight alone. None of the tensors in between is made, and none is kept: the
-    /// adjoint computes them again.
+    /// times along both axes; `residual` is added last; `packedWeight` is for a frozen weight alone. None of the tensors in
+    /// between is made, and none is kept: the adjoint computes them again.
     public func convolution(
         weight: Variable, bias: Variable? = nil, options: ConvolutionOptions = .init(), norm: ConvolutionNorm? = nil,
         upsampling: Int = 1, residual: Variable? = nil, packedWeight: PackedWeight? = nil

@@ -1,12 +1,15 @@
 /// Products and convolutions by oneDNN, of either of its interfaces: 2.x (Debian 12, Ubuntu 22.04) or 3.x.
 ///
 /// A call computes on the thread that makes it and no other, so that the pool of ours shares the work; oneDNN's own OpenMP
-/// threads never wake. Its library, compiled with another runtime, is not used.
+/// threads never wake. A library that was compiled for another runtime of threads is not used.
 #pragma once
 #include <stddef.h>
 
 /// The types of elements.
 typedef enum { onednn_float32, onednn_bfloat16 } onednn_type;
+
+/// Instruction sets.
+typedef enum { onednn_sse41, onednn_avx2, onednn_avx512, onednn_avx512_bf16 } onednn_instructions;
 
 /// What follows a sum.
 typedef enum { onednn_nothing, onednn_gelu, onednn_gelu_tanh } onednn_activation;
@@ -48,6 +51,9 @@ typedef struct {
 
 /// Whether the library's runtime is one that computes on the thread that calls.
 int onednn_is_usable(void);
+
+/// Makes the library use no more than such instructions, before it has made a primitive. Gives 0 where it cannot.
+int onednn_limit(onednn_instructions most);
 
 /// `major * 10000 + minor * 100 + patch` of the library in use.
 int onednn_version(void);

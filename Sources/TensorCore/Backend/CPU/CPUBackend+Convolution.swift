@@ -20,7 +20,7 @@ extension CPUBackend {
                 self, x, weight: weight, stride: options.stride,
                 top: options.paddingLow + window.firstRow * stages.upsampling - window.rows.lowerBound * options.stride,
                 left: options.paddingLow, upsampling: stages.upsampling, norm: stages.norm,
-                keeping: stages.packedWeight.map { .init(packed: $0, source: weight.storage, phase: 0) }
+                keeping: stages.packedWeight.map { .init(packed: $0, source: weight, phase: 0) }
             ).run(bias: bias, residual: residual, into: result)
         }
         return result.dtype == x.dtype ? result : rounded(result, to: x.dtype)
@@ -55,7 +55,7 @@ extension CPUBackend {
             let turned = x.dtype == .bfloat16 ? rounded(sums, to: weight.dtype) : sums
             PatchProduct(
                 self, x, weight: turned, stride: 1, top: 1 - below + window.firstRow - first, left: 1 - behind,
-                norm: norm, keeping: stages.packedWeight.map { .init(packed: $0, source: weight.storage, phase: phase) }
+                norm: norm, keeping: stages.packedWeight.map { .init(packed: $0, source: weight, phase: phase) }
             ).run(
                 bias: bias, residual: residual.map { Self.everySecond($0, start, behind) },
                 into: Self.everySecond(result, start, behind))

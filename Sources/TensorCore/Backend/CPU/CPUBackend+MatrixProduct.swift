@@ -25,8 +25,11 @@ extension CPUBackend {
     /// ``LibraryChoice`` says so, oneDNN multiplies.
     public func matrixProduct(_ a: Tensor, _ b: Tensor, bias: Tensor?, dtype: DType) -> Tensor {
         let (m, k, n) = (a.shape[-2], a.shape[-1], b.shape[-1])
-        if LibraryChoice.takesProduct(a, b, self) || (engine == .oneDNN && a.rank == 2 && b.rank == 2) {
-            return libraryProduct(a, b, bias: bias, dtype: dtype)
+        let isChosen = LibraryChoice.takesProduct(a, b, self)
+        if isChosen || (engine == .oneDNN && a.rank == 2 && b.rank == 2),
+            let result = libraryProduct(a, b, bias: bias, dtype: dtype, fast: isChosen)
+        {
+            return result
         }
         if engine == .kernels && bias == nil && isTallAndTurned(a, columns: n) {
             return copy(matrixProduct(b.transposed(), a.transposed(), bias: nil, dtype: dtype).transposed(), as: dtype)

@@ -9,9 +9,9 @@ struct PatchProduct {
     private let norm: ChannelNorm?
     private let keeping: Keeping?
 
-    /// Where a frozen weight is kept as oneDNN reads it: this part, `phase`, of what `source` holds.
+    /// Where a frozen weight is kept as oneDNN reads it: `source`, or what `phase` tells was made of it.
     struct Keeping {
-        let packed: PackedWeight, source: Storage, phase: Int
+        let packed: PackedWeight, source: Tensor, phase: Int
     }
 
     /// `x` `[N, C, H, W]` by `weight` `[O, C, kh, kw]`; the first window begins `top` rows above the image and `left`

@@ -1,13 +1,14 @@
 /// Products by oneDNN: of the engine of that name, and where ``LibraryChoice`` prefers it.
 extension CPUBackend {
     /// `activation(a b + bias + addend)` of type `dtype`, `[m, k]` by `[k, n]`: in `bfloat16` when both are, otherwise in
-    /// `float32`. A frozen `b` may be kept as oneDNN reads it.
+    /// `float32`. A frozen `b` may be kept as oneDNN reads it. Nil where oneDNN has no such product, or none but its
+    /// reference code where it must be `fast`.
     func libraryProduct(
         _ a: Tensor, _ b: Tensor, bias: Tensor? = nil, addend: Tensor? = nil, activation: UnaryOperation? = nil,
-        dtype: DType, packedWeight: PackedWeight? = nil
-    ) -> Tensor {
+        dtype: DType, packedWeight: PackedWeight? = nil, fast: Bool = false
+    ) -> Tensor? {
         let (m, n) = (a.shape[0], b.shape[1])
-        let isNarrow = a.dtype == .bfloat16 && b.dtype == .bfloat16
+        let isNarrow = a.dtype == .bfloat16 && b.dtype == .bfloat16 && OneDNN.multipliesBFloat16
         let (x, y) = isNarrow ? (libraryOperand(a), libraryOperand(b)) : (wide(a), wide(b))
         let fuses = activation.map(LibraryProduct.activations.contains) ?? true
         let written: DType = isNarrow && dtype == .bfloat16 && fuses ? .bfloat16 : .float32
@@ -20,9 +21,9 @@ extension CPUBackend {
             if let base { result = binary(.add, result, float32(base)) }
             return rounded(activation.map { unary($0, result) } ?? result, to: dtype)
         }
-        LibraryProduct(
-            x, y, bias: shift, addend: base, activation: fuses ? activation : nil, packedWeight: packedWeight
-        ).run(into: result)
+        let product = LibraryProduct(
+            x, y, bias: shift, addend: base, activation: fuses ? activation : nil, packedWeight: packedWeight)
+        guard product.run(into: result, fast: fast) else { return nil }
         if let activation, !fuses { result = unary(activation, result) }
         return rounded(result, to: dtype)
     }
@@ -44,9 +45,11 @@ extension CPUBackend {
         var sum = addend
         for (index, term) in terms.enumerated() {
             let isLast = index == terms.count - 1
-            sum = libraryProduct(
+            let next = libraryProduct(
                 term.a, term.expandedFactor, bias: index == 0 ? bias : nil, addend: sum,
                 activation: isLast ? activation : nil, dtype: isLast ? dtype : .float32)
+            precondition(next != nil, "oneDNN has no product of \(term.a.shape)")
+            sum = next
         }
         return sum!
     }
@@ -55,6 +58,19 @@ extension CPUBackend {
 extension OneDNN {
     /// `a b` by oneDNN, of type `dtype`, whatever is faster; `packedWeight` keeps `b` as oneDNN reads it. To measure.
     package static func product(_ a: Tensor, _ b: Tensor, dtype: DType, packedWeight: PackedWeight?) -> Tensor {
-        CPUBackend(engine: .oneDNN).libraryProduct(a, b, dtype: dtype, packedWeight: packedWeight)
+        CPUBackend(engine: .oneDNN).libraryProduct(a, b, dtype: dtype, packedWeight: packedWeight)!
+    }
+
+    /// Whether it has products of `bfloat16` for this processor; those without are given `float32`.
+    static let multipliesBFloat16 = small(isNarrow: true) != nil
+
+    /// The name of the code that it chose for a product of `float32`.
+    package static var code: String { small(isNarrow: false)!.name }
+
+    private static func small(isNarrow: Bool) -> LibraryPrimitive? {
+        let shape = LibraryProduct.Shape(
+            m: 64, n: 64, k: 64, isNarrow: isNarrow, writesNarrow: isNarrow, aRow: 64, aColumn: 1, bRow: 64, bColumn: 1,
+            resultRow: 64, hasBias: false, hasAddend: false, activation: nil, isPacked: false)
+        return LibraryPrimitive.of(.product(shape))
     }
 }

@@ -24,15 +24,19 @@ enum LibraryChoice {
             && p.outputs >= 16 && p.out_width >= 8
     }
 
-    /// Rows of the result that are computed together: few enough that there are bands for several threads, not so few that
-    /// staging the rows which neighbours share costs much.
+    /// Rows of the result that are computed together: few enough that there are bands for several threads and that what a
+    /// thread stages stays below 8 MB, not so few that staging the rows which neighbours share costs much.
     static func bandRows(_ p: conv_product) -> Int {
-        min(p.out_height, max(4, min(8, (p.out_height + 7) / 8)))
+        let size = p.weight.type == CPUBackend.type(.bfloat16) ? 2 : 4
+        let row = (p.out_width * p.stride + p.kernel_width - p.stride) * p.channels * size
+        let fitting = ((8 << 20) / row - p.kernel_height) / p.stride + 1
+        return min(p.out_height, max(4, min(8, (p.out_height + 7) / 8, fitting)))
     }
 }
 
 extension MatrixKernels {
-    /// Whether oneDNN, which chooses its instructions by itself, may stand in: where these are the processor's best.
+    /// Whether oneDNN, which chooses its instructions by itself, may stand in: with AVX-512, where it was measured. Below,
+    /// everything is ours.
     var agreesWithOneDNN: Bool {
         switch self {
         case .avx512, .avx512bf16, .amx: true

@@ -38,12 +38,12 @@ struct LibraryConvolution {
                 channels: p.pointee.channels, height: pixels.rows, width: pixels.columns, outputs: p.pointee.outputs,
                 kernelHeight: p.pointee.kernel_height, kernelWidth: p.pointee.kernel_width, stride: p.pointee.stride,
                 isNarrow: pixels.type == Int32(gemm_bfloat16.rawValue))
-            guard let primitive = LibraryPrimitive.of(.convolution(shape)) else { return nil }
+            guard let primitive = LibraryPrimitive.of(.convolution(shape)), primitive.isFast else { return nil }
             self.primitive = primitive
         }
     }
 
-    /// Nil where the kernels of ours are faster or oneDNN has none.
+    /// Nil where the kernels of ours are faster or oneDNN has no fast code.
     init?(_ p: UnsafePointer<conv_product>, _ backend: CPUBackend) {
         guard LibraryChoice.takesConvolution(p.pointee, backend) else { return nil }
         let level = backend.matrixKernels.level
@@ -83,6 +83,7 @@ struct LibraryConvolution {
                         a: stage, b: weight.storage.base, bias: nil, addend: nil, c: sums, space: scratch))
                 conv_finish_pixels(level, product, image, top, bottom, sums, space)
             }
+            withExtendedLifetime(memory) {}
         }
     }
 }

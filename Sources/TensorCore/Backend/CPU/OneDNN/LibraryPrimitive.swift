@@ -15,6 +15,7 @@ final class LibraryPrimitive: @unchecked Sendable {
     let packedByteCount: Int, spaceByteCount: Int
 
     private init?(_ shape: Shape) {
+        guard Self.isWithinLimits else { return nil }
         let handle =
             switch shape {
             case .product(let shape): shape.make()
@@ -31,10 +32,13 @@ final class LibraryPrimitive: @unchecked Sendable {
     /// oneDNN's name of the code that it chose.
     var name: String { String(cString: onednn_name(handle)) }
 
+    /// Whether this is code that oneDNN generated, not its reference, which is orders of magnitude slower.
+    var isFast: Bool { !name.hasPrefix("ref") }
+
     /// Whether both read their second operand in one layout.
     func packsLike(_ other: LibraryPrimitive) -> Bool { onednn_packs_alike(handle, other.handle) != 0 }
 
-    /// The second operand, contiguous, as the primitive reads it.
+    /// The second operand, laid out as the shape says (a convolution's weight is contiguous), as the primitive reads it.
     func packed(_ b: Tensor) -> Tensor {
         let result = Tensor(uninitialized: [packedByteCount], dtype: .uint8)
         let from = b.storage.base + b.offset * b.dtype.byteCount
@@ -47,6 +51,23 @@ final class LibraryPrimitive: @unchecked Sendable {
         let isDone = withUnsafePointer(to: operands) { onednn_run(handle, $0) }
         precondition(isDone != 0, "oneDNN failed to run \(name)")
     }
+
+    /// Whether oneDNN uses no instructions beyond those of ``MatrixKernels/current``: a set that was avoided, or found to
+    /// compute wrongly, must not come back by way of a library.
+    private static let isWithinLimits: Bool = {
+        let best = MatrixKernels.available.last { $0 != .amxEmulated }!
+        let used = MatrixKernels.current
+        let limit: onednn_instructions? =
+            switch used {
+            case .portable: onednn_sse41
+            case .avx2: onednn_avx2
+            case .avx512: onednn_avx512
+            case .avx512bf16, .amxEmulated: onednn_avx512_bf16
+            case .amx: nil
+            }
+        guard let limit, used < best || best == .amx else { return true }
+        return onednn_limit(limit) != 0
+    }()
 
     // MARK: The ones that were made
 
@@ -68,7 +89,7 @@ final class LibraryPrimitive: @unchecked Sendable {
 
 /// oneDNN, the library beside our own kernels.
 public enum OneDNN {
-    /// Whether it computes on threads of ours: not when it was compiled for a runtime other than OpenMP.
+    /// Whether it computes on threads of ours: when it was compiled for OpenMP or for no threads at all.
     public static let isUsable = onednn_is_usable() != 0
 
     /// Such as `2.6.3`.

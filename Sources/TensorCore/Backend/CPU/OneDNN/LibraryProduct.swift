@@ -54,10 +54,11 @@ struct LibraryProduct {
         dtype == .float32 || (dtype == .bfloat16 && type == .bfloat16)
     }
 
-    /// Writes into a contiguous `result` of a type that ``writes(_:from:)``.
-    func run(into result: Tensor) {
+    /// Writes into a contiguous `result` of a type that ``writes(_:from:)``; gives false, having written nothing, where
+    /// oneDNN has no such product, or none but its reference code where it must be `fast`.
+    func run(into result: Tensor, fast: Bool) -> Bool {
         let (m, n) = (result.shape[0], result.shape[1])
-        if result.count == 0 { return }
+        if result.count == 0 { return true }
         // Blocks of the longer side, or of rows where the second operand is laid out as a whole: equal ones then.
         let isTall = m >= n || packedWeight != nil
         let extent = isTall ? m : n
@@ -65,16 +66,14 @@ struct LibraryProduct {
         let blocks = packedWeight == nil ? most : (1...most).last { extent % $0 == 0 }!
         let step = (extent + blocks - 1) / blocks
         let parts = (extent + step - 1) / step
-        func primitive(_ extent: Int) -> LibraryPrimitive {
+        func primitive(_ extent: Int) -> LibraryPrimitive? {
             let shape = shape(isTall ? extent : m, isTall ? n : extent, result)
-            guard let made = LibraryPrimitive.of(.product(shape)) else {
-                preconditionFailure("oneDNN has no product of \(a.shape) and \(b.shape)")
-            }
-            return made
+            return LibraryPrimitive.of(.product(shape)).flatMap { !fast || $0.isFast ? $0 : nil }
         }
-        let whole = primitive(step)
-        let rest = extent % step == 0 ? whole : primitive(extent % step)
-        let packed = packedWeight?.form(0, of: b, source: b.storage, for: whole)
+        guard let whole = primitive(step), let rest = extent % step == 0 ? whole : primitive(extent % step) else {
+            return false
+        }
+        let packed = packedWeight?.form(0, of: b, source: b, for: whole)
         let size = a.dtype.byteCount
         func start(_ x: Tensor, _ offset: Int) -> UnsafeMutableRawPointer {
             x.storage.base + (x.offset + offset) * x.dtype.byteCount
@@ -94,6 +93,7 @@ struct LibraryProduct {
                         c: start(result, row * n + column), space: space.storage.base))
             }
         }
+        return true
     }
 
     private func shape(_ m: Int, _ n: Int, _ result: Tensor) -> Shape {

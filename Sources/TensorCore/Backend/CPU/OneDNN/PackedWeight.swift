@@ -11,8 +11,8 @@ public final class PackedWeight: Sendable {
     }
 
     private struct Content {
-        /// What the forms were made of.
-        var source: Storage?
+        /// What the forms were made of; kept, so that nothing changes it in place.
+        var source: Tensor?
         var forms: [Form] = []
     }
 
@@ -26,14 +26,22 @@ public final class PackedWeight: Sendable {
 
     private static var isKept: Bool { !MemoryAccount.releasesWeights && MemoryAccount.ownedLimit == nil }
 
-    /// `weight` as `primitive` reads it: a part, told from others by `phase`, of what `source` holds.
-    func form(_ phase: Int, of weight: Tensor, source: Storage, for primitive: LibraryPrimitive) -> Tensor {
+    private static func areSame(_ a: Tensor, _ b: Tensor) -> Bool {
+        a.storage === b.storage && a.offset == b.offset && a.shape == b.shape && a.strides == b.strides
+            && a.dtype == b.dtype
+    }
+
+    /// Forgets what was kept.
+    public func clear() { content.withLock { $0 = Content() } }
+
+    /// `weight` as `primitive` reads it: `source` itself, or what was made of it, told from others by `phase`.
+    func form(_ phase: Int, of weight: Tensor, source: Tensor, for primitive: LibraryPrimitive) -> Tensor {
         guard Self.isKept else {
-            content.withLock { $0 = Content() }
+            clear()
             return primitive.packed(weight)
         }
         return content.withLock { content in
-            if content.source !== source { content = Content(source: source) }
+            if content.source.map({ Self.areSame($0, source) }) != true { content = Content(source: source) }
             if let known = content.forms.first(where: { $0.phase == phase && $0.primitive.packsLike(primitive) }) {
                 return known.packed
             }
