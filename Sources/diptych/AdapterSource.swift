@@ -47,7 +47,7 @@ enum AdapterSource {
             let set = try AdapterSet(
                 loading: SafetensorsFile(path: file), into: transformer, naming: .flux(transformer.configuration),
                 pooledWidth: width, besideOthers: true)
-            for notice in set.notices { StandardStream.error.write("note: \(notice)\n") }
+            set.notices.forEach(note)
             return set
         }
         let file = try RunFolder.checkpoint(at: path)
@@ -87,11 +87,10 @@ enum AdapterSource {
         if let asked { return asked }
         let trained = try paths.compactMap { try arrangement($0) }
         if let other = trained.first(where: { $0 != trained[0] }) {
-            StandardStream.error.write(
-                "note: one adapter was trained with --arrangement \(trained[0]), another with \(other): taking the first's\n"
-            )
+            note(
+                "one adapter was trained with --arrangement \(trained[0]), another with \(other): taking the first's")
         } else if let choice = trained.first, choice != .beside {
-            StandardStream.error.write("note: --arrangement \(choice), as the adapter was trained\n")
+            note("--arrangement \(choice), as the adapter was trained")
         }
         return trained.first ?? .beside
     }

@@ -36,6 +36,7 @@ struct DiptychCommand: ParsableCommand {
                 if exitCode(for: error) == .validationFailure { try checkFlags(words, of: named) }
                 throw error
             }
+            (command as? any Subcommand)?.common.apply()
             try command.run()
             guard StandardStream.flushPrinted() else {
                 throw FileError("standard output", expected: "a place for the results", found: "one that takes no more")
@@ -84,10 +85,4 @@ struct DiptychCommand: ParsableCommand {
         let isSaid = report.text.isEmpty || stream.write(report.text + "\n")
         Foundation.exit(report.status == 0 && !(isPrinted && isSaid) ? 1 : report.status)
     }
-}
-
-/// Flags that every subcommand takes.
-struct CommonOptions: ParsableArguments {
-    @Flag(name: .long, help: "Say more about what is done and with what.")
-    var verbose = false
 }

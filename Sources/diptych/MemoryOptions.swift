@@ -17,6 +17,13 @@ struct MemoryOptions: ParsableArguments {
     @Flag(name: .long, help: "Print what the run will need in memory, phase by phase, and stop.")
     var dryRun = false
 
+    @Flag(name: .long, help: "With --dry-run: print the need as JSON.")
+    var json = false
+
+    func validate() throws {
+        if json && !dryRun { throw ValidationError("--json: expected it with --dry-run, found it alone") }
+    }
+
     /// A size such as `4GiB`.
     struct Budget: ExpressibleByArgument {
         let size: ByteCount
@@ -33,19 +40,58 @@ struct MemoryOptions: ParsableArguments {
         plan: (_ isStreamed: Bool, _ tiling: AutoencoderTiling) -> MemoryPlan
     ) throws {
         guard let budget = memory?.size ?? configured else {
-            if dryRun || isVerbose { print(plan(false, tiling)) }
+            if dryRun || isVerbose { try print(plan(false, tiling), isStreamed: false) }
             return
         }
         // The plan is asked for last with the way that is taken.
         let found = try MemoryPlan.enforce(budget, tiling: tiling, plan: plan).plan
-        print(found)
+        if Verbosity.current == .quiet && !dryRun { return }
+        try print(found, isStreamed: MemoryAccount.releasesWeights, budget: budget)
+        if json { return }
         print(
             "memory     at most \(budget)\(MemoryAccount.releasesWeights ? ", weights streamed from their files" : "")")
     }
 
-    private func print(_ plan: MemoryPlan) {
-        for line in plan.lines { print("memory     \(line)") }
+    private func print(_ plan: MemoryPlan, isStreamed: Bool, budget: ByteCount? = nil) throws {
+        if json {
+            try Swift.print(JSONText.of(MemoryReport(plan, isStreamed: isStreamed, budget: budget)))
+        } else {
+            for line in plan.lines { print("memory     \(line)") }
+        }
     }
 
     private func print(_ line: String) { StandardStream.error.write(line + "\n") }
+}
+
+/// A plan of memory as JSON: bytes, by phase.
+struct MemoryReport: Encodable {
+    var phases: [Phase]
+    /// What the largest phase takes.
+    var peakBytes: Int
+    /// What the run may take; absent where there is no limit.
+    var budgetBytes: Int?
+    /// Whether weights go as they were used and are read again.
+    var streamsWeights: Bool
+
+    struct Phase: Encodable {
+        var name: String
+        var bytes: Int
+        var items: [Item]
+    }
+
+    struct Item: Encodable {
+        var name: String
+        var bytes: Int
+    }
+
+    init(_ plan: MemoryPlan, isStreamed: Bool, budget: ByteCount?) {
+        phases = plan.phases.map { phase in
+            Phase(
+                name: phase.name, bytes: plan.size(of: phase).bytes,
+                items: (plan.always + phase.items).map { Item(name: $0.name, bytes: $0.size.bytes) })
+        }
+        peakBytes = plan.peak.bytes
+        budgetBytes = budget?.bytes
+        streamsWeights = isStreamed
+    }
 }

@@ -9,32 +9,23 @@ struct ModelInspection {
 
     init(_ archive: any TensorArchive) { models = ModelFile.models(in: archive) }
 
-    /// Two or three lines for each model; none for an archive without one.
-    var lines: [String] {
-        var lines: [String] = []
-        for model in models {
-            lines.append("  \(model.part): \(model.summary), \(count(model))")
+    /// Says which models there are; nothing for an archive without one.
+    func add(to report: inout InspectionReport) {
+        if models.isEmpty { return }
+        report.missing = missing
+        report.models = models.map { model in
+            var entry = InspectionReport.Model(
+                part: model.part.rawValue, layout: model.layout.rawValue, prefix: model.prefix,
+                summary: model.summary, tensors: .init(model.archive))
             do {
                 let configuration = try model.configuration()
-                try lines.append("    " + description(of: model, configuration))
+                entry.proportions = try description(of: model, configuration)
                 try model.check(configuration)
             } catch {
-                lines.append("    does not fit: \(error)")
+                entry.fault = "\(error)"
             }
+            return entry
         }
-        if !models.isEmpty { lines.append("  " + missing) }
-        return lines
-    }
-
-    /// `11,902,587,968 numbers (BF16 …)`.
-    private func count(_ model: ModelFile) -> String {
-        var counts: [String: Int] = [:]
-        for name in model.archive.names {
-            let info = model.archive.info(name)
-            counts[info?.typeName ?? "unsupported", default: 0] += info?.shape.count ?? 0
-        }
-        let types = counts.sorted { $0.value > $1.value }.map { "\($0.key) \($0.value.grouped)" }
-        return "\(counts.values.reduce(0, +).grouped) parameters (\(types.joined(separator: ", ")))"
     }
 
     private func description(of model: ModelFile, _ file: ConfigurationFile) throws -> String {
@@ -61,12 +52,11 @@ struct ModelInspection {
     }
 
     /// What a pipeline needs besides.
-    private var missing: String {
+    private var missing: [String] {
         let flags: [(PipelineFolder.Part, String)] = [
             (.transformer, "--transformer"), (.vae, "--vae"), (.textEncoder, "--clip"), (.textEncoder2, "--t5"),
         ]
-        let absent = flags.filter { part, _ in !models.contains { $0.part == part } }.map(\.1)
-        let folder = "--base with the tokenizers"
-        return "a pipeline also needs " + (absent + [folder]).joined(separator: ", ")
+        return flags.filter { part, _ in !models.contains { $0.part == part } }.map(\.1)
+            + ["--base with the tokenizers"]
     }
 }

@@ -1,6 +1,6 @@
 import Training
 
-/// A line that is drawn again in place on a terminal, at most ten times a second; elsewhere silent.
+/// A line that is drawn again in place on a terminal, at most ten times a second; elsewhere, and with `--quiet`, silent.
 struct ProgressLine: Sendable {
     private let total: Int
     private let noun: String
@@ -17,7 +17,7 @@ struct ProgressLine: Sendable {
     /// Shows how many are done, and how many of these were there before.
     mutating func show(_ done: Int, found: Int = 0) {
         let output = ProgressOutput.standardError
-        guard let width = output.width() else { return }
+        guard Verbosity.current != .quiet, let width = output.width() else { return }
         let now = output.now()
         let isLast = done == total
         guard isLast || drawn.map({ now - $0 >= 0.1 }) ?? true else { return }

@@ -93,7 +93,7 @@ final class HDF5Store: @unchecked Sendable {
     {
         guard result >= 0 else {
             let message = HDF5Library.message()
-            throw FileError(path, key: key.map(printable), expected: expected(), found: message)
+            throw FileError(path, key: key.map { printable($0) }, expected: expected(), found: message)
         }
         return result
     }

@@ -47,6 +47,9 @@ extension RunConfiguration {
         }
     }
 
+    /// The configuration with every key as `JSONSerialization` takes it: nested dictionaries with the keys of the YAML.
+    public var plainObject: [String: Any] { node(ofSection: "").any as? [String: Any] ?? [:] }
+
     private func node(ofSection section: String) -> Node {
         let prefix = section.isEmpty ? "" : section + "."
         var pairs: [(Node, Node)] = []

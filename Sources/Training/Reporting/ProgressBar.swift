@@ -3,7 +3,8 @@ import Foundation
 /// The state of a run in one line: bar, step, loss, load balance, rate and time left.
 ///
 /// On a terminal the line is drawn again in place, at most ten times a second, and fits the terminal's width whatever
-/// it is; elsewhere a plain line is written every `interval` seconds and at the last step.
+/// it is; elsewhere a plain line is written every `interval` seconds and at the last step. An output that shows no progress
+/// gets only what ``print(_:)`` says.
 ///
 ///     let bar = ProgressBar(total: run.training.steps)
 ///     bar.update(step: step, loss: loss, loadBalance: balance)
@@ -37,6 +38,7 @@ public final class ProgressBar {
             secondsPerStep = secondsPerStep.map { $0 + (seconds - $0) * 0.1 } ?? seconds
         }
         last = (step, now)
+        if !output.showsProgress { return }
         let width = output.width()
         let isDue = drawn.map { step >= total && $0.step < step || now - $0.time >= (width == nil ? interval : 0.1) }
         guard isDue ?? true else { return }
@@ -52,6 +54,7 @@ public final class ProgressBar {
 
     /// Says what is done before the first step or after the last.
     public func announce(_ work: String) {
+        if !output.showsProgress { return }
         guard let width = output.width() else { return output.write(work + "\n") }
         let text = String(work.prefix(max(0, width - 1)))
         line = text

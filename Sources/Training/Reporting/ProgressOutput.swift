@@ -16,25 +16,30 @@ public struct ProgressOutput {
     public var now: () -> Double
     /// Whether the bar may use block characters.
     public var isUnicode: Bool
+    /// Whether progress is wanted at all; errors are written anyway.
+    public var showsProgress: Bool
 
     /// Describes a place to write to.
     public init(
-        isUnicode: Bool = true, width: @escaping () -> Int?, now: @escaping () -> Double,
+        isUnicode: Bool = true, showsProgress: Bool = true, width: @escaping () -> Int?, now: @escaping () -> Double,
         write: @escaping (String) -> Void
     ) {
+        self.showsProgress = showsProgress
         self.isUnicode = isUnicode
         self.width = width
         self.now = now
         self.write = write
     }
 
-    /// The standard error stream, with the width that the terminal reports (`TIOCGWINSZ`).
+    /// The standard error stream, with the width that the terminal reports (`TIOCGWINSZ`); without progress where the
+    /// program is quiet.
     public static var standardError: ProgressOutput {
         let environment = ProcessInfo.processInfo.environment
         let locale = environment["LC_ALL"] ?? environment["LC_CTYPE"] ?? environment["LANG"] ?? ""
         let isTerminal = isatty(STDERR_FILENO) == 1 && environment["TERM"] != "dumb"
         return ProgressOutput(
             isUnicode: locale.uppercased().contains("UTF-8") || locale.uppercased().contains("UTF8"),
+            showsProgress: Verbosity.current != .quiet,
             width: {
                 guard isTerminal else { return nil }
                 var size = winsize()

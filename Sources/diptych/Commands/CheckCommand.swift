@@ -7,7 +7,7 @@ import TensorIO
 import Training
 
 /// `diptych data check PATH`
-struct CheckCommand: ParsableCommand {
+struct CheckCommand: Subcommand {
     static let configuration = CommandConfiguration(
         commandName: "check",
         abstract: "Reads every pair of a dataset once and reports every fault with its place.",

@@ -2,7 +2,7 @@ import ArgumentParser
 import Training
 
 /// `diptych config [FILE]`
-struct ConfigCommand: ParsableCommand {
+struct ConfigCommand: Subcommand {
     static let configuration = CommandConfiguration(
         commandName: "config",
         abstract: "Lists the keys of a run's configuration, or checks a file and prints it with all defaults filled in."
@@ -19,6 +19,9 @@ struct ConfigCommand: ParsableCommand {
     @Flag(name: .long, help: "Also check that the pipeline and the data of the file exist.")
     var files = false
 
+    @Flag(name: .long, help: "Print JSON.")
+    var json = false
+
     func validate() throws {
         if file == nil, files || !set.isEmpty {
             throw ValidationError("\(files ? "--files" : "--set") needs a FILE")
@@ -27,11 +30,19 @@ struct ConfigCommand: ParsableCommand {
 
     func run() throws {
         guard let file else {
-            print(RunConfiguration.documentation, terminator: "")
+            if json {
+                try print(JSONText.of(RunConfiguration.documentedKeys))
+            } else {
+                print(RunConfiguration.documentation, terminator: "")
+            }
             return
         }
         let configuration = try RunConfiguration.load(file, overrides: set)
         if files { try configuration.validateFiles(source: file) }
-        print(configuration.yaml, terminator: "")
+        if json {
+            try print(JSONText.of(object: configuration.plainObject))
+        } else {
+            print(configuration.yaml, terminator: "")
+        }
     }
 }

@@ -8,7 +8,7 @@ import TensorIO
 import Training
 
 /// `diptych edit --base DIR --image cat.jpg --instruction "make the cat blue" -o out.png`
-struct EditCommand: ParsableCommand {
+struct EditCommand: Subcommand {
     static let configuration = CommandConfiguration(
         commandName: "edit",
         abstract: "Edits an image by an instruction, with or without an adapter.")
@@ -217,6 +217,4 @@ struct EditCommand: ParsableCommand {
             print("\(saveDiptych): \(panel.canvasWidth) x \(panel.canvasHeight)")
         }
     }
-
-    private func note(_ text: String) { StandardStream.error.write("note: \(text)\n") }
 }

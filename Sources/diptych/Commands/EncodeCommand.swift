@@ -6,12 +6,12 @@ import TensorIO
 import Training
 
 /// `diptych data encode --config CONFIG`
-struct EncodeCommand: ParsableCommand {
+struct EncodeCommand: Subcommand {
     static let configuration = CommandConfiguration(
         commandName: "encode",
         abstract: "Runs the frozen encoders once over the data of a configuration, for training without them.",
         discussion: """
-            Latents and text embeddings go to the folder that data.cache names, or --out. An encoding that was \
+            Latents and text embeddings go to the folder that data.cache names, or -o. An encoding that was \
             interrupted, by Ctrl-C or in any other way, is finished by the same command; what is there is read once, \
             and samples whose checksums are wrong are named and encoded anew. A cache that no longer fits the data, the \
             encoders or the configuration is refused by name.
@@ -25,8 +25,8 @@ struct EncodeCommand: ParsableCommand {
     @Option(name: .long, help: .init("Override a key of the configuration.", valueName: "key=value"))
     var set: [String] = []
 
-    @Option(name: .long, help: "The folder, instead of data.cache.", completion: .directory)
-    var out: String?
+    @Option(name: .output, help: "The folder, instead of data.cache.", completion: .directory)
+    var output: String?
 
     @Option(name: .long, help: "Threads, 0 for one a processor; the same as --set training.threads=N.")
     var threads: Int?
@@ -39,10 +39,11 @@ struct EncodeCommand: ParsableCommand {
         let run = try RunConfiguration.load(config, overrides: overrides)
         // A configuration that trains from no cache may augment.
         var cached = run
-        cached.data.cache = out ?? run.data.cache
+        cached.data.cache = output ?? run.data.cache
         guard let folder = cached.data.cache else {
             throw ConfigurationError([
-                .init(config, key: "data.cache", message: "expected a folder for the cache (or --out), found nothing")
+                .init(
+                    config, key: "data.cache", message: "expected a folder for the cache (or --output), found nothing")
             ])
         }
         try cached.validate(source: config)
@@ -81,6 +82,6 @@ struct EncodeCommand: ParsableCommand {
     }
 
     private func report(_ faults: [FileError], as what: String = "skipped") {
-        _ = StandardStream.error.write(faults.map { "\(what): \($0)\n" }.joined())
+        for fault in faults { warn("\(fault)", as: what) }
     }
 }

@@ -6,7 +6,7 @@ import TensorIO
 import Training
 
 /// `diptych export RUN --format kohya -o adapter.safetensors`
-struct ExportCommand: ParsableCommand {
+struct ExportCommand: Subcommand {
     static let configuration = CommandConfiguration(
         commandName: "export",
         abstract: "Writes a trained adapter, or another program's, as a LoRA file in a layout of choice.",
@@ -78,7 +78,7 @@ struct ExportCommand: ParsableCommand {
             naming: needsNames
                 ? TransformerProportions.naming(base: base, adaptedBy: parameters) : AdapterNaming(),
             dtype: dtype.dtype)
-        try write(contents, ExportMetadata(run, checkpoint), layout, note: "step \(checkpoint.step)")
+        try write(contents, ExportMetadata(run, checkpoint), layout, from: "step \(checkpoint.step)")
     }
 
     /// Turns an adapter file into one of another layout.
@@ -88,10 +88,10 @@ struct ExportCommand: ParsableCommand {
         let pooledWidth = file.names.first { $0.hasSuffix("lora_route_pooled.weight") }
             .flatMap { file.info($0)?.shape.dimensions.last }
         let adapter = try AdapterFile(file, naming: naming, pooledWidth: pooledWidth)
-        for notice in adapter.notices { StandardStream.error.write("note: \(notice)\n") }
+        adapter.notices.forEach(note)
         let layout = layout(hasMixtures: !adapter.mixtures.isEmpty)
         let contents = try adapter.exported(as: layout, dtype: dtype.dtype)
-        try write(contents, ExportMetadata(file.metadata), layout, note: "from \(path)")
+        try write(contents, ExportMetadata(file.metadata), layout, from: "from \(path)")
     }
 
     /// What is written for the layout that was asked for.
@@ -100,16 +100,16 @@ struct ExportCommand: ParsableCommand {
     }
 
     private func write(
-        _ contents: ExportedAdapters, _ metadata: ExportMetadata, _ layout: AdapterFormat, note: String
+        _ contents: ExportedAdapters, _ metadata: ExportMetadata, _ layout: AdapterFormat, from origin: String
     ) throws {
         let header = contents.metadata.merging(metadata.header(for: layout, output: output)) { ours, _ in ours }
         try SafetensorsFile.write(contents.tensors, metadata: header, to: output)
         let elements = contents.tensors.reduce(0) { $0 + $1.tensor.count }
-        print("\(output): \(contents.tensors.count) tensors, \(elements.grouped) numbers, \(note)")
+        print("\(output): \(contents.tensors.count) tensors, \(elements.grouped) numbers, \(origin)")
         if layout != format.format {
-            print("note: this adapter has mixtures of experts, which PEFT cannot hold: the file has ICEdit's layout")
+            note("this adapter has mixtures of experts, which PEFT cannot hold: the file has ICEdit's layout")
         }
-        for notice in contents.notices { print("note: \(notice)") }
+        contents.notices.forEach(note)
     }
 
     private func averages(of checkpoint: RunCheckpoint, _ path: String) throws -> MemoryArchive {

@@ -3,7 +3,7 @@ import Foundation
 import TensorIO
 
 /// `diptych inspect FILE`
-struct InspectCommand: ParsableCommand {
+struct InspectCommand: Subcommand {
     static let configuration = CommandConfiguration(
         commandName: "inspect",
         abstract: "Prints what a safetensors, GGUF or HDF5 file, a checkpoint, a run or a pipeline folder holds.",
@@ -20,12 +20,19 @@ struct InspectCommand: ParsableCommand {
     @Option(name: .long, parsing: .unconditional, help: "The most tensors to list; 0 for all.")
     var limit = 40
 
+    @Flag(name: .long, help: "Print JSON, with every tensor.")
+    var json = false
+
     func validate() throws {
         if limit < 0 { throw ValidationError("--limit: expected 0 or more, found \(limit)") }
     }
 
     func run() throws {
-        let inspection = Inspection(limit: limit == 0 ? .max : limit)
-        for line in try inspection.lines(of: path) { print(line) }
+        let report = try Inspection(path: path).report()
+        if json {
+            try print(JSONText.of(report))
+        } else {
+            for line in report.lines(limit: limit == 0 ? .max : limit) { print(line) }
+        }
     }
 }

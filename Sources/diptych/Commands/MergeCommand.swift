@@ -8,7 +8,7 @@ import TensorIO
 import Training
 
 /// `diptych merge --base flux1-fill-dev.safetensors --adapter style.safetensors:0.8 -o merged.safetensors`
-struct MergeCommand: ParsableCommand {
+struct MergeCommand: Subcommand {
     static let configuration = CommandConfiguration(
         commandName: "merge",
         abstract: "Adds plain LoRAs to a base's weights and writes it as one safetensors file.",
@@ -56,7 +56,7 @@ struct MergeCommand: ParsableCommand {
                         found: "another name")
                 }
                 let file = try AdapterFile(SafetensorsFile(path: path), naming: naming)
-                for notice in file.notices { StandardStream.error.write("note: \(notice)\n") }
+                file.notices.forEach(note)
                 return (file, choice.strength)
             }
         }
@@ -75,7 +75,7 @@ struct MergeCommand: ParsableCommand {
             "\(output): \(merger.model.summary), \(report.changed) of \(merger.plans.count) tensors changed by "
                 + "\(percent(report.relativeChange)), \(size.grouped) bytes")
         if report.relativeRounding > 0.001 {
-            print("note: the base's type rounds \(percent(report.relativeRounding)) of what was added away")
+            note("the base's type rounds \(percent(report.relativeRounding)) of what was added away")
         }
     }
 

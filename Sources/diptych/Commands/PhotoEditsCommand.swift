@@ -5,8 +5,8 @@ import Synchronization
 import TensorCore
 import TensorIO
 
-/// `diptych data photo-edits --photos DIR --count N --out DIR`
-struct PhotoEditsCommand: ParsableCommand {
+/// `diptych data photo-edits --photos DIR --count N -o DIR`
+struct PhotoEditsCommand: Subcommand {
     static let configuration = CommandConfiguration(
         commandName: "photo-edits",
         abstract: "Makes pairs from photographs, with edits that their instructions determine to the pixel.",
@@ -24,8 +24,8 @@ struct PhotoEditsCommand: ParsableCommand {
     @Option(name: .long, parsing: .unconditional, help: "The number of pairs.")
     var count: Int
 
-    @Option(name: .long, help: "Where the dataset goes: a new or empty folder.", completion: .directory)
-    var out: String
+    @Option(name: .output, help: "Where the dataset goes: a new or empty folder.", completion: .directory)
+    var output: String
 
     @Option(name: .long, parsing: .unconditional, help: "Side of a panel in pixels, a multiple of 16.")
     var size = 256
@@ -83,12 +83,13 @@ struct PhotoEditsCommand: ParsableCommand {
         let edits = try PhotoEdits(photos: photos, options: options)
         let line = Mutex(ProgressLine(total: count, of: "pairs"))
         do {
-            try edits.write(to: out, overwrites: overwrite) { done, _ in
+            try edits.write(to: output, overwrites: overwrite) { done, _ in
                 line.withLock { $0.show(done) }
             }
         } catch let error as FolderInUse {
-            throw FileError(out, expected: "a new or empty folder (--overwrite replaces a dataset)", found: error.found)
+            throw FileError(
+                output, expected: "a new or empty folder (--overwrite replaces a dataset)", found: error.found)
         }
-        print("\(count) pairs of \(options.width)x\(options.height) pixels: \(out)")
+        print("\(count) pairs of \(options.width)x\(options.height) pixels: \(output)")
     }
 }

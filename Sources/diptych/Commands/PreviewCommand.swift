@@ -4,8 +4,8 @@ import Foundation
 import InContextEdit
 import TensorIO
 
-/// `diptych data preview PATH --out sheet.png`
-struct PreviewCommand: ParsableCommand {
+/// `diptych data preview PATH -o sheet.png`
+struct PreviewCommand: Subcommand {
     static let configuration = CommandConfiguration(
         commandName: "preview", abstract: "Draws a sheet of random pairs of a dataset with their instructions.")
 
@@ -16,8 +16,8 @@ struct PreviewCommand: ParsableCommand {
 
     @OptionGroup var dataset: DatasetOptions
 
-    @Option(name: .long, help: "The sheet, a PNG or JPEG file.", completion: .file(extensions: ["png", "jpg"]))
-    var out: String
+    @Option(name: .output, help: "The sheet, a PNG or JPEG file.", completion: .file(extensions: ["png", "jpg"]))
+    var output: String
 
     @Option(name: .long, parsing: .unconditional, help: "The number of pairs.")
     var count = 12
@@ -51,11 +51,11 @@ struct PreviewCommand: ParsableCommand {
     }
 
     func run() throws {
-        try AtomicFile.requireWritable(out)
+        try AtomicFile.requireWritable(output)
         let sheet = try ContactSheet(
             path: path, reading: dataset.reading, isEvaluation: dataset.evaluation, count: count, columns: columns,
             panelSide: panel, arrangement: arrangement, seed: seed)
-        try sheet.image.write(to: out)
-        print("\(sheet.indices.count) pairs: \(out)")
+        try sheet.image.write(to: output)
+        print("\(sheet.indices.count) pairs: \(output)")
     }
 }

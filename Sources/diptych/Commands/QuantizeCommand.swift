@@ -5,8 +5,8 @@ import TensorCore
 import TensorIO
 import Training
 
-/// `diptych quantize INPUT OUTPUT --type q4_k`
-struct QuantizeCommand: ParsableCommand {
+/// `diptych quantize INPUT -o OUTPUT --type q4_k`
+struct QuantizeCommand: Subcommand {
     static let configuration = CommandConfiguration(
         commandName: "quantize",
         abstract: "Writes a FLUX transformer or a T5 text encoder as a GGUF file with quantised weights.",
@@ -21,8 +21,13 @@ struct QuantizeCommand: ParsableCommand {
     @Argument(help: "The model: a file or a folder.", completion: .file())
     var input: String
 
-    @Argument(help: "The file to write (.gguf).", completion: .file(extensions: ["gguf"]))
-    var output: String
+    @Argument(
+        help: .init("The file to write (.gguf), unless --output names it.", valueName: "output"),
+        completion: .file(extensions: ["gguf"]))
+    var place: String?
+
+    @Option(name: .shortAndLong, help: "The file to write (.gguf).", completion: .file(extensions: ["gguf"]))
+    var output: String?
 
     @Option(name: .long, help: "\(ModelQuantizer.types.joined(separator: ", ")).")
     var type: String
@@ -48,8 +53,12 @@ struct QuantizeCommand: ParsableCommand {
     }
 
     func validate() throws {
-        guard output.hasSuffix(".gguf") else {
-            throw ValidationError("OUTPUT: expected a name that ends in .gguf, found '\(output)'")
+        guard (place == nil) != (output == nil) else {
+            throw ValidationError(
+                "--output: expected the file to write once, found \(place == nil ? "none" : "it twice")")
+        }
+        guard path.hasSuffix(".gguf") else {
+            throw ValidationError("--output: expected a name that ends in .gguf, found '\(path)'")
         }
         guard ModelQuantizer.types.contains(type.lowercased()) else {
             let nearest = nearestName(to: type, among: ModelQuantizer.types).map { " (did you mean '\($0)'?)" } ?? ""
@@ -59,13 +68,16 @@ struct QuantizeCommand: ParsableCommand {
         if threads < 0 { throw ValidationError("--threads: expected 0 or more, found \(threads)") }
     }
 
+    /// The file to write.
+    private var path: String { output ?? place ?? "" }
+
     func run() throws {
         Threads.set(threads)
-        try AtomicFile.requireWritable(output)
+        try AtomicFile.requireWritable(path)
         let quantizer = try ModelQuantizer(input, type: type, part: part?.part, tokenizer: tokenizer)
         let bar = ProgressBar(total: quantizer.plans.count)
         var reports: [ModelQuantizer.Report] = []
-        try quantizer.write(to: output) {
+        try quantizer.write(to: path) {
             reports.append($0)
             bar.update(step: reports.count)
         }
@@ -102,9 +114,9 @@ struct QuantizeCommand: ParsableCommand {
         let error = reports.reduce(0) { $0 + $1.squares.error }
         let numbers = reports.reduce(0) { $0 + $1.squares.numbers }
         let relative = numbers > 0 ? (error / numbers).squareRoot() : 0
-        let size = (try? FileManager.default.attributesOfItem(atPath: output))?[.size] as? Int ?? 0
+        let size = (try? FileManager.default.attributesOfItem(atPath: path))?[.size] as? Int ?? 0
         print(
-            "\(output): \(part.title), \(reports.count.grouped) tensors (\(counts.joined(separator: ", "))), "
+            "\(path): \(part.title), \(reports.count.grouped) tensors (\(counts.joined(separator: ", "))), "
                 + "\(size.grouped) bytes, relative error \(String(format: "%.5f", relative))")
     }
 }

@@ -5,8 +5,8 @@ import TensorCore
 import TensorIO
 import Training
 
-/// `diptych random-base --out DIR --type q4_0`
-struct RandomBaseCommand: ParsableCommand {
+/// `diptych random-base -o DIR --type q4_0`
+struct RandomBaseCommand: Subcommand {
     static let configuration = CommandConfiguration(
         commandName: "random-base",
         abstract: "Writes a FLUX.1-Fill pipeline with random weights, to measure time and memory without a download.",
@@ -18,8 +18,8 @@ struct RandomBaseCommand: ParsableCommand {
 
     @OptionGroup var common: CommonOptions
 
-    @Option(name: .long, help: "The folder to write.", completion: .directory)
-    var out: String
+    @Option(name: .output, help: "The folder to write.", completion: .directory)
+    var output: String
 
     @Option(name: .long, help: "\(ModelQuantizer.types.joined(separator: ", ")): of the transformer and T5.")
     var type = "q4_0"
@@ -50,14 +50,14 @@ struct RandomBaseCommand: ParsableCommand {
         Threads.set(threads)
         let base = try RandomBase(size: size.size, type: type, seed: UInt64(seed))
         var line = ProgressLine(total: base.files.reduce(0) { $0 + $1.plans.count }, of: "tensors")
-        try base.write(to: out, tokenizers: tokenizers) { line.show($0) }
+        try base.write(to: output, tokenizers: tokenizers) { line.show($0) }
         for file in base.files {
-            let path = "\(out)/\(file.name)"
+            let path = "\(output)/\(file.name)"
             let size = (try? FileManager.default.attributesOfItem(atPath: path))?[.size] as? Int ?? 0
             print("\(path): \(file.part.title), \(file.parameterCount.grouped) weights, \(size.grouped) bytes")
         }
         print(
-            "use it with: --base \(out) --transformer \(out)/transformer.gguf --t5 \(out)/t5.gguf "
-                + "--clip \(out)/clip.safetensors --vae \(out)/vae.safetensors")
+            "use it with: --base \(output) --transformer \(output)/transformer.gguf --t5 \(output)/t5.gguf "
+                + "--clip \(output)/clip.safetensors --vae \(output)/vae.safetensors")
     }
 }

@@ -5,8 +5,8 @@ import Synchronization
 import TensorCore
 import TensorIO
 
-/// `diptych data scenes --count N --size 64 --level 1 --seed 1 --out DIR`
-struct ScenesCommand: ParsableCommand {
+/// `diptych data scenes --count N --size 64 --level 1 --seed 1 -o DIR`
+struct ScenesCommand: Subcommand {
     static let configuration = CommandConfiguration(
         commandName: "scenes",
         abstract: "Makes pairs of a generated world, with exact ground truth, as WebDataset shards.",
@@ -24,8 +24,9 @@ struct ScenesCommand: ParsableCommand {
     var count: Int
 
     @Option(
-        name: .long, help: "Where the shards go: a new or empty folder, or one that was begun.", completion: .directory)
-    var out: String?
+        name: .output, help: "Where the shards go: a new or empty folder, or one that was begun.",
+        completion: .directory)
+    var output: String?
 
     @Option(name: .long, parsing: .unconditional, help: "Side of a panel in pixels, a multiple of 16.")
     var size = 64
@@ -83,7 +84,7 @@ struct ScenesCommand: ParsableCommand {
         guard 1...1_000_000 ~= shard else {
             throw ValidationError("--shard: expected 1 to 1000000 pairs, found \(shard)")
         }
-        if out == nil, !checkOracle { throw ValidationError("--out: expected a folder, found none") }
+        if output == nil, !checkOracle { throw ValidationError("--output: expected a folder, found none") }
         do {
             try options().check()
         } catch let error as OptionError {
@@ -99,21 +100,21 @@ struct ScenesCommand: ParsableCommand {
             print(try SceneOracleCheck(generator, count: count).lines.joined(separator: "\n"))
             return
         }
-        guard let out else { return }
+        guard let output else { return }
         let line = Mutex(ProgressLine(total: count, of: "pairs"))
         let begin = ContinuousClock.now
         do {
             try generator.write(
-                to: out, layout: .init(format: format, shardSize: shard, size: size), overwrites: overwrite
+                to: output, layout: .init(format: format, shardSize: shard, size: size), overwrites: overwrite
             ) { done, found in line.withLock { $0.show(done, found: found) } }
         } catch let error as FolderInUse {
             throw FileError(
-                out,
+                output,
                 expected: "a new or empty folder, or one that the same options began (--overwrite replaces scenes)",
                 found: error.found)
         }
         let seconds = begin.duration(to: .now) / .seconds(1)
-        print("\(count.grouped) pairs of \(size)x\(size) pixels in \(String(format: "%.1f", seconds)) s: \(out)")
+        print("\(count.grouped) pairs of \(size)x\(size) pixels in \(String(format: "%.1f", seconds)) s: \(output)")
     }
 }
 

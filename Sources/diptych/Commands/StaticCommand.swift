@@ -9,7 +9,7 @@ import TensorIO
 import Training
 
 /// `diptych static moe.safetensors --base DIR --data DATASET --format comfyui -o lora.safetensors`
-struct StaticCommand: ParsableCommand {
+struct StaticCommand: Subcommand {
     static let configuration = CommandConfiguration(
         commandName: "static",
         abstract: "Makes a plain LoRA of an adapter with mixtures of experts, for programs that know no mixtures.",

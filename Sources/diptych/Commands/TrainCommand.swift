@@ -10,7 +10,7 @@ import TensorIO
 import Training
 
 /// `diptych train CONFIG [--resume]`
-struct TrainCommand: ParsableCommand {
+struct TrainCommand: Subcommand {
     static let configuration = CommandConfiguration(
         commandName: "train",
         abstract: "Trains an adapter as a configuration says, or continues a run.",
@@ -114,6 +114,7 @@ struct TrainCommand: ParsableCommand {
     }
 
     private func describe(_ session: TrainingSession, resumedFrom checkpoint: String?) {
+        if common.quiet { return }
         let trainer = session.trainer
         let configuration = trainer.configuration
         let adapters = trainer.adapters

@@ -7,7 +7,7 @@ import TensorCore
 import TensorIO
 
 /// `diptych velocity --base DIR --inputs in.safetensors -o out.safetensors`
-struct VelocityCommand: ParsableCommand {
+struct VelocityCommand: Subcommand {
     static let configuration = CommandConfiguration(
         commandName: "velocity",
         abstract: "Evaluates the transformer once on given tensors, to compare with other programs.",
