@@ -63,7 +63,7 @@ import Testing
 
     @Test(arguments: [
         (["--count", "0", "--out", "x"], "--count: expected 1 to 100000000 pairs, found 0"),
-        (["--count", "5"], "--out: expected a folder, found none"),
+        (["--count", "5"], "--output: expected a folder, found none"),
         (
             ["--count", "5", "--out", "x", "--size", "65"],
             "--size: expected a multiple of 16 from 32 to 2048, found 65"
