@@ -72,9 +72,7 @@ public struct ConfigurationFile {
     /// Reads the file, whose top level must be an object.
     public init(path: String) throws {
         self.path = path
-        guard let data = FileManager.default.contents(atPath: path) else {
-            throw FileError(path, expected: "a JSON file", found: "none that can be read")
-        }
+        let data = Data(try TextFile(contentsOf: path, expected: "a JSON file").text.utf8)
         do {
             fields = try JSONDecoder().decode([String: Field].self, from: data)
         } catch {

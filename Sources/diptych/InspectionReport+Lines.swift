@@ -69,7 +69,7 @@ extension InspectionReport {
         ]
         if !checkpoint.routing.isEmpty { lines.append(RoutingTable(checkpoint.routing).text) }
         lines.append("configuration")
-        lines += checkpoint.configuration.split(separator: "\n").map { "  " + printable(String($0), limit: 1000) }
+        lines += TextFile.lines(of: checkpoint.configuration).map { "  " + printable(String($0), limit: 1000) }
         return lines + ["tensors"]
     }
 

@@ -84,6 +84,36 @@ import Testing
         #expect(error?.found == "no such file")
     }
 
+    @Test(arguments: [["\n"], ["\r\n"], ["\r"], ["\n", "\r\n", "\r", "\r\n"]])
+    func linesMayEndInAnyWay(ends: [String]) throws {
+        let instructions = ["one", "two \u{2028}\u{85} of a line", "three", "four"]
+        var list = "\u{FEFF}"
+        for (index, instruction) in instructions.enumerated() {
+            list +=
+                #"{"source": "a.png", "target": "b.png", "instruction": "\#(instruction)"}"# + ends[index % ends.count]
+        }
+        try withList(list) { folder in
+            #expect(try PairDataset(path: folder.path).records.map(\.fields.instruction) == instructions)
+        }
+        let faults = try faults(of: list + "{" + ends[0])
+        #expect(faults.map(\.key) == ["line 5"])
+    }
+
+    @Test func otherEncodingsAreNamed() throws {
+        try withList("not read") { folder in
+            let list = folder.appending(path: "metadata.jsonl")
+            func fault(_ bytes: [UInt8]) throws -> FileError? {
+                try Data(bytes).write(to: list)
+                return #expect(throws: FileError.self) { try PairDataset(path: folder.path) }
+            }
+            let latin = try fault(Array((good + "\r\n" + #"{"instruction": "caf"#).utf8) + [0xE9, 0x22, 0x7D])
+            #expect(latin?.key == "line 2, column 21" && latin?.expected == "text in UTF-8")
+            #expect(latin?.found == "the byte E9, 'é' of Windows-1252 (cp1252) (save the file as UTF-8)")
+            let wide = try fault([0xFF, 0xFE] + good.utf16.flatMap { [UInt8($0 & 0xFF), UInt8($0 >> 8)] })
+            #expect(wide?.key == "line 1, column 1" && wide?.found == "UTF-16 (little-endian) (save the file as UTF-8)")
+        }
+    }
+
     @Test(arguments: ["", "\n \n"])
     func emptyLists(list: String) throws {
         #expect(try faults(of: list).map(\.found) == ["an empty list"])

@@ -151,7 +151,7 @@ import Testing
 
     @Test func whatIsNoFileIsRefused() throws {
         try withScratchFolder { folder in
-            #expect(fileError { _ = try Image(contentsOf: folder + "/none.png") }?.found == "No such file or directory")
+            #expect(fileError { _ = try Image(contentsOf: folder + "/none.png") }?.found == "no such file")
             #expect(fileError { _ = try Image(contentsOf: folder) }?.found == "a folder")
             #expect(mkfifo(folder + "/pipe.png", 0o600) == 0)
             #expect(fileError { _ = try Image(contentsOf: folder + "/pipe.png") }?.found == "a device or pipe")

@@ -289,11 +289,33 @@ private func leaves(_ object: Any, _ prefix: String = "") -> [String] {
         #expect(message("none.yaml") == "expected a YAML file, found no such file")
         #expect(message("") == "expected a YAML file, found a folder")
         try Data([0x62, 0xFF, 0xFE]).write(to: folder.appending(path: "latin.yaml"))
-        #expect(message("latin.yaml") == "expected a YAML file, found bytes that are not UTF-8")
+        #expect(message("latin.yaml")?.hasPrefix("expected text in UTF-8, found the byte FF, 'ÿ'") == true)
         try Data(count: 1 << 21).write(to: folder.appending(path: "large.yaml"))
         #expect(message("large.yaml") == "expected a YAML file, found 2097152 bytes (at most 1048576)")
         try Data("a: \u{0}".utf8).write(to: folder.appending(path: "zero.yaml"))
-        #expect(message("zero.yaml")?.hasPrefix("expected YAML, found a fault") == true)
+        #expect(message("zero.yaml") == "expected text in UTF-8, found a zero byte, as in no text")
+    }
+
+    @Test(arguments: ["\n", "\r\n", "\r"])
+    func linesMayEndInAnyWay(end: String) throws {
+        let lines = [
+            "base:", "  path: b", "data:", "  path: d", "  tasks:", "    - remove", "    - style", "output:",
+            "  folder: o",
+            "training:", "  steps: 3", "  steps: 4", "  stepz: 5",
+        ]
+        func yaml(_ count: Int) -> String { lines.prefix(count).map { $0 + end }.joined() }
+        let folder = try Fixtures.scratchFolder()
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let path = folder.appending(path: "run.yaml").path
+        try Data(("\u{FEFF}" + yaml(11)).utf8).write(to: URL(filePath: path))
+        let run = try RunConfiguration.load(path)
+        #expect(run.data.tasks == ["remove", "style"] && run.training.steps == 3)
+        let error = #expect(throws: ConfigurationError.self) { try RunConfiguration.parse(yaml(13), file: "r.yaml") }
+        #expect(
+            error?.faults.map(\.description) == [
+                "r.yaml:12: training.steps: expected a key once, found it again (first on line 11)",
+                "r.yaml:13: training.stepz: unknown key (did you mean 'training.steps'?)",
+            ])
     }
 
     @Test func everyKeyIsDocumented() {

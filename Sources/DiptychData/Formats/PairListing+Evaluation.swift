@@ -138,11 +138,8 @@ extension PairListing {
     }
 
     private static func json(_ path: String) throws(FileError) -> Any {
-        guard let bytes = FileManager.default.contents(atPath: path) else {
-            let found = FileManager.default.fileExists(atPath: path) ? "an unreadable file" : "no such file"
-            throw FileError(path, expected: "a list of MagicBrush's test folder", found: found)
-        }
-        guard let value = try? JSONSerialization.jsonObject(with: bytes) else {
+        let text = try TextFile(contentsOf: path, expected: "a list of MagicBrush's test folder").text
+        guard let value = try? JSONSerialization.jsonObject(with: Data(text.utf8)) else {
             throw FileError(path, expected: "JSON", found: "text that is none")
         }
         return value

@@ -86,8 +86,8 @@ extension PairListing {
         }
         let source = try need(picture("source"), "\(reading.name(of: "source")).png or .jpg")
         let target = picture("target")
-        let text = tar.withBytes(of: try need(members["json"], "json")) { Data($0) }
-        let object = try object(text, tar.path, key)
+        let bytes = tar.withBytes(of: try need(members["json"], "json")) { [UInt8]($0) }
+        let object = try object(TextFile(decoding: bytes, path: tar.path, key: key).text, tar.path, key)
         var record = try record(object, tar.path, key, purpose, reading, pictures: false)
         record.source = source.name
         record.target = target?.name ?? ""

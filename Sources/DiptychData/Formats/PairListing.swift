@@ -110,14 +110,7 @@ struct PairListing: Sendable {
             }
         }
         self.path = list
-        let text: String
-        do {
-            text = try String(contentsOfFile: list, encoding: .utf8)
-        } catch {
-            let found = FileManager.default.fileExists(atPath: list) ? "an unreadable file" : "no such file"
-            throw FileError(list, expected: "one JSON object a line", found: found)
-        }
-        readLines(text)
+        readLines(try TextFile(contentsOf: list, expected: "one JSON object a line"))
         if entries.isEmpty && faults.isEmpty {
             faults.append(FileError(list, expected: "at least one pair", found: "an empty list"))
         }
@@ -149,12 +142,12 @@ struct PairListing: Sendable {
 
     // MARK: Lists
 
-    private mutating func readLines(_ text: String) {
-        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+    private mutating func readLines(_ text: TextFile) {
+        for (index, line) in text.lines.enumerated() {
             if line.allSatisfy(\.isWhitespace) { continue }
             let place = "line \(index + 1)"
             do throws(FileError) {
-                let object = try Self.object(Data(line.utf8), path, place)
+                let object = try Self.object(line, path, place)
                 let record: PairRecord
                 do throws(FileError) {
                     record = try Self.record(object, path, place, purpose, reading)
@@ -189,8 +182,9 @@ struct PairListing: Sendable {
         }
     }
 
-    static func object(_ text: Data, _ path: String, _ place: String) throws(FileError) -> [String: Any] {
-        guard let parsed = try? JSONSerialization.jsonObject(with: text) else {
+    static func object(_ text: some StringProtocol, _ path: String, _ place: String) throws(FileError) -> [String: Any]
+    {
+        guard let parsed = try? JSONSerialization.jsonObject(with: Data(text.utf8)) else {
             throw FileError(path, key: place, expected: "a JSON object", found: "text that is no JSON")
         }
         guard let object = parsed as? [String: Any] else {
@@ -268,12 +262,7 @@ struct PairListing: Sendable {
     ) throws -> Result {
         switch file {
         case .path(let path):
-            let bytes: Data
-            do {
-                bytes = try Data(contentsOf: URL(filePath: path))
-            } catch {
-                throw FileError(path, expected: "a picture that can be read", found: error.localizedDescription)
-            }
+            let bytes = try readWholeFile(path, expected: "a picture that can be read")
             return try bytes.withUnsafeBytes { try body($0, path) }
         case .member(let shard, let member):
             return try shards[shard].withBytes(of: member) { try body($0, "\(shards[shard].path): \(member.name)") }

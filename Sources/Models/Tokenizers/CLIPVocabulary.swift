@@ -33,15 +33,10 @@ struct CLIPVocabulary {
         path = piecesFile
         mergesPath = mergesFile
         (pieces, largestID, count) = try Self.pieces(try JSONNode(file: piecesFile))
-        let bytes = try readFile(mergesFile)
-        guard String(validating: bytes, as: UTF8.self) != nil else {
-            throw FileError(mergesFile, expected: "a text in UTF-8", found: "other bytes")
-        }
         var merges: [Merge] = []
         var lines: [Int] = []
-        let newline = UInt8(ascii: "\n")
-        for (index, var line) in bytes.split(separator: newline, omittingEmptySubsequences: false).enumerated() {
-            if line.last == UInt8(ascii: "\r") { line.removeLast() }
+        for (index, text) in try TextFile(contentsOf: mergesFile, expected: "a file").lines.enumerated() {
+            let line = Array(text.utf8)[...]
             if line.isEmpty || line.starts(with: "#version".utf8) { continue }
             merges.append(try Self.pair(line, path: mergesFile, key: "line \(index + 1)"))
             lines.append(index + 1)

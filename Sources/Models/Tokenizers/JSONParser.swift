@@ -13,7 +13,6 @@ struct JSONParser {
 
     /// The one value of the file.
     mutating func document() throws -> JSONValue {
-        if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { position = 3 }
         let value = try parseValue(depth: 0)
         if peek() != nil { throw fault("nothing after the value") }
         return value

@@ -37,7 +37,7 @@ struct JSONNode: Sendable {
     init(file path: String) throws {
         self.path = path
         key = ""
-        var parser = JSONParser(try readFile(path), path: path)
+        var parser = JSONParser(Array(try TextFile(contentsOf: path, expected: "a file").text.utf8), path: path)
         value = try parser.document()
     }
 

@@ -1,11 +1,5 @@
 import CStorage
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
-
 extension Image {
     /// The largest width or height that is read.
     public static let maximumSide = 16384
@@ -17,7 +11,7 @@ extension Image {
     /// 255), four inks turned to light, and the orientation of EXIF applied. Throws ``FileError`` for files that
     /// cannot be read, other formats, damaged or truncated content, and sides above ``maximumSide``.
     public init(contentsOf path: String) throws {
-        let bytes = try readImageFile(path)
+        let bytes = try readWholeFile(path, expected: "an image file that can be read")
         self = try bytes.withUnsafeBytes { try Image(decoding: $0, name: path) }
     }
 
@@ -90,32 +84,5 @@ extension FileError {
             withUnsafeBytes(of: characters) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
         }
         self.init(path, expected: text(fault.expected), found: text(fault.found))
-    }
-}
-
-/// Reads a regular file of at most 2 GiB as a whole: it is decoded from memory, which a file that changes meanwhile
-/// cannot pull away as it could a mapping.
-private func readImageFile(_ path: String) throws -> [UInt8] {
-    func fault(_ found: String, expected: String = "an image file that can be read") -> FileError {
-        FileError(path, expected: expected, found: found)
-    }
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-    guard descriptor >= 0 else { throw fault(String(cString: strerror(errno))) }
-    defer { close(descriptor) }
-    var info = stat()
-    guard fstat(descriptor, &info) == 0 else { throw fault(String(cString: strerror(errno))) }
-    guard info.st_mode & S_IFMT == S_IFREG else {
-        throw fault(info.st_mode & S_IFMT == S_IFDIR ? "a folder" : "a device or pipe")
-    }
-    let size = Int(info.st_size)
-    guard size <= 1 << 31 else { throw fault("\(size)", expected: "an image file of at most \(1 << 31) bytes") }
-    return try [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
-        while count < size {
-            let got = read(descriptor, buffer.baseAddress! + count, size - count)
-            if got < 0 && errno == EINTR { continue }
-            guard got >= 0 else { throw fault(String(cString: strerror(errno))) }
-            if got == 0 { break }
-            count += got
-        }
     }
 }

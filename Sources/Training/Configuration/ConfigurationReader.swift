@@ -165,7 +165,8 @@ struct ConfigurationDocument {
     private(set) var duplicates: [Int: DuplicateKey] = [:]
 
     init(_ text: String, file: String) {
-        var lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+        // Joined again by line feeds alone, so that a line has one number for us and for the parser.
+        var lines = TextFile.lines(of: text).map(String.init)
         while true {
             do {
                 root = try Yams.compose(yaml: lines.joined(separator: "\n"), .default, .default, .utf8)

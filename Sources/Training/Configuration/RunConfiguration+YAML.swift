@@ -1,4 +1,4 @@
-import Foundation
+import TensorIO
 import Yams
 
 extension RunConfiguration {
@@ -10,19 +10,19 @@ extension RunConfiguration {
     /// types, values out of bounds or at odds with each other. Paths in it are not looked at; see
     /// ``validateFiles(source:)``.
     public static func load(_ path: String, overrides: [String] = []) throws -> RunConfiguration {
-        var isFolder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
-            throw ConfigurationError([.init(path, message: "expected a YAML file, found no such file")])
-        }
-        guard !isFolder.boolValue else {
-            throw ConfigurationError([.init(path, message: "expected a YAML file, found a folder")])
-        }
-        guard let bytes = FileManager.default.contents(atPath: path) else {
-            throw ConfigurationError([.init(path, message: "expected a YAML file, found one that cannot be read")])
-        }
-        guard bytes.count <= 1 << 20, let text = String(data: bytes, encoding: .utf8) else {
-            let found = bytes.count > 1 << 20 ? "\(bytes.count) bytes (at most \(1 << 20))" : "bytes that are not UTF-8"
-            throw ConfigurationError([.init(path, message: "expected a YAML file, found \(found)")])
+        let text: String
+        do {
+            let bytes = try readWholeFile(
+                path, expected: "a YAML file", maximumByteCount: 1 << 20, allowsPipes: true)
+            text = try TextFile.decode(bytes)
+        } catch let fault as EncodingFault {
+            throw ConfigurationError([
+                .init(
+                    path, line: fault.line, column: fault.column,
+                    message: "expected \(EncodingFault.expected), found \(fault.found)")
+            ])
+        } catch let fault as FileError {
+            throw ConfigurationError([.init(path, message: "expected \(fault.expected), found \(fault.found)")])
         }
         return try parse(text, file: path, overrides: overrides)
     }

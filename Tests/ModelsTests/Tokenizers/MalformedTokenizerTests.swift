@@ -38,13 +38,22 @@ import Testing
         }
     }
 
+    @Test(arguments: ["\n", "\r\n", "\r"])
+    func mergesEndTheirLinesInAnyWay(end: String) throws {
+        try withScratchFolder { folder in
+            try folder.write("vocab.json", "\u{FEFF}" + Self.vocabulary)
+            try folder.write("merges.txt", "\u{FEFF}#version: 0.2" + end + "a b</w>" + end)
+            #expect(try CLIPTokenizer(folder: folder.path).tokenIDs(of: "ab") == [3])
+        }
+    }
+
     @Test func clipFilesThatAreMissing() throws {
-        try expectCLIPFault("FOLDER/vocab.json: expected a file, found none", vocabulary: nil)
-        try expectCLIPFault("FOLDER/merges.txt: expected a file, found none", merges: nil)
+        try expectCLIPFault("FOLDER/vocab.json: expected a file, found no such file", vocabulary: nil)
+        try expectCLIPFault("FOLDER/merges.txt: expected a file, found no such file", merges: nil)
         try withScratchFolder { folder in
             try FileManager.default.createDirectory(
                 at: folder.appending(path: "vocab.json"), withIntermediateDirectories: true)
-            expectFault("FOLDER/vocab.json: expected a readable file, found a folder", folder) {
+            expectFault("FOLDER/vocab.json: expected a file, found a folder", folder) {
                 _ = try CLIPTokenizer(folder: folder.path)
             }
         }
@@ -80,7 +89,8 @@ import Testing
         try withScratchFolder { folder in
             try folder.write("vocab.json", Self.vocabulary)
             try folder.write("merges.txt", [0x61, 0x20, 0xFF])
-            expectFault("FOLDER/merges.txt: expected a text in UTF-8, found other bytes", folder) {
+            let found = "the byte FF, 'ÿ' of Windows-1252 (cp1252) (save the file as UTF-8)"
+            expectFault("FOLDER/merges.txt: line 1, column 3: expected text in UTF-8, found \(found)", folder) {
                 _ = try CLIPTokenizer(folder: folder.path)
             }
         }
