@@ -1,8 +1,7 @@
 import Foundation
+import TensorIO
 import TestSupport
 import Testing
-
-@testable import TensorIO
 
 struct TextFileTests {
     @Test(
