@@ -55,7 +55,7 @@ def rows(files, columns, first=0):
 
 
 def picture(value):
-    """Extension and bytes of a picture of a hub dataset; other formats than PNG and JPEG become PNG."""
+    """Extension and bytes of a picture of a hub dataset; other formats than PNG, JPEG and still WebP become PNG."""
     data = value["bytes"] if isinstance(value, dict) else value
     if data is None:
         raise ValueError("a picture without bytes")
@@ -63,6 +63,8 @@ def picture(value):
         return "png", data
     if data[:3] == b"\xff\xd8\xff":
         return "jpg", data
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP" and not (data[12:16] == b"VP8X" and data[20] & 2):
+        return "webp", data
     from PIL import Image
 
     out = io.BytesIO()

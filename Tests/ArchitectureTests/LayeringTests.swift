@@ -3,7 +3,7 @@ import Testing
 
 /// The layers of ARCHITECTURE.md, bottom up; a target imports only targets of lower layers.
 private let layers: [[String]] = [
-    ["COpenBLAS", "CHDF5", "CPNG", "CJPEG"],
+    ["COpenBLAS", "CHDF5", "CPNG", "CJPEG", "CWebP"],
     ["CKernels", "CStorage", "COneDNN"],
     ["TensorCore"],
     ["Autograd", "TensorIO"],

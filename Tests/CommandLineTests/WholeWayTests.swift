@@ -98,7 +98,7 @@ import Testing
         try Data("no image".utf8).write(to: folder.appending(path: "text.png"))
         let cases: [(options: [String], line: String)] = [
             (["--image", path("none.png")], "none.png: expected an image file that can be read, found no such file"),
-            (["--image", path("text.png")], "text.png: expected a PNG or JPEG image"),
+            (["--image", path("text.png")], "text.png: expected a PNG, JPEG or WebP image"),
             (["--image", folder.path], "expected an image file that can be read, found a folder"),
             (["--base", folder.path], "expected the folder of a diffusers pipeline with model_index.json"),
             (["-o", path("none/out.png")], "none/out.png: expected a folder that can be written"),

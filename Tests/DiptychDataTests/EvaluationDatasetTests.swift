@@ -147,7 +147,7 @@ import Testing
             let one = #expect(throws: DatasetError.self) { try PairDataset(path: folder.path, reading: names) }
             #expect(
                 one?.lines == [
-                    "\(folder.path): expected a member '0.target.png or .jpg' in every pair, found none in 4: for evaluation "
+                    "\(folder.path): expected a member '0.target.png, .jpg or .webp' in every pair, found none in 4: for evaluation "
                         + "only (diptych data check --evaluation reads it)"
                 ])
             #expect(try DatasetCheck(path: folder.path, reading: names).faults.count == 1)

@@ -45,7 +45,7 @@ import Testing
                 ("5.source.png", picture), ("5.source.png", picture), ("5.target.png", picture), ("5.json", text),
             ]) == [
                 "5: one member 'source.png'; another before it",
-                "1: a member '1.target.png or .jpg'; '.json', '.source.png'",
+                "1: a member '1.target.png, .jpg or .webp'; '.json', '.source.png'",
                 "2: a member '2.json'; '.source.png', '.target.png'", "3: a JSON object; text that is no JSON",
                 "4: instruction: some text; an empty string",
             ])

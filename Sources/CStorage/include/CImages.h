@@ -2,8 +2,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// PNG and JPEG through libpng and libjpeg-turbo. Both report faults by longjmp, which must not cross Swift frames:
-// every function here catches it and returns 0 for success, or 1 with the fault filled in. All work on whole files
+// PNG, JPEG and WebP through libpng, libjpeg-turbo and libwebp. The first two report faults by longjmp, which must not
+// cross Swift frames: every function here catches it and returns 0 for success, or 1 with the fault filled in. All work on whole files
 // in memory; none allocates by what a header claims except the decoders, whose callers have checked it first.
 
 /// What was wrong with a file, each text a phrase without a full stop.
@@ -44,3 +44,15 @@ int cimage_jpeg_decode(const uint8_t *bytes, size_t count, uint8_t *pixels, uint
 /// `*bytes` with free().
 int cimage_jpeg_encode(const uint8_t *pixels, uint32_t width, uint32_t height, int quality, uint8_t **bytes,
                        size_t *count, CImageFault *fault);
+
+/// The header of a still WebP; an animation is a fault. `channels` is 4 where the file has alpha.
+int cimage_webp_header(const uint8_t *bytes, size_t count, CImageHeader *header, CImageFault *fault);
+
+/// Decodes to interleaved 8-bit RGB (`channels` 3), or RGBA (4) with colours that alpha has not been multiplied into, as
+/// stored, without regard to EXIF; `pixels` holds width * height * channels bytes.
+int cimage_webp_decode(const uint8_t *bytes, size_t count, uint8_t *pixels, uint32_t width, uint32_t height,
+                       int32_t channels, CImageFault *fault);
+
+/// Finds the first chunk of metadata of this name of four letters that the header of a WebP announces; 1 when there is
+/// none.
+int cimage_webp_chunk(const uint8_t *bytes, size_t count, const char *name, size_t *start, size_t *size);

@@ -63,7 +63,7 @@ extension PairListing {
                 let entry = try entry(tar, number, group.key, group.members, reading, purpose)
                 if entry.target == nil, purpose == .training {
                     part.untargeted += 1
-                    throw fault(tar, group.key, "\(reading.name(of: "target")).png or .jpg", group.members)
+                    throw fault(tar, group.key, "\(reading.name(of: "target")).png, .jpg or .webp", group.members)
                 }
                 part.entries.append(entry)
             } catch {
@@ -78,13 +78,13 @@ extension PairListing {
     ) throws(FileError) -> Entry {
         func picture(_ column: String) -> TarFile.Member? {
             let name = reading.name(of: column).lowercased()
-            return ["png", "jpg", "jpeg"].lazy.compactMap { members["\(name).\($0)"] }.first
+            return StoredImageFormat.suffixes.lazy.compactMap { members["\(name).\($0)"] }.first
         }
         func need(_ member: TarFile.Member?, _ name: String) throws(FileError) -> TarFile.Member {
             guard let member else { throw fault(tar, key, name, members) }
             return member
         }
-        let source = try need(picture("source"), "\(reading.name(of: "source")).png or .jpg")
+        let source = try need(picture("source"), "\(reading.name(of: "source")).png, .jpg or .webp")
         let target = picture("target")
         let bytes = tar.withBytes(of: try need(members["json"], "json")) { [UInt8]($0) }
         let object = try object(TextFile(decoding: bytes, path: tar.path, key: key).text, tar.path, key)

@@ -11,7 +11,7 @@ package struct PhotoFolder: Sendable {
     package let paths: [String]
     private let kept: [Image?]
 
-    /// Reads every `.png`, `.jpg` and `.jpeg` file of the folder; subfolders, hidden and other files are passed over.
+    /// Reads every `.png`, `.jpg`, `.jpeg` and `.webp` file of the folder; subfolders, hidden and other files are passed over.
     ///
     /// `check` says what is wrong with a photograph of that size, if anything. Throws ``DatasetError`` with all files
     /// that cannot be read or used, and ``FileError`` when there are none.
@@ -28,14 +28,13 @@ package struct PhotoFolder: Sendable {
             throw FileError(path, expected: "a folder of photographs", found: "an unreadable folder")
         }
         folder = URL(filePath: path, directoryHint: .isDirectory)
-        let suffixes: Set = ["png", "jpg", "jpeg"]
         // By bytes, so that the order does not depend on the locale.
-        paths = names.filter { !$0.hasPrefix(".") && suffixes.contains(($0 as NSString).pathExtension.lowercased()) }
+        paths = names.filter { !$0.hasPrefix(".") && StoredImageFormat.hasSuffix($0) }
             .sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }.map {
                 (path.hasSuffix("/") ? path : path + "/") + $0
             }
         guard !paths.isEmpty else {
-            throw FileError(path, expected: "at least one .png, .jpg or .jpeg file", found: "none")
+            throw FileError(path, expected: "at least one .png, .jpg, .jpeg or .webp file", found: "none")
         }
         struct Progress {
             var images: [Image?]

@@ -1,5 +1,16 @@
+import CStorage
+
 extension ImageOrientation {
     private static let tag = 0x0112
+
+    /// The orientation that a file's metadata state, otherwise upright.
+    init(_ bytes: UnsafeRawBufferPointer, _ format: StoredImageFormat) {
+        switch format {
+        case .png: self.init(png: bytes)
+        case .jpeg: self.init(jpeg: bytes)
+        case .webp: self.init(webp: bytes)
+        }
+    }
 
     /// The orientation that a JPEG file's APP1 segments state: EXIF first, then XMP, otherwise upright.
     ///
@@ -44,6 +55,20 @@ extension ImageOrientation {
             position += 12 + length
         }
         self = Self.stated(tiff: exif) ?? .upright
+    }
+
+    /// The orientation that a WebP file's chunk of EXIF states, or that of XMP, otherwise upright.
+    init(webp bytes: UnsafeRawBufferPointer) {
+        func chunk(_ name: String) -> [UInt8] {
+            var (start, size) = (0, 0)
+            let first = bytes.bindMemory(to: UInt8.self).baseAddress
+            guard cimage_webp_chunk(first, bytes.count, name, &start, &size) == 0 else { return [] }
+            return Array(bytes[start..<start + size])
+        }
+        var exif = chunk("EXIF")[...]
+        // Programs that move a JPEG's segment over take its name along.
+        while exif.starts(with: Array("Exif\0\0".utf8)) { exif = exif.dropFirst(6) }
+        self = Self.stated(tiff: Array(exif)) ?? Self.stated(xmp: chunk("XMP ")) ?? .upright
     }
 
     /// Looks the tag up in the first directory of a TIFF structure. Values outside 1 … 8 are no statement about turning.

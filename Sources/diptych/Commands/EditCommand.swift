@@ -31,7 +31,8 @@ struct EditCommand: Subcommand {
     var strength: Float = 1
 
     @Option(
-        name: .long, help: "The image to edit (PNG or JPEG).", completion: .file(extensions: ["png", "jpg", "jpeg"]))
+        name: .long, help: "The image to edit (PNG, JPEG or WebP).",
+        completion: .file(extensions: StoredImageFormat.suffixes))
     var image: String
 
     @Option(name: .long, help: "What to change, such as \"make the cat blue\".")

@@ -18,7 +18,7 @@ struct PhotoEditsCommand: Subcommand {
 
     @OptionGroup var common: CommonOptions
 
-    @Option(name: .long, help: "A folder of photographs (PNG or JPEG).", completion: .directory)
+    @Option(name: .long, help: "A folder of photographs (PNG, JPEG or WebP).", completion: .directory)
     var photos: String
 
     @Option(name: .long, parsing: .unconditional, help: "The number of pairs.")

@@ -43,7 +43,7 @@ struct ScenesCommand: Subcommand {
     @Option(name: .long, help: .init("Kinds of edit to make, by commas; all unless told.", valueName: "kind,kind"))
     var kinds: String?
 
-    @Option(name: .long, help: "A folder of photographs (PNG or JPEG), for level 3.", completion: .directory)
+    @Option(name: .long, help: "A folder of photographs (PNG, JPEG or WebP), for level 3.", completion: .directory)
     var photos: String?
 
     @Option(
