@@ -83,7 +83,7 @@ let package = Package(
         tests(of: "DiptychData", ["InContextEdit"]),
         tests(of: "Training", ["Adapters", "DiptychData", "InContextEdit", "Optimizers"]),
         .testTarget(
-            name: "CommandLineTests", dependencies: ["diptych", "TestSupport"], swiftSettings: upcoming),
+            name: "CommandLineTests", dependencies: ["diptych", "TensorCore", "TestSupport"], swiftSettings: upcoming),
         .testTarget(name: "ArchitectureTests", swiftSettings: upcoming),
     ]
 )

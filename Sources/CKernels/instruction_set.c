@@ -1,4 +1,5 @@
 #include "InstructionSet.h"
+#include "gemm.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -6,6 +7,20 @@
 #include <string.h>
 
 static const char *const names[] = {"scalar", "avx2", "avx512"};
+
+/// The names that DIPTYCH_ISA takes.
+static const struct {
+    const char *name;
+    int gemm;
+    enum diptych_instruction_set set;
+} wishes[] = {
+    {"scalar", gemm_portable, DIPTYCH_SCALAR},
+    {"avx2", gemm_avx2, DIPTYCH_AVX2},
+    {"avx512", gemm_avx512, DIPTYCH_AVX512},
+    {"avx512bf16", gemm_avx512_bf16, DIPTYCH_AVX512},
+    {"amx", gemm_amx, DIPTYCH_AVX512},
+    {"amxemulated", gemm_amx_emulated, DIPTYCH_AVX512},
+};
 
 /// The level in force plus one; 0 until the first question.
 static _Atomic(int) current = 0;
@@ -24,22 +39,21 @@ enum diptych_instruction_set diptych_best_instruction_set(void) {
 #endif
 }
 
-/// What DIPTYCH_ISA asks for, as far as the processor can; complaints go to standard error, never unsaid.
-static enum diptych_instruction_set chosen_by_environment(void) {
-    enum diptych_instruction_set best = diptych_best_instruction_set();
+int diptych_wished_gemm_level(void) {
     const char *wish = getenv("DIPTYCH_ISA");
-    if (!wish || !*wish) return best;
-    // The sets that only matrix products tell apart hold avx512.
-    if (strcmp(wish, "avx512bf16") == 0 || strcmp(wish, "amx") == 0 || strcmp(wish, "amxemulated") == 0)
-        wish = names[DIPTYCH_AVX512];
-    for (int level = 0; level < 3; level++) {
-        if (strcmp(wish, names[level]) != 0) continue;
-        if (level <= (int)best) return (enum diptych_instruction_set)level;
-        fprintf(stderr, "DIPTYCH_ISA=%s: this processor has at most %s, which is used\n", wish, names[best]);
-        return best;
-    }
-    fprintf(stderr, "DIPTYCH_ISA=%s: expected scalar, avx2 or avx512; %s is used\n", wish, names[best]);
-    return best;
+    if (!wish || !*wish) return DIPTYCH_NO_WISH;
+    for (size_t i = 0; i < sizeof wishes / sizeof *wishes; i++)
+        if (strcmp(wish, wishes[i].name) == 0)
+            return gemm_supports(wishes[i].gemm) ? wishes[i].gemm : DIPTYCH_BAD_WISH;
+    return DIPTYCH_BAD_WISH;
+}
+
+/// What DIPTYCH_ISA asks for, where this processor can do it.
+static enum diptych_instruction_set chosen_by_environment(void) {
+    const int wish = diptych_wished_gemm_level();
+    for (size_t i = 0; i < sizeof wishes / sizeof *wishes; i++)
+        if (wishes[i].gemm == wish) return wishes[i].set;
+    return diptych_best_instruction_set();
 }
 
 enum diptych_instruction_set diptych_current_instruction_set(void) {

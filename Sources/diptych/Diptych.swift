@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import TensorCore
 import TensorIO
 import Training
 
@@ -16,7 +17,7 @@ struct DiptychCommand: ParsableCommand {
         subcommands: [
             DataCommand.self, TrainCommand.self, EditCommand.self, ExportCommand.self, StaticCommand.self,
             MergeCommand.self, InspectCommand.self, QuantizeCommand.self, RandomBaseCommand.self, ConfigCommand.self,
-            VelocityCommand.self,
+            DoctorCommand.self, VelocityCommand.self,
         ])
 
     static let version = "0.1.0"
@@ -36,7 +37,13 @@ struct DiptychCommand: ParsableCommand {
                 if exitCode(for: error) == .validationFailure { try checkFlags(words, of: named) }
                 throw error
             }
-            (command as? any Subcommand)?.common.apply()
+            if let command = command as? any Subcommand {
+                command.common.apply()
+                if let fault = MatrixKernels.environmentFault {
+                    StandardStream.error.write("error: \(fault)\n")
+                    throw ExitCode(2)
+                }
+            }
             try command.run()
             guard StandardStream.flushPrinted() else {
                 throw FileError("standard output", expected: "a place for the results", found: "one that takes no more")

@@ -31,11 +31,17 @@ enum Program {
         var description: String { "no executable 'diptych' near \(Bundle.main.bundlePath)" }
     }
 
-    static func run(_ arguments: [String]) throws -> Result {
+    /// Runs it with `environment` besides that of the tests, by way of another program's command line where `launcher` is
+    /// one.
+    static func run(
+        _ arguments: [String], environment: [String: String] = [:], launcher: [String] = []
+    ) throws -> Result {
         guard let path else { throw NotBuilt() }
         let process = Process()
-        process.executableURL = URL(filePath: path)
-        process.arguments = arguments
+        let words = launcher + [path] + arguments
+        process.executableURL = URL(filePath: words[0])
+        process.arguments = Array(words.dropFirst())
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         let folder = FileManager.default.temporaryDirectory.appending(path: "diptych-program-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }

@@ -53,6 +53,12 @@ import Testing
             // A pair without a score stays.
             let kept = try PairDataset(path: folder.path, reading: reading).records
             #expect(kept.map(\.fields.instruction) == ["a 0", "a 2"])
+            // The least score itself is enough.
+            reading.minimumScore = 6
+            #expect(try PairDataset(path: folder.path, reading: reading).records.count == 3)
+            reading.minimumScore = 6.0.nextUp
+            #expect(try PairDataset(path: folder.path, reading: reading).records.count == 2)
+            reading.minimumScore = 7
             reading.tasks = ["style"]
             let error = #expect(throws: DatasetError.self) { try PairDataset(path: folder.path, reading: reading) }
             #expect(

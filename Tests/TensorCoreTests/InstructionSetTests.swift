@@ -18,10 +18,6 @@ import Testing
             setenv("DIPTYCH_ISA", "scalar", 1)
             #expect(InstructionSet.current == .scalar)
         }
-        await #expect(processExitsWith: .success) {
-            setenv("DIPTYCH_ISA", "mmx", 1)
-            #expect(InstructionSet.current == InstructionSet.best)
-        }
     }
 
     /// Runs `body` with every set in turn.

@@ -209,10 +209,6 @@ import Testing
         #expect(worst > 0)
     }
 
-    /// What is asked of a matrix unit before it is used.
-    @Test(.enabled(if: MatrixKernels.available.contains(.amxEmulated)))
-    func theEmulatedMatrixUnitPassesItsTrial() { #expect(MatrixKernels.amxEmulated.agreesWithVectors) }
-
     /// A function applied before the product is written gives what it gives afterwards, bit for bit.
     @Test(arguments: MatrixKernels.available) func activatedProducts(kernels: MatrixKernels) {
         let fast = CPUBackend(engine: .kernels, matrixKernels: kernels)
@@ -327,21 +323,5 @@ import Testing
                 }
             }
         }
-    }
-
-    /// The variable chooses the kernels of a whole process, and says so when it cannot.
-    @Test func theEnvironmentChooses() async {
-        let chosen = await #expect(processExitsWith: .success, observing: [\.standardErrorContent]) {
-            setenv("DIPTYCH_ISA", "scalar", 1)
-            #expect(CPUBackend().name == "cpu (kernels, scalar)")
-        }
-        let quiet = String(decoding: chosen?.standardErrorContent ?? [], as: UTF8.self)
-        #expect(!quiet.contains("DIPTYCH_ISA"), "\(quiet)")
-        let wrong = await #expect(processExitsWith: .success, observing: [\.standardErrorContent]) {
-            setenv("DIPTYCH_ISA", "avx3", 1)
-            #expect(CPUBackend().matrixKernels == MatrixKernels.available.last { $0 < .amx })
-        }
-        let complaint = String(decoding: wrong?.standardErrorContent ?? [], as: UTF8.self)
-        #expect(complaint.contains("expected one of scalar"), "\(complaint)")
     }
 }

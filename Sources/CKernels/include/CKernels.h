@@ -4,6 +4,7 @@
 
 #include "ElementKernels.h"
 #include "InstructionSet.h"
+#include "Processors.h"
 #include "RowKernels.h"
 #include "attention.h"
 #include "conv.h"

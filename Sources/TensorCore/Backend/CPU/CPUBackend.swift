@@ -52,6 +52,12 @@ public struct CPUBackend: Backend {
     /// that it was not recognised and runs several times slower than it could.
     public static var blasCoreName: String { String(cString: openblas_get_corename()) }
 
+    /// The version of OpenBLAS, such as `0.3.21`.
+    public static var blasVersion: String {
+        let words = String(cString: openblas_get_config()).split(separator: " ")
+        return words.first { $0.first?.isNumber == true }.map(String.init) ?? "of an unknown version"
+    }
+
     /// `x` as contiguous `float32`: itself when it already is.
     func float32(_ x: Tensor) -> Tensor {
         x.dtype == .float32 && x.isContiguous ? x : copy(x, as: .float32)

@@ -1,11 +1,12 @@
 import CKernels
 import Glibc
+package import Synchronization
 
 /// The sets of kernels that multiply matrices and compute attention, by the processor instructions that they need.
 ///
 /// The environment variable `DIPTYCH_ISA` (`scalar`, `avx2`, `avx512`, `avx512bf16`, `amx` or, for tests, `amxemulated`)
-/// chooses one for the whole process; otherwise it is the best that the processor has, `amx` only after it has multiplied
-/// a test matrix rightly. Results of different sets differ by roundings.
+/// chooses one for the whole process; otherwise it is the best that the processor has, `amx` only after it has passed its
+/// trial (``KernelTrial``). Results of different sets differ by roundings.
 public enum MatrixKernels: String, Sendable, CaseIterable, Comparable, CustomStringConvertible {
     /// Vectors of four floats: SSE2 on x86-64, NEON on arm64.
     case portable = "scalar"
@@ -16,7 +17,7 @@ public enum MatrixKernels: String, Sendable, CaseIterable, Comparable, CustomStr
     /// As `avx512`; products of two `bfloat16` matrices by `vdpbf16ps`, which flushes subnormal numbers to zero.
     case avx512bf16
     /// As `avx512`; products of two `bfloat16` matrices, and those in attention, on the matrix unit of Intel processors
-    /// since Sapphire Rapids. Proven by emulation, never timed.
+    /// since Sapphire Rapids.
     case amx
     /// The kernels of `amx`, their instructions one by one in `avx512`: slow, to prove them on processors that have
     /// `avx512bf16`. Nothing but `DIPTYCH_ISA` chooses it.
@@ -25,43 +26,42 @@ public enum MatrixKernels: String, Sendable, CaseIterable, Comparable, CustomStr
     /// Those that this processor can run, the simplest first.
     public static let available: [MatrixKernels] = allCases.filter { gemm_supports($0.level) != 0 }
 
-    /// The ones in force.
+    /// The ones in force. A `DIPTYCH_ISA` that cannot be followed is said on standard error, once, and ignored; programs
+    /// that would rather refuse it ask ``environmentFault`` first.
     public static let current: MatrixKernels = {
-        let wish = getenv("DIPTYCH_ISA").map { String(cString: $0) } ?? ""
         // Before the matrix unit is tried, so that a wish avoids it wholly.
-        if let set = MatrixKernels(rawValue: wish), available.contains(set) { return set }
-        let best = available.last { $0 != .amxEmulated && ($0 != .amx || $0.agreesWithVectors) }!
-        if wish.isEmpty { return best }
-        let names = available.map(\.rawValue).joined(separator: ", ")
-        let line = "DIPTYCH_ISA=\(wish): expected one of \(names); matrix products use \(best)\n"
-        _ = line.withCString { write(STDERR_FILENO, $0, strlen($0)) }
+        let wish = diptych_wished_gemm_level()
+        if let set = allCases.first(where: { $0.level == wish }) { return set }
+        let best = bestSet(trying: unitOnTrial.withLock { $0 })
+        if let fault = environmentFault {
+            let line = "warning: \(fault); matrix products use \(best)\n"
+            _ = line.withCString { write(STDERR_FILENO, $0, strlen($0)) }
+        }
         return best
     }()
 
-    /// Whether a matrix unit computes products and attention as the vector kernels do: odd extents, more than one block of
-    /// k. Emulators and virtual machines have been seen to offer the unit without running it as they should.
-    package var agreesWithVectors: Bool {
-        func wave(_ shape: Shape, _ step: Float) -> Tensor {
-            Tensor((0..<shape.count).map { Float($0 % 61) * step - 1 }, shape).converted(to: .bfloat16)
-        }
-        let (a, b) = (wave([67, 1100], 0.03), wave([1100, 45], 0.029))
-        let (q, k, v) = (wave([1, 67, 2, 24], 0.03), wave([1, 67, 2, 24], 0.028), wave([1, 67, 2, 24], 0.029))
-        let options = AttentionOptions(scale: 0.2)
-        func results(_ kernels: MatrixKernels) -> [[Float]] {
-            Device.withBackend(CPUBackend(matrixKernels: kernels, leavesSomeToOneDNN: false)) {
-                let product = a.matrixProduct(b, dtype: .float32)
-                let attention = Tensor.attention(q, k, v, options: options)
-                let gradients = Device.backend.attentionGradient(
-                    [AttentionStream(query: q, key: k, value: v)], options: options, result: attention,
-                    gradients: [q], needs: [.queries, .keysAndValues])[0]
-                return [product, attention.output, gradients.query!, gradients.key!, gradients.value!].map {
-                    $0.converted(to: .float32).floats
-                }
-            }
-        }
-        return zip(results(.avx512bf16), results(self)).allSatisfy { expected, found in
-            zip(expected, found).allSatisfy { abs($0 - $1) < 0.05 }
-        }
+    /// What is wrong with the environment variable `DIPTYCH_ISA`, in one line; nil where it can be followed or is unset.
+    public static var environmentFault: String? {
+        guard diptych_wished_gemm_level() == DIPTYCH_BAD_WISH.rawValue else { return nil }
+        let wish = getenv("DIPTYCH_ISA").map { String(cString: $0) } ?? ""
+        let names = available.map(\.rawValue).joined(separator: ", ")
+        let isOther = MatrixKernels(rawValue: wish) != nil
+        return "DIPTYCH_ISA: expected one of \(names)\(isOther ? ", which this processor runs" : ""), found '\(wish)'"
+    }
+
+    /// The set that must pass a trial before it is used: virtual machines have been seen to offer a matrix unit without
+    /// running it as they should. Tests put another one in its place, before the first product of a process, so that
+    /// every processor takes the way that those with a matrix unit take.
+    package static let unitOnTrial = Mutex(MatrixKernels.amx)
+
+    /// The best set of this processor; `unit` only if it computes what the best vector kernels compute.
+    ///
+    /// This runs inside the initialiser of `Device.backend`: nothing in here may ask for the device or for ``current``,
+    /// which would wait for itself for ever.
+    private static func bestSet(trying unit: MatrixKernels) -> MatrixKernels {
+        let vectors = available.last { $0 < .amx && $0 != unit } ?? .portable
+        guard available.contains(unit), KernelTrial(of: unit, against: vectors).isPassed else { return vectors }
+        return unit
     }
 
     /// Floating-point operations a second that the threads together reach on operands in their first-level caches:

@@ -1,24 +1,21 @@
 import CKernels
-import Glibc
 import Synchronization
 
 /// The number of threads that the CPU backend shares its work among.
 public enum Threads {
     private static let chosen = Atomic<Int>(0)
 
-    /// The count in force: what ``set(_:)`` chose, otherwise the number of processors.
+    /// The count in force: what ``set(_:)`` chose, otherwise the processors that the process may use (``ProcessorShare``).
     public static var count: Int {
         let value = chosen.load(ordering: .relaxed)
-        return value > 0 ? value : processorCount
+        return value > 0 ? value : ProcessorShare.current.count
     }
 
-    /// Chooses the number of threads; 0 returns to the number of processors.
+    /// Chooses the number of threads; 0 returns to the number of usable processors.
     public static func set(_ count: Int) {
         precondition(count >= 0, "\(count) threads")
         chosen.store(count, ordering: .relaxed)
     }
-
-    private static let processorCount = Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))
 }
 
 /// Calls `body` with consecutive ranges that cover `0..<count`, on several threads of the one pool (`ThreadPool.h`) when
