@@ -67,7 +67,8 @@ sys.exit(status if status >= 0 else 1)' "$@" || status=$?
 }
 
 if [ ! -f "$base/vae.safetensors" ]; then
-    "$diptych" random-base --out "$base" --size full --type q4_0 --tokenizers Tests/Fixtures/tiny-random-fill
+    "$diptych" random-base --out "$base" --size full --type q4_0 --overwrite \
+        --tokenizers Tests/Fixtures/tiny-random-fill
 fi
 if [ ! -d "$folder/pairs" ]; then
     "$diptych" data scenes --count 1 --size 512 --level 1 --seed 1 --out "$folder/pairs"

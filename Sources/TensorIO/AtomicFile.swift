@@ -8,7 +8,8 @@
 ///
 /// Bytes go to a hidden neighbour, `.NAME.….partial`. ``commit()`` forces them to the disk and renames the neighbour over
 /// `path`; until then, and after any fault, whatever lay at `path` is untouched. A file that is dropped without
-/// ``commit()`` removes its neighbour.
+/// ``commit()`` removes its neighbour. The neighbour of a process that was killed is removed by the next one that writes
+/// the same file; a lock on it tells the dead from the living.
 ///
 ///     try AtomicFile.write(to: "losses.jsonl") { try $0.write(Array(text.utf8)) }
 ///
@@ -26,8 +27,8 @@ public final class AtomicFile {
 
     /// Creates the empty neighbour of `path`.
     ///
-    /// A symbolic link at `path` is followed, and the permissions of a file that is replaced are kept. Throws
-    /// ``FileError`` when the folder is missing or cannot be written, or when `path` is something other than a file.
+    /// A symbolic link at `path` is followed, also one that leads to nothing yet, and the permissions of a file that is
+    /// replaced are kept. Throws ``FileError`` when the folder is missing or cannot be written, or when `path` is something other than a file.
     public init(replacing path: String) throws {
         self.path = path
         guard !path.isEmpty, !path.utf8.contains(0) else {
@@ -43,22 +44,27 @@ public final class AtomicFile {
             }
             mode = info.st_mode & 0o7777
         }
-        destination = mode == nil ? path : Self.resolved(path)
+        destination = try Self.destination(of: path)
         let (folder, name) = Self.split(destination)
         guard !name.isEmpty else { throw FileError(path, expected: "a file name", found: "a folder's name") }
-        var stem = name
-        while stem.utf8.count > 160 { stem.removeLast() }
+        let stem = Self.stem(of: name)
+        Self.sweep(stem: stem, in: folder)
         var attempt = 0
         while true {
+            attempt += 1
             let tag = String(UInt64.random(in: .min ... .max), radix: 36)
-            let candidate = "\(folder)/.\(stem).\(tag).partial"
+            let candidate = "\(folder)/.\(stem).\(tag)\(Self.suffix)"
             let opened = open(candidate, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
             if opened >= 0 {
+                // Says that this process lives. One that sweeps may have come before the lock: then the name is gone.
+                if Self.hold(opened) == .another || FileIdentity(candidate) == nil, attempt < 16 {
+                    close(opened)
+                    continue
+                }
                 descriptor = opened
                 temporaryPath = candidate
                 break
             }
-            attempt += 1
             guard errno == EEXIST, attempt < 16 else {
                 throw FileError(path, expected: "a folder that can be written", found: systemMessage(errno))
             }
@@ -118,18 +124,15 @@ public final class AtomicFile {
             discard()
             throw writeFault(code)
         }
-        guard close(descriptor) == 0 || errno == EINTR else {
-            let code = errno
-            isOpen = false
-            unlink(temporaryPath)
-            throw writeFault(code)
-        }
         isOpen = false
+        // Renamed while it is held, or one that sweeps would take it for a dead process's.
         guard rename(temporaryPath, destination) == 0 else {
             let code = errno
             unlink(temporaryPath)
+            close(descriptor)
             throw writeFault(code)
         }
+        close(descriptor)
         // The new name itself lies in the folder. Some network file systems cannot sync a folder; the file is whole there
         // all the same.
         let folder = open(Self.split(destination).folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
@@ -143,8 +146,8 @@ public final class AtomicFile {
     public func discard() {
         guard isOpen else { return }
         isOpen = false
-        close(descriptor)
         unlink(temporaryPath)
+        close(descriptor)
     }
 
     /// The fault of a write to this file that the system refused with `code`.
@@ -153,18 +156,6 @@ public final class AtomicFile {
         return FileError(
             path, expected: isFull ? "room on the disk for the whole file" : "a file that can be written",
             found: systemMessage(code))
-    }
-
-    private static func split(_ path: String) -> (folder: String, name: String) {
-        guard let slash = path.lastIndex(of: "/") else { return (".", path) }
-        let folder = String(path[..<slash])
-        return (folder.isEmpty ? "/" : folder, String(path[path.index(after: slash)...]))
-    }
-
-    private static func resolved(_ path: String) -> String {
-        guard let buffer = realpath(path, nil) else { return path }
-        defer { free(buffer) }
-        return String(cString: buffer)
     }
 }
 

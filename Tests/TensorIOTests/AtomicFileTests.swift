@@ -41,6 +41,60 @@ import Testing
         }
     }
 
+    @Test func linksThatLeadToNothingYetAreFollowed() throws {
+        try withScratchFolder { folder in
+            try createFolder(folder + "/disk")
+            #expect(symlink("disk/new.bin", folder + "/link.bin") == 0)
+            #expect(symlink(folder + "/link.bin", folder + "/second.bin") == 0)
+            try AtomicFile.write(to: folder + "/second.bin") { try $0.write([1, 2]) }
+            #expect(try Data(contentsOf: URL(filePath: folder + "/disk/new.bin")) == Data([1, 2]))
+            #expect(try FileManager.default.destinationOfSymbolicLink(atPath: folder + "/link.bin") == "disk/new.bin")
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder + "/disk") == ["new.bin"])
+            #expect(symlink("circle", folder + "/circle") == 0)
+            let error = fileError { _ = try AtomicFile(replacing: folder + "/circle") }
+            #expect(error?.expected == "a link that leads to a file")
+            #expect(symlink("none/x.bin", folder + "/nowhere.bin") == 0)
+            #expect(
+                fileError { _ = try AtomicFile(replacing: folder + "/nowhere.bin") }?.found
+                    == "No such file or directory")
+        }
+    }
+
+    /// Neighbours of killed processes go with the next write of the same file; those of living ones stay, and other files.
+    @Test func whatTheKilledLeftIsSwept() throws {
+        try withScratchFolder { folder in
+            let path = folder + "/weights.gguf"
+            let living = try AtomicFile(replacing: path)
+            let kept = [
+                ".weights.gguf.partial", ".weights.gguf.not a tag.partial", ".other.gguf.1a2b.partial",
+                "weights.gguf.1a2b.partial",
+            ]
+            for name in kept + [".weights.gguf.1a2b.partial", ".weights.gguf.zz.partial"] {
+                try writeFile([1], to: folder + "/" + name)
+            }
+            // Another process looks for itself: this one has looked when the folder held nothing.
+            AtomicFile.sweep(folder) { $0 == "weights.gguf" }
+            let left = try FileManager.default.contentsOfDirectory(atPath: folder)
+            let own = (living.temporaryPath as NSString).lastPathComponent
+            #expect(Set(left) == Set(kept + [own]))
+            try living.write([7])
+            try living.commit()
+            #expect(try Data(contentsOf: URL(filePath: path)) == Data([7]))
+        }
+    }
+
+    @Test func theNextWriterSweeps() throws {
+        try withScratchFolder { folder in
+            try writeFile([1], to: folder + "/.a.bin.1a2b.partial")
+            try writeFile([1], to: folder + "/.b.bin.1a2b.partial")
+            try AtomicFile.write(to: folder + "/a.bin") { try $0.write([1]) }
+            #expect(
+                try FileManager.default.contentsOfDirectory(atPath: folder).sorted() == [
+                    ".b.bin.1a2b.partial", "a.bin",
+                ])
+        }
+    }
+
     @Test func placesThatCannotBeWrittenAreNamed() throws {
         try withScratchFolder { folder in
             #expect(

@@ -59,3 +59,15 @@ public struct PairReading: Sendable, Hashable {
     /// The dataset's name for one of ours.
     func name(of column: String) -> String { columns[column] ?? column }
 }
+
+extension PairReading {
+    /// The paths of all pictures and masks that a dataset lists, also those outside of its folder: what must not be written
+    /// over. Empty where there is no dataset.
+    public func pictures(of path: String) -> [String] {
+        guard let listing = try? PairListing(path: path, reading: self, purpose: .evaluation) else { return [] }
+        return listing.entries.flatMap { [$0.source, $0.target, $0.mask] }.compactMap { file in
+            guard case .path(let path) = file else { return nil }
+            return path
+        }
+    }
+}

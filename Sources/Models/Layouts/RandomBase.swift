@@ -99,9 +99,7 @@ public struct RandomBase {
         do { try manager.createDirectory(atPath: folder, withIntermediateDirectories: true) } catch {
             throw FileError(folder, expected: "a folder that can be made", found: error.localizedDescription)
         }
-        for part in [PipelineFolder.Part.tokenizer, .tokenizer2] {
-            try copy("\(tokenizers)/\(part)", to: "\(folder)/\(part)")
-        }
+        for part in Self.tokenizerFolders { try copy("\(tokenizers)/\(part)", to: "\(folder)/\(part)") }
         var done = 0
         for (number, file) in files.enumerated() {
             var pools = BlockPools(seed: seed &+ UInt64(number))
@@ -122,8 +120,13 @@ public struct RandomBase {
         try progress(done)
     }
 
+    /// The folders that are copied beside the models.
+    public static let tokenizerFolders = [PipelineFolder.Part.tokenizer, .tokenizer2].map(\.rawValue)
+
     private func copy(_ source: String, to target: String) throws {
         let manager = FileManager.default
+        // A folder may take its own.
+        if let own = FileIdentity(source), own == FileIdentity(target) { return }
         guard let names = try? manager.contentsOfDirectory(atPath: source) else {
             throw FileError(source, expected: "a folder with a tokenizer", found: "nothing that can be read")
         }

@@ -153,9 +153,16 @@ struct EditCommand: Subcommand {
 
     func run() throws {
         Threads.set(threads)
+        var inputs = InputFiles()
+        inputs.add(image, "the image")
+        inputs.add(base.parts)
+        inputs.add(adapter)
+        try inputs.requireOutput(output)
+        if let saveDiptych {
+            try inputs.requireOutput(saveDiptych, option: "--save-diptych")
+            try InputFiles.requireDistinct(output, saveDiptych, option: "--save-diptych", otherOption: "--output")
+        }
         let source = try Image(contentsOf: image)
-        // Better now than after the work.
-        for path in [output, saveDiptych].compactMap({ $0 }) { try AtomicFile.requireWritable(path) }
         let arrangement = try AdapterSource.arrangement(arrangement, adapter.map(\.path))
         let panel = try DiptychGeometry(
             fitting: source.width, source.height, panelWidth: panelWidth, arrangement: arrangement)

@@ -65,6 +65,10 @@ struct ExportCommand: Subcommand {
     }
 
     func run() throws {
+        var inputs = InputFiles()
+        inputs.add(source, "the adapter")
+        if let base { inputs.add(base, "the base", isClosed: true) }
+        try inputs.requireOutput(output)
         if let file = AdapterSource.file(source) { return try convert(file) }
         let path = try RunFolder.checkpoint(at: source)
         let checkpoint = try RunCheckpoint(path: path)

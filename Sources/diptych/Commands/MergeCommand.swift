@@ -47,7 +47,10 @@ struct MergeCommand: Subcommand {
 
     func run() throws {
         Threads.set(threads)
-        try AtomicFile.requireWritable(output)
+        var inputs = InputFiles()
+        inputs.add(base, "the base", isClosed: true)
+        inputs.add(adapter)
+        try inputs.requireOutput(output)
         let merger = try AdapterMerger(base) { naming in
             try adapter.map { choice in
                 guard let path = AdapterSource.file(choice.path) else {

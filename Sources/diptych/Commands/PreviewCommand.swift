@@ -51,7 +51,9 @@ struct PreviewCommand: Subcommand {
     }
 
     func run() throws {
-        try AtomicFile.requireWritable(output)
+        var inputs = InputFiles()
+        inputs.add(dataset: path, dataset.reading, for: output)
+        try inputs.requireOutput(output)
         let sheet = try ContactSheet(
             path: path, reading: dataset.reading, isEvaluation: dataset.evaluation, count: count, columns: columns,
             panelSide: panel, arrangement: arrangement, seed: seed)

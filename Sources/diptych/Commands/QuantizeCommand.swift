@@ -73,7 +73,10 @@ struct QuantizeCommand: Subcommand {
 
     func run() throws {
         Threads.set(threads)
-        try AtomicFile.requireWritable(path)
+        var inputs = InputFiles()
+        inputs.add(input, "the model", isClosed: true)
+        if let tokenizer { inputs.add(tokenizer, "the tokenizer") }
+        try inputs.requireOutput(path)
         let quantizer = try ModelQuantizer(input, type: type, part: part?.part, tokenizer: tokenizer)
         let bar = ProgressBar(total: quantizer.plans.count)
         var reports: [ModelQuantizer.Report] = []

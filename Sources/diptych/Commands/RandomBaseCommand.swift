@@ -36,6 +36,9 @@ struct RandomBaseCommand: Subcommand {
     @Option(name: .long, parsing: .unconditional, help: "Threads; 0 for one a processor.")
     var threads = 0
 
+    @Flag(name: .long, help: "Replace models and tokenizers that are in the folder already.")
+    var overwrite = false
+
     enum Proportions: String, ExpressibleByArgument, CaseIterable {
         case full, medium
         var size: RandomBase.Size { self == .full ? .full : .medium }
@@ -50,6 +53,7 @@ struct RandomBaseCommand: Subcommand {
         Threads.set(threads)
         let base = try RandomBase(size: size.size, type: type, seed: UInt64(seed))
         var line = ProgressLine(total: base.files.reduce(0) { $0 + $1.plans.count }, of: "tensors")
+        if !overwrite { try requireNothingReplaced(base) }
         try base.write(to: output, tokenizers: tokenizers) { line.show($0) }
         for file in base.files {
             let path = "\(output)/\(file.name)"
@@ -59,5 +63,19 @@ struct RandomBaseCommand: Subcommand {
         print(
             "use it with: --base \(output) --transformer \(output)/transformer.gguf --t5 \(output)/t5.gguf "
                 + "--clip \(output)/clip.safetensors --vae \(output)/vae.safetensors")
+    }
+
+    /// Throws when the folder has files of the names that are written: they may be somebody's real weights.
+    private func requireNothingReplaced(_ base: RandomBase) throws {
+        let there = (base.files.map(\.name) + RandomBase.tokenizerFolders).filter { name in
+            guard let found = FileIdentity("\(output)/\(name)") else { return false }
+            // The tokenizers may be taken from the folder itself.
+            return found != FileIdentity("\(tokenizers)/\(name)")
+        }
+        guard there.isEmpty else {
+            throw FileError(
+                output, expected: "a folder without \(there.joined(separator: ", ")) (--overwrite replaces them)",
+                found: "them")
+        }
     }
 }

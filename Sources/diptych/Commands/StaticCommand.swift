@@ -121,7 +121,11 @@ struct StaticCommand: Subcommand {
 
     func run() throws {
         Threads.set(threads)
-        try AtomicFile.requireWritable(output)
+        var inputs = InputFiles()
+        inputs.add(adapter, "the adapter")
+        inputs.add(base.parts)
+        inputs.add(dataset: data, for: output)
+        try inputs.requireOutput(output)
         let dataset = try PairDataset(path: data)
         let pipeline = try FillPipeline(base.parts)
         let adapters = try AdapterSource.load(adapter, into: pipeline)

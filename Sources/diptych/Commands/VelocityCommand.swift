@@ -32,6 +32,11 @@ struct VelocityCommand: Subcommand {
     var output: String
 
     func run() throws {
+        var files = InputFiles()
+        files.add(base.parts)
+        files.add(adapter)
+        files.add(inputs, "the inputs")
+        try files.requireOutput(output)
         let pipeline = try FillPipeline(base.parts)
         let adapters = try AdapterSource.load(adapter, into: pipeline)
         let file = try SafetensorsFile(path: inputs)
