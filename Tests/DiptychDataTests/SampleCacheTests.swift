@@ -164,6 +164,16 @@ import Testing
         }
         #expect(rounds > 2)
         #expect(try files(setting.cache) == files(setting.path("whole")))
+        // One process at a time; and what another program calls a partial file is not ours.
+        do {
+            let lock = try FolderLock(setting.cache, expected: "", found: "")
+            let busy = #expect(throws: FileError.self) { try setting.writer().write(to: setting.cache) }
+            #expect(busy?.found == "one that is being encoded")
+            withExtendedLifetime(lock) {}
+        }
+        try Data([1]).write(to: URL(filePath: setting.cache + "/mine.partial"))
+        _ = try setting.writer().write(to: setting.cache)
+        try FileManager.default.removeItem(atPath: setting.cache + "/mine.partial")
         // A damaged file is made again.
         try Data([1, 2, 3]).write(to: URL(filePath: setting.cache + "/texts-00001.h5"))
         let mended = try setting.writer().write(to: setting.cache)

@@ -1,6 +1,7 @@
 import Foundation
 import InContextEdit
-import TensorCore
+public import Models
+public import TensorCore
 public import TensorIO
 
 /// A short number that almost surely tells contents apart; no protection against intent.
@@ -36,6 +37,22 @@ public struct Fingerprint: Sendable, Hashable, CustomStringConvertible {
     /// Takes in a number.
     public mutating func add(_ number: Int) { mix(UInt64(bitPattern: Int64(number))) }
 
+    /// Takes in a tensor: its type, its extents and its numbers, in their order whatever the strides.
+    public mutating func add(_ tensor: Tensor) {
+        add(tensor.dtype.rawValue)
+        for extent in tensor.shape.dimensions { add(extent) }
+        addBytes(of: tensor)
+    }
+
+    /// Takes in the bytes of a tensor's numbers.
+    mutating func addBytes(of tensor: Tensor) {
+        let dense = tensor.contiguous()
+        withExtendedLifetime(dense) {
+            let start = dense.storage.base + dense.offset * dense.dtype.byteCount
+            add(UnsafeRawBufferPointer(start: start, count: dense.count * dense.dtype.byteCount))
+        }
+    }
+
     /// 32 hexadecimal digits.
     public var description: String {
         func digits(_ word: UInt64) -> String {
@@ -46,7 +63,7 @@ public struct Fingerprint: Sendable, Hashable, CustomStringConvertible {
     }
 
     /// Half as long.
-    var word: Int64 { Int64(bitPattern: Self.finished(low) ^ Self.finished(high &+ 0x9E37_79B9_7F4A_7C15)) }
+    public var word: Int64 { Int64(bitPattern: Self.finished(low) ^ Self.finished(high &+ 0x9E37_79B9_7F4A_7C15)) }
 
     private mutating func mix(_ word: UInt64) {
         low = (low ^ word) &* 0x100_0000_01B3
@@ -93,7 +110,12 @@ extension Fingerprint {
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
             throw FileError(path, expected: "a file or a folder", found: "nothing")
         }
-        guard isFolder.boolValue else { return try add(file: path) }
+        guard isFolder.boolValue else {
+            // What an index names lies beside it.
+            let shards = path.hasSuffix(".safetensors.index.json") ? try? ShardedSafetensors(indexPath: path) : nil
+            for shard in (shards?.shards ?? [:]).sorted(by: { $0.key < $1.key }) { try add(file: shard.value.path) }
+            return try add(file: path)
+        }
         let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
         for name in names.filter({ !$0.hasPrefix(".") }).sorted(by: { $0.utf8.lexicographicallyPrecedes($1.utf8) }) {
             add(name)
@@ -102,30 +124,58 @@ extension Fingerprint {
     }
 }
 
+extension Fingerprint {
+    /// That of the files that some parts of a pipeline are read from. Throws ``FileError`` when one is missing.
+    public init(of parts: [PipelineFolder.Part], in pipeline: PipelineParts) throws(FileError) {
+        self.init()
+        for part in parts {
+            let place = pipeline.place(of: part)
+            // T5's tokenizer may come from its GGUF file.
+            guard part != .tokenizer2 || FileManager.default.fileExists(atPath: place) else { continue }
+            try add(contentsOf: place)
+        }
+    }
+}
+
 extension PairDataset {
     /// What tells this list of pairs from others: all texts, and of each picture its size in bytes and 256 bytes from its
-    /// middle, without reading more. Throws ``FileError`` when a picture is missing.
-    public func fingerprint() throws(FileError) -> Fingerprint {
-        var result = Fingerprint()
-        do {
-            for (record, file) in zip(records, files) {
-                for text in [record.fields.instruction, record.fields.subject, record.fields.description]
-                    + [record.fields.inputCaption, record.fields.outputCaption] + record.instructions
-                {
-                    result.add(text ?? "\u{0}")
-                }
-                result.add(file.cropBottom)
-                for picture in [file.source, file.target] {
+    /// middle, without reading more; of one that cannot be read, that it cannot.
+    public func fingerprint() -> Fingerprint { fingerprints().list }
+
+    /// The ``fingerprint()``, and one that is the same for any order of the pairs.
+    public func fingerprints() -> (list: Fingerprint, set: Fingerprint) {
+        var list = Fingerprint()
+        var sum: UInt64 = 0
+        for (record, file) in zip(records, files) {
+            var pair = Fingerprint()
+            func add(_ body: (inout Fingerprint) -> Void) {
+                body(&list)
+                body(&pair)
+            }
+            for text in [record.fields.instruction, record.fields.subject, record.fields.description]
+                + [record.fields.inputCaption, record.fields.outputCaption] + record.instructions
+            {
+                add { $0.add(text ?? "\u{0}") }
+            }
+            add { $0.add(file.cropBottom) }
+            for picture in [file.source, file.target] {
+                do {
                     try PairListing.withMappedBytes(of: picture, shards) { bytes, _ in
                         let start = max(0, bytes.count / 2 - 128)
-                        result.add(bytes.count)
-                        result.add(UnsafeRawBufferPointer(rebasing: bytes[start..<min(bytes.count, start + 256)]))
+                        add {
+                            $0.add(bytes.count)
+                            $0.add(UnsafeRawBufferPointer(rebasing: bytes[start..<min(bytes.count, start + 256)]))
+                        }
                     }
+                } catch {
+                    add { $0.add(-1) }
                 }
             }
-        } catch {
-            throw error as? FileError ?? FileError(listPath, expected: "readable pairs", found: "\(error)")
+            sum &+= UInt64(bitPattern: pair.word)
         }
-        return result
+        var set = Fingerprint()
+        set.add(records.count)
+        set.add(Int(bitPattern: UInt(sum)))
+        return (list, set)
     }
 }

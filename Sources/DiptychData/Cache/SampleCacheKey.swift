@@ -24,15 +24,8 @@ public struct SampleCacheKey: Sendable, Hashable {
         _ dataset: PairDataset, _ parts: PipelineParts, _ encoders: EncoderOptions, _ options: SampleEncoder.Options,
         precision: DType
     ) throws {
-        var autoencoder = Fingerprint()
-        try autoencoder.add(contentsOf: parts.place(of: .vae))
-        var text = Fingerprint()
-        for part in [PipelineFolder.Part.textEncoder, .textEncoder2, .tokenizer, .tokenizer2] {
-            let place = parts.place(of: part)
-            // T5's tokenizer may come from its GGUF file.
-            guard part != .tokenizer2 || FileManager.default.fileExists(atPath: place) else { continue }
-            try text.add(contentsOf: place)
-        }
+        let autoencoder = try Fingerprint(of: [.vae], in: parts)
+        let text = try Fingerprint(of: [.textEncoder, .textEncoder2, .tokenizer, .tokenizer2], in: parts)
         let shapes = options.shapes.map(\.name).joined(separator: " ")
         let draws = options.draws
         self.precision = precision
@@ -47,7 +40,7 @@ public struct SampleCacheKey: Sendable, Hashable {
             Component(name: "prompt_form", title: "data.prompt_form", value: draws.promptForm.rawValue),
             Component(name: "instruction", title: "data.instruction", value: draws.instruction.rawValue),
             Component(name: "panels", title: "the panels' shapes", value: shapes),
-            Component(name: "pairs", title: "the pairs of data.path", value: "\(try dataset.fingerprint())"),
+            Component(name: "pairs", title: "the pairs of data.path", value: "\(dataset.fingerprint())"),
             Component(name: "precision", title: "data.cache_precision", value: precision.rawValue),
         ]
     }

@@ -43,12 +43,8 @@ struct SampleCacheSums: Sendable {
     }
 
     private static func sum(of tensor: Tensor) -> Int64 {
-        let dense = tensor.contiguous()
         var sum = Fingerprint()
-        withExtendedLifetime(dense) {
-            let start = dense.storage.base + dense.offset * dense.dtype.byteCount
-            sum.add(UnsafeRawBufferPointer(start: start, count: dense.count * dense.dtype.byteCount))
-        }
+        sum.addBytes(of: tensor)
         return sum.word
     }
 }

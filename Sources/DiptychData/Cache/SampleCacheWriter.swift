@@ -70,6 +70,10 @@ public struct SampleCacheWriter {
         let shapes = PanelShapes(options.shapes, of: dataset)
         let prompts = try dataset.distinctPrompts(options.draws, shapes)
         let layout = SampleCacheLayout(folder: folder, shapes: shapes, prompts: prompts)
+        try Self.requireNoFile(folder)
+        let lock = try FolderLock(
+            folder, expected: "a cache that no other process writes", found: "one that is being encoded")
+        defer { withExtendedLifetime(lock) {} }
         try prepare(folder, overwrites: overwrites, texts: prompts.count)
 
         let work = Work(total: dataset.records.count + prompts.count, digest: key.digest, precision: key.precision)
@@ -173,19 +177,25 @@ public struct SampleCacheWriter {
         return pending
     }
 
+    private static func requireNoFile(_ folder: String) throws(FileError) {
+        if let found = FileIdentity(folder), !found.isFolder {
+            throw FileError(folder, expected: "a folder for the cache", found: "a file")
+        }
+    }
+
     /// Sees to it that the folder is this cache's own, and sweeps what a killed process left half-written.
     private func prepare(_ folder: String, overwrites: Bool, texts: Int) throws {
         let files = FileManager.default
-        var isFolder: ObjCBool = false
-        if files.fileExists(atPath: folder, isDirectory: &isFolder), !isFolder.boolValue {
-            throw FileError(folder, expected: "a folder for the cache", found: "a file")
+        func isOurs(_ name: String) -> Bool {
+            name.hasSuffix(".h5") && (name.hasPrefix("pairs-") || name.hasPrefix("texts-"))
         }
+        AtomicFile.sweep(folder) { isOurs($0) || $0 == SampleCacheLayout.manifestName }
         let names = (try? files.contentsOfDirectory(atPath: folder)) ?? []
         let manifest = try SampleCacheManifest(folder: folder)
-        if manifest == nil, names.contains(where: { !$0.hasSuffix(".partial") }) {
+        if manifest == nil, let other = names.sorted().first(where: { !$0.hasPrefix(".") }) {
             throw FileError(
                 folder, expected: "a new or empty folder, or a cache",
-                found: "other files, such as \(names.sorted()[0])")
+                found: "other files, such as \(other)")
         }
         var isOther = false
         if let manifest {
@@ -196,12 +206,8 @@ public struct SampleCacheWriter {
                 isOther = true
             }
         }
-        for name in names {
-            let isOurs = name.hasSuffix(".h5") && (name.hasPrefix("pairs-") || name.hasPrefix("texts-"))
-            if name.hasSuffix(".partial") || isOther && isOurs { try files.removeItem(atPath: folder + "/" + name) }
-        }
+        if isOther { for name in names where isOurs(name) { try files.removeItem(atPath: folder + "/" + name) } }
         if manifest == nil || isOther {
-            try createFolder(folder)
             try SampleCacheManifest(key, pairs: dataset.records.count, texts: texts).write(to: folder)
         }
     }

@@ -6,6 +6,14 @@ enum ShardWriting {
     /// The file that stands in a folder of shards until all of them are there.
     static let unfinishedName = "unfinished.json"
 
+    /// Takes a folder for this process. Throws ``FileError`` when another one fills it.
+    static func lock(_ folder: String) throws(FileError) -> FolderLock {
+        if let found = FileIdentity(folder), !found.isFolder {
+            throw FileError(folder, expected: "a folder to write to", found: "a file")
+        }
+        return try FolderLock(folder, expected: "a folder that no other process fills", found: "one in the making")
+    }
+
     /// The members of a pair in a shard.
     struct Sample: Sendable {
         /// What all its members' names begin with.

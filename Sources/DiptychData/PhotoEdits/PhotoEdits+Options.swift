@@ -3,7 +3,7 @@ import TensorIO
 
 extension PhotoEdits {
     /// How panels are stored.
-    public enum Format: String, Sendable, CaseIterable {
+    public enum Format: String, Codable, Sendable, CaseIterable {
         /// Lossless.
         case png
         /// JPEG of quality 95.
@@ -11,7 +11,7 @@ extension PhotoEdits {
     }
 
     /// What to make.
-    public struct Options: Sendable, Hashable {
+    public struct Options: Codable, Sendable, Hashable {
         /// The number of pairs, at least 1.
         public var count: Int
         /// Width of a panel in pixels, a multiple of 16.

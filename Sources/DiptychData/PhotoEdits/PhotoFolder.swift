@@ -69,6 +69,16 @@ package struct PhotoFolder: Sendable {
         kept = images
     }
 
+    /// What tells the photographs, their names and bytes, from others. Throws ``FileError`` when one has become unreadable.
+    package func fingerprint() throws(FileError) -> String {
+        var result = Fingerprint()
+        for path in paths {
+            result.add((path as NSString).lastPathComponent)
+            try result.add(file: path)
+        }
+        return result.description
+    }
+
     /// The number of photographs, at least 1.
     package var count: Int { paths.count }
 

@@ -50,6 +50,8 @@ extension SceneGenerator {
         precondition(layout.shardSize > 0, "shards of \(layout.shardSize) pairs")
         let root = URL(filePath: folder, directoryHint: .isDirectory)
         let manifest = Manifest(options: options, layout: layout, photos: renderer.photos.names)
+        let lock = try ShardWriting.lock(root.relativePath)
+        defer { withExtendedLifetime(lock) {} }
         try prepare(root, manifest, overwrites: overwrites)
         let state = Mutex((done: 0, found: 0))
         for shard in 0..<(options.count + layout.shardSize - 1) / layout.shardSize {
@@ -123,7 +125,10 @@ extension SceneGenerator {
     /// Makes the folder, or finds there what the same options began.
     private func prepare(_ root: URL, _ manifest: Manifest, overwrites: Bool) throws {
         let path = root.relativePath
-        try createFolder(path)
+        // What a killed process left of a shard.
+        AtomicFile.sweep(path) {
+            $0.hasPrefix("scenes-") || $0 == Self.manifestName || $0 == ShardWriting.unfinishedName
+        }
         let names: [String]
         do {
             names = try FileManager.default.contentsOfDirectory(atPath: root.path).sorted()
@@ -147,10 +152,6 @@ extension SceneGenerator {
                 found: known.isEmpty
                     ? "'\(names[0])'" + (names.count > 1 ? " and \(names.count - 1) more" : "")
                     : "scenes of other options (\(Self.manifestName))")
-        }
-        // What a killed process left of a shard.
-        for name in names where name.hasPrefix(".scenes-") && name.hasSuffix(".partial") {
-            try removed(root.appending(path: name))
         }
         try AtomicFile.write(to: unfinished.relativePath) { try $0.write(Self.encoded(manifest)) }
     }

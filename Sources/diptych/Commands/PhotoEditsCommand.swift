@@ -13,7 +13,8 @@ struct PhotoEditsCommand: Subcommand {
         discussion: """
             Every pair is a random crop of a photograph and one of \(EditKind.all.count) kinds of edit, which take turns:
             \(EditKind.all.map(\.name).joined(separator: ", ")).
-            The same seed gives the same pairs, whatever the number of threads.
+            The same seed gives the same pairs, whatever the number of threads. What was interrupted is finished by the \
+            same command.
             """)
 
     @OptionGroup var common: CommonOptions
@@ -24,7 +25,9 @@ struct PhotoEditsCommand: Subcommand {
     @Option(name: .long, parsing: .unconditional, help: "The number of pairs.")
     var count: Int
 
-    @Option(name: .output, help: "Where the dataset goes: a new or empty folder.", completion: .directory)
+    @Option(
+        name: .output, help: "Where the dataset goes: a new or empty folder, or one that was begun.",
+        completion: .directory)
     var output: String
 
     @Option(name: .long, parsing: .unconditional, help: "Side of a panel in pixels, a multiple of 16.")
@@ -83,12 +86,15 @@ struct PhotoEditsCommand: Subcommand {
         let edits = try PhotoEdits(photos: photos, options: options)
         let line = Mutex(ProgressLine(total: count, of: "pairs"))
         do {
-            try edits.write(to: output, overwrites: overwrite) { done, _ in
-                line.withLock { $0.show(done) }
+            try edits.write(to: output, overwrites: overwrite) { done, _, found in
+                line.withLock { $0.show(done, found: found) }
             }
         } catch let error as FolderInUse {
             throw FileError(
-                output, expected: "a new or empty folder (--overwrite replaces a dataset)", found: error.found)
+                output,
+                expected:
+                    "a new or empty folder, or one that the same options began (--overwrite replaces a dataset)",
+                found: error.found)
         }
         print("\(count) pairs of \(options.width)x\(options.height) pixels: \(output)")
     }

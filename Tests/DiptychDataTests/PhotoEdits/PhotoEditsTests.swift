@@ -45,7 +45,7 @@ import Testing
                 try edits.write(to: folder.path)
                 results.append(try contents(folder))
             }
-            #expect(results[0].count == 55)
+            #expect(results[0].count == 56)
             #expect(results[0].keys.contains("target/000026.png"))
             #expect(results[0] == results[1] && results[0] == results[2])
             #expect(results[0] != results[3])
@@ -93,8 +93,8 @@ import Testing
                 options: .init(
                     count: 9, width: 32, height: 48, seed: 1, format: .jpg, kinds: ["sepia", "removed", "sepia"]))
             let calls = Mutex<[Int]>([])
-            try edits.write(to: folder.path) { done, total in
-                #expect(total == 9)
+            try edits.write(to: folder.path) { done, total, found in
+                #expect(total == 9 && found == 0)
                 calls.withLock { $0.append(done) }
             }
             #expect(calls.withLock { $0 } == Array(1...9))
@@ -200,10 +200,59 @@ import Testing
             try FileManager.default.createDirectory(at: out, withIntermediateDirectories: true)
             try edits.write(to: out.path)
             let before = try contents(out)
-            let error = #expect(throws: FolderInUse.self) { try edits.write(to: out.path) }
-            #expect(error?.found == "'metadata.jsonl' and 2 more")
+            // The same once more finds everything done; others are refused.
+            try edits.write(to: out.path)
             #expect(try contents(out) == before)
+            let others = try PhotoEdits(photos: photos.path, options: .init(count: 4, width: 32, height: 32))
+            var error = #expect(throws: FolderInUse.self) { try others.write(to: out.path) }
+            #expect(error?.found == "pairs of other options or photographs (photo-edits.json)")
+            try FileManager.default.removeItem(at: out.appending(path: "photo-edits.json"))
+            error = #expect(throws: FolderInUse.self) { try edits.write(to: out.path) }
+            #expect(error?.found == "'metadata.jsonl' and 2 more")
             #expect(throws: FileError.self) { try edits.write(to: photos.appending(path: "b.png").path) }
+        }
+    }
+
+    /// What a killed process leaves: some panels, half of one, a journal whose last line is cut off.
+    @Test func interruptedDatasetsAreFinished() throws {
+        try withPhotos { scratch in
+            let photos = scratch.appending(path: "photos").path
+            let (whole, half) = (scratch.appending(path: "whole"), scratch.appending(path: "half"))
+            let edits = try PhotoEdits(photos: photos, options: .init(count: 9, width: 32, height: 32, seed: 4))
+            try edits.write(to: whole.path)
+            let expected = try contents(whole)
+            let list = try String(contentsOf: whole.appending(path: "metadata.jsonl"), encoding: .utf8)
+            let lines = list.split(separator: "\n").map(String.init)
+            // Pairs 0 to 3 are in the journal, of which 2 has lost a panel; 4 and 5 have panels only.
+            let files = FileManager.default
+            try files.copyItem(at: whole, to: half)
+            func remove(_ name: String) throws { try files.removeItem(at: half.appending(path: name)) }
+            try remove("metadata.jsonl")
+            try files.moveItem(
+                at: half.appending(path: "photo-edits.json"), to: half.appending(path: "unfinished.json"))
+            for name in ["source/000002.png", "source/000006.png", "target/000007.png", "target/000008.png"] {
+                try remove(name)
+            }
+            try Data("half".utf8).write(to: half.appending(path: "source/.000006.png.1x.partial"))
+            let journal = lines[..<4].joined(separator: "\n\n") + "\n" + lines[4].prefix(20)
+            try Data(journal.utf8).write(to: half.appending(path: "unfinished-pairs.jsonl"))
+            #expect(throws: FileError.self) { try PairDataset(path: half.path) }
+            let calls = Mutex<[[Int]]>([])
+            try edits.write(to: half.path) { done, _, found in calls.withLock { $0.append([done, found]) } }
+            #expect(calls.withLock { $0 } == (3...9).map { [$0, 3] })
+            #expect(try contents(half) == expected)
+        }
+    }
+
+    @Test func oneProcessFillsAFolder() throws {
+        try withPhotos { scratch in
+            let out = scratch.appending(path: "out").path
+            let edits = try PhotoEdits(
+                photos: scratch.appending(path: "photos").path, options: .init(count: 2, width: 32, height: 32))
+            let lock = try FolderLock(out, expected: "", found: "")
+            let error = #expect(throws: FileError.self) { try edits.write(to: out) }
+            #expect(error?.found == "one in the making")
+            withExtendedLifetime(lock) {}
         }
     }
 
@@ -220,7 +269,8 @@ import Testing
             let files = try contents(out)
             #expect(
                 Set(files.keys) == [
-                    "README.md", "metadata.jsonl", "source/notes.txt", "source/000000.png", "source/000001.png",
+                    "README.md", "metadata.jsonl", "photo-edits.json", "source/notes.txt", "source/000000.png",
+                    "source/000001.png",
                     "target/000000.png", "target/000001.png",
                 ])
             #expect(try PairDataset(path: out.path).records.count == 2)
@@ -235,6 +285,16 @@ import Testing
             let edits = try PhotoEdits(photos: source.path, options: .init(count: 1, width: 32, height: 32))
             #expect(throws: FileError.self) {
                 try edits.write(to: scratch.appending(path: "set").path, overwrites: true)
+            }
+            #expect(FileManager.default.fileExists(atPath: source.appending(path: "000000.png").path))
+            // Nor by way of links to them.
+            let links = scratch.appending(path: "links")
+            try FileManager.default.createDirectory(at: links, withIntermediateDirectories: true)
+            try FileManager.default.createSymbolicLink(
+                at: links.appending(path: "a.png"), withDestinationURL: source.appending(path: "000000.png"))
+            let linked = try PhotoEdits(photos: links.path, options: .init(count: 1, width: 32, height: 32))
+            #expect(throws: FileError.self) {
+                try linked.write(to: scratch.appending(path: "set").path, overwrites: true)
             }
             #expect(FileManager.default.fileExists(atPath: source.appending(path: "000000.png").path))
         }

@@ -102,6 +102,13 @@ import Testing
             #expect(try bytes(half) == bytes(whole))
             try generator(5, seed: 2).write(to: half.path, layout: layout, overwrites: true)
             #expect(try bytes(half).keys.sorted() == ["scenes-000000.tar", "scenes.json"])
+            // One process at a time.
+            let lock = try FolderLock(half.path, expected: "", found: "")
+            let busy = #expect(throws: FileError.self) {
+                try generator(5, seed: 2).write(to: half.path, layout: layout)
+            }
+            #expect(busy?.found == "one in the making")
+            withExtendedLifetime(lock) {}
             // Files of others are left alone.
             let other = folder.appending(path: "other")
             try FileManager.default.createDirectory(at: other, withIntermediateDirectories: true)
