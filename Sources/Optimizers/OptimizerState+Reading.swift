@@ -18,11 +18,17 @@ extension OptimizerState {
         return scalars
     }
 
-    /// The number of steps. Throws ``OptimizerStateError`` when it is no whole number from 0 on.
+    /// The most steps that a state may have behind it: more than any run, and exact in double precision.
+    static let mostSteps = 1 << 48
+
+    /// The number of steps. Throws ``OptimizerStateError`` when it is no whole number from 0 on, or out of all proportion.
     func stepCount() throws -> Int {
         let value = scalars["step"] ?? .nan
         guard let count = Int(exactly: value), count >= 0 else {
             throw OptimizerStateError(name: "step", expected: "a whole number from 0 on", found: "\(value)")
+        }
+        guard count <= Self.mostSteps else {
+            throw OptimizerStateError(name: "step", expected: "at most \(Self.mostSteps) steps", found: "\(count)")
         }
         return count
     }

@@ -27,11 +27,18 @@ public struct Random: Sendable, Equatable {
     /// The number of words in a ``state``.
     public static let stateCount = MersenneTwister.size + 4
 
-    /// Continues where ``state`` was taken; nil if the words cannot be a state.
+    /// Continues where ``state`` was taken; nil if the words cannot be a state, as zeros alone: the twister would never
+    /// leave them.
     public init?(state: [UInt32]) {
         guard state.count == Self.stateCount, state[624] <= 624, state[625] <= 1 else { return nil }
+        // Of the first word only the highest bit is a part of the state.
+        guard state[0] & 0x8000_0000 != 0 || state[1..<624].contains(where: { $0 != 0 }) else { return nil }
         twister = MersenneTwister(words: Array(state[..<624]), place: Int(state[624]))
-        if state[625] == 1 { cachedNormal = Double(bitPattern: UInt64(state[626]) << 32 | UInt64(state[627])) }
+        if state[625] == 1 {
+            let normal = Double(bitPattern: UInt64(state[626]) << 32 | UInt64(state[627]))
+            guard normal.isFinite else { return nil }
+            cachedNormal = normal
+        }
     }
 
     /// The next 32 bits.

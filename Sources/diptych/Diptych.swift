@@ -7,7 +7,7 @@ import Training
 /// The program: trains, uses and exports in-context editing adapters.
 ///
 /// Exit status 0: done; 1: it failed, and standard error says why in lines that begin with `error:`; 2: the command line
-/// is wrong; 130: interrupted.
+/// is wrong; 128 and a signal's number, such as 130: interrupted.
 @main
 struct DiptychCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -45,7 +45,8 @@ struct DiptychCommand: ParsableCommand {
                 }
             }
             try command.run()
-            guard StandardStream.flushPrinted() else {
+            // What a run made lies on the disk: a reader of its messages that has gone is no failure.
+            guard StandardStream.flushPrinted() || Interruption.isInstalled else {
                 throw FileError("standard output", expected: "a place for the results", found: "one that takes no more")
             }
         } catch {

@@ -31,8 +31,41 @@ private func wait(until condition: () -> Bool = { false }) {
         }
     }
 
+    @Test(arguments: [(SIGINT, 130), (SIGTERM, 143), (SIGHUP, 129)] as [(CInt, CInt)])
+    func theStatusIsTheSignals(number: CInt, status: CInt) async {
+        await #expect(processExitsWith: .exitCode(status)) { [number, status] in
+            Interruption.install()
+            send(number)
+            wait { Interruption.isRequested }
+            // The flag is set before the number is noted.
+            wait { Interruption.exitStatus == status }
+            exit(Interruption.exitStatus)
+        }
+    }
+
+    @Test func aClosedPipeEndsNothing() async {
+        await #expect(processExitsWith: .exitCode(7)) {
+            Interruption.install()
+            send(SIGPIPE)
+            var ends: [CInt] = [0, 0]
+            guard pipe(&ends) == 0, close(ends[0]) == 0 else { exit(1) }
+            exit(write(ends[1], "x", 1) == -1 && errno == EPIPE && !Interruption.isRequested ? 7 : 2)
+        }
+    }
+
+    /// As `nohup` begins a program.
+    @Test func aHangUpThatIsIgnoredStaysSo() async {
+        await #expect(processExitsWith: .exitCode(7)) {
+            signal(SIGHUP, SIG_IGN)
+            Interruption.install()
+            send(SIGHUP)
+            usleep(200_000)
+            exit(Interruption.isRequested ? 2 : 7)
+        }
+    }
+
     @Test func theSecondSignalEndsAtOnce() async {
-        await #expect(processExitsWith: .exitCode(Interruption.exitStatus)) {
+        await #expect(processExitsWith: .exitCode(128 + SIGTERM)) {
             Interruption.install()
             send(SIGINT)
             wait { Interruption.isRequested }

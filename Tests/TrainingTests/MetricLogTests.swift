@@ -115,6 +115,56 @@ private func metrics(_ step: Int, loss: Double? = nil) -> StepMetrics {
         }
     }
 
+    /// A process whose files may not grow stands for a full disk.
+    @Test func linesThatFoundNoRoomComeLater() async {
+        await #expect(processExitsWith: .success) {
+            try withLog { path in
+                signal(SIGXFSZ, SIG_IGN)
+                func allow(_ byteCount: UInt) {
+                    var limit = rlimit(rlim_cur: byteCount, rlim_max: .max)
+                    setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit)
+                }
+                let line = metrics(1).json.utf8.count + 1
+                allow(UInt(4 * line + line / 2))
+                var log: MetricLog? = try MetricLog(path)
+                var faults = 0
+                for step in 1...9 { do { try log?.append(metrics(step)) } catch { faults += 1 } }
+                let fitted = 9 - faults
+                try #require(faults > 0 && fitted > 0)
+                try #require(try MetricLog.read(path).map(\.step) == Array(1...fitted))
+                let unsaved = try #require(log?.unsaved())
+                try #require(unsaved.map(\.step) == Array(fitted + 1...9))
+
+                // A session that goes on while the disk is still full, and one that finds room.
+                log = nil
+                log = try MetricLog(path, resumingAfter: 8, missing: unsaved)
+                try #require(log?.waiting.map(\.step) == Array(fitted + 1...8))
+                try #require(try MetricLog.read(path).map(\.step) == Array(1...fitted))
+                allow(.max)
+                log = nil
+                let last = try MetricLog(path, resumingAfter: 8, missing: unsaved)
+                try last.append(metrics(9))
+                try #require(last.waiting.isEmpty && last.unsaved().isEmpty)
+                try #require(try MetricLog.read(path) == (1...9).map { metrics($0) })
+            }
+        }
+    }
+
+    /// `cp -al` makes a copy of a run whose files are the original's.
+    @Test func aCopyByHardLinksLeavesTheOriginalAlone() throws {
+        try withLog { path in
+            do {
+                let log = try MetricLog(path)
+                for step in 1...5 { try log.append(metrics(step)) }
+            }
+            let copy = path + ".copy"
+            try FileManager.default.linkItem(atPath: path, toPath: copy)
+            do { try MetricLog(copy, resumingAfter: 2).append(metrics(3, loss: 9)) }
+            #expect(try MetricLog.read(path) == (1...5).map { metrics($0) })
+            #expect(try MetricLog.read(copy).map(\.step) == [1, 2, 3])
+        }
+    }
+
     @Test func aFullDiskIsNamed() throws {
         let log = try MetricLog.onFullDevice()
         let error = try #require(throws: FileError.self) { try log.append(metrics(1)) }

@@ -102,7 +102,13 @@ private func leaves(_ object: Any, _ prefix: String = "") -> [String] {
               timestep_mean: -1
               timestep_std: 2
               stop_on_nan: false
-            output: {folder: ~/run, log_every: 2, checkpoint_every: 0, keep_checkpoints: 0, metrics: log.jsonl}
+            output:
+              folder: ~/run
+              log_every: 2
+              checkpoint_every: 0
+              checkpoint_minutes: 2.5
+              keep_checkpoints: 0
+              metrics: log.jsonl
             """
         let run = try RunConfiguration.parse(text)
         var expected = RunConfiguration(basePath: "a b: c", dataPath: "pairs", outputFolder: NSHomeDirectory() + "/run")
@@ -181,6 +187,7 @@ private func leaves(_ object: Any, _ prefix: String = "") -> [String] {
         expected.training.stopOnNan = false
         expected.output.logEvery = 2
         expected.output.checkpointEvery = 0
+        expected.output.checkpointMinutes = 2.5
         expected.output.keepCheckpoints = 0
         expected.output.metrics = "log.jsonl"
         #expect(run == expected)

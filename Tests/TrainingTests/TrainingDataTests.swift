@@ -49,12 +49,12 @@ import Training
         #expect(rest.map(\.loss) == plain.map(\.loss))
         let other = RunFolder(fixture.folder.appending(path: "other").path)
         _ = try fixture.train(fixture.configuration("other", steps: 2))
-        let refused = #expect(throws: FileError.self) {
+        let refused = #expect(throws: ConfigurationError.self) {
             try fixture.train(
                 fixture.configuration("other", steps: 4) { $0.data.cache = folder },
                 resuming: other.checkpointPath(step: 2))
         }
-        #expect(refused?.key == "data.cache")
+        #expect(refused?.faults.map(\.key) == ["data.cache"])
         // A cache of another prompt is refused before any training.
         let error = #expect(throws: FileError.self) {
             try fixture.train(cached("stale") { $0.data.promptForm = .direct })
@@ -181,10 +181,10 @@ import Training
                 == trainer.memoryPlan(isStreamed: false, tiling: AutoencoderTiling()).lines)
         // Nor does a run go on in another arrangement.
         let begun = settings("parts 4", steps: 9) { $0.data.arrangement = .stacked }
-        let error = #expect(throws: FileError.self) {
+        let error = #expect(throws: ConfigurationError.self) {
             try fixture.train(begun, resuming: RunFolder(begun.output.folder).checkpointPath(step: 6))
         }
-        #expect(error?.key == "data.arrangement")
+        #expect(error?.faults.map(\.key) == ["data.arrangement"])
     }
 
     @Test func augmentedRunsOfSeveralShapesResumeExactly() throws {

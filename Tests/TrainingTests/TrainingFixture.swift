@@ -57,8 +57,11 @@ struct TrainingFixture {
 
     /// Trains and gives the losses that the metric log holds.
     @discardableResult
-    func train(_ configuration: RunConfiguration, resuming checkpoint: String? = nil) throws -> [StepMetrics] {
-        let session = try TrainingSession(configuration, resuming: checkpoint)
+    func train(
+        _ configuration: RunConfiguration, resuming checkpoint: String? = nil, acceptsChangedData: Bool = false
+    ) throws -> [StepMetrics] {
+        let session = try TrainingSession(
+            configuration, resuming: checkpoint, acceptsChangedData: acceptsChangedData)
         let silent = ProgressOutput(isUnicode: false, width: { nil }, now: { 0 }, write: { _ in })
         _ = try session.run(progress: ProgressBar(total: configuration.training.steps, output: silent))
         return try MetricLog.read(session.folder.metricsPath(configuration.output.metrics))

@@ -235,7 +235,10 @@ import Training
         let folder = RunFolder(settings("parts").output.folder)
         #expect(folder.checkpointSteps() == [3])
         try whole.write(to: picture)
-        let parts = try fixture.train(settings("parts"), resuming: folder.checkpointPath(step: 3))
+        let last = folder.checkpointPath(step: 3)
+        // A mended picture is a changed one.
+        #expect(throws: FileError.self) { try fixture.train(settings("parts"), resuming: last) }
+        let parts = try fixture.train(settings("parts"), resuming: last, acceptsChangedData: true)
         #expect(parts.map(\.loss) == expected.map(\.loss))
     }
 
@@ -253,19 +256,28 @@ import Training
         let configuration = fixture.configuration(steps: 2)
         try fixture.train(configuration)
         let path = RunFolder(configuration.output.folder).checkpointPath(step: 2)
-        func fault(_ change: (inout RunConfiguration) -> Void) -> FileError? {
-            #expect(throws: FileError.self) {
+        func fault(_ change: (inout RunConfiguration) -> Void) -> (any Error)? {
+            do {
                 try fixture.train(fixture.configuration(steps: 4, change), resuming: path)
+                return nil
+            } catch {
+                return error
             }
         }
+        let changed = fault {
+            $0.training.seed = 8
+            $0.adapter.moe?.topK = 2
+            $0.adapter.lora = nil
+        }
         #expect(
-            fault {
-                $0.training.seed = 8; $0.adapter.moe?.topK = 2
-            }?.key == "adapter.moe.top_k, training.seed")
-        #expect(fault { $0.training.steps = 2 }?.found == "2")
+            (changed as? ConfigurationError)?.faults.map(\.key) == [
+                "adapter.lora", "adapter.moe.top_k", "training.seed",
+            ])
+        #expect("\(changed!)".contains("training.seed: expected '7', as the run began and has to go on, found '8'"))
         let smaller = try TrainingFixture(pairs: 3)
         defer { smaller.remove() }
-        #expect(fault { $0.data.path = smaller.configuration().data.path }?.found == "3")
+        let other = fault { $0.data.path = smaller.configuration().data.path } as? FileError
+        #expect(other?.found == "3" && other?.expected == "the 5 pairs that the run began with")
     }
 
     /// In a process of its own: other tests allocate too.

@@ -8,14 +8,19 @@ import TensorIO
 ///
 /// | place | holds |
 /// |---|---|
-/// | `/` | `format`, `version`, `step`, `epoch`, `position`, `samples`, `seconds`, `base_parameters`, `configuration`, `routing` |
+/// | `/` | `format`, `version`, `step`, `epoch`, `position`, `samples`, `seconds`, `base_parameters`, the fingerprints `transformer`, `autoencoder`, `text_encoders`, `pairs`, `pair_set`; texts `configuration`, `routing`, `metrics` |
 /// | `/adapter/{parameter}` | the trained parameters |
 /// | `/optimizer`, `/average` | scalars as attributes, `{kind}/{parameter}` as datasets |
 /// | `/random` | the generator's words |
+///
+/// Every dataset of numbers has an attribute `checksum`, the root one of all the rest. Version 1 had neither checksums nor
+/// fingerprints nor `metrics`; it is still read.
 extension RunCheckpoint {
     /// What the attribute `format` says.
     public static let format = "diptych-checkpoint"
-    private static let version = 1
+    private static let version = 2
+    /// Counts beyond this are no count of any run.
+    private static let most = 1 << 48
 
     /// Writes the checkpoint; an older file at `path` stays until the new one is whole and on the disk.
     public func write(to path: String) throws {
@@ -30,16 +35,21 @@ extension RunCheckpoint {
             try root.setAttribute("base_parameters", baseParameterCount)
             try root.write([configuration], to: "configuration")
             try root.write([String(decoding: try Self.routingEncoder.encode(routing), as: UTF8.self)], to: "routing")
-            try root.write(Tensor(random.map { Int64($0) }, [random.count]), to: "random")
+            try root.write(metrics.map(\.json), to: "metrics")
+            if let fingerprints {
+                for (name, value) in RunFingerprints.keys { try root.setAttribute(name, fingerprints[keyPath: value]) }
+            }
+            try root.writeChecked(Tensor(random.map { Int64($0) }, [random.count]), to: "random")
             let adapter = try root.createGroup("adapter")
-            for name in parameters.names { try adapter.write(parameters.tensor(name), to: name) }
+            for name in parameters.names { try adapter.writeChecked(parameters.tensor(name), to: name) }
             try Self.write(optimizer, to: root.createGroup("optimizer"))
             if let average { try Self.write(average, to: root.createGroup("average")) }
+            try root.seal()
         }
     }
 
-    /// Opens a checkpoint of this version.
-    private static func open(_ path: String) throws -> HDF5Group {
+    /// Opens a checkpoint, of this version or an earlier one, and compares the checksum of all but its tensors.
+    private static func open(_ path: String) throws -> (root: HDF5Group, version: Int) {
         let root = try HDF5File(reading: path).root
         let found =
             try root.hasAttribute("format") ? try root.attribute("format", as: String.self) : "no such attribute"
@@ -47,19 +57,23 @@ extension RunCheckpoint {
             throw FileError(path, key: "format", expected: Self.format, found: found)
         }
         let version: Int = try root.attribute("version")
-        guard version == Self.version else {
-            throw FileError(path, key: "version", expected: "\(Self.version)", found: "\(version)")
+        guard (1...Self.version).contains(version) else {
+            throw FileError(path, key: "version", expected: "1 to \(Self.version)", found: "\(version)")
         }
-        return root
+        if version > 1 { try root.requireSeal() }
+        return (root, version)
     }
 
     /// The configuration of the run that a checkpoint is of, without its tensors. Throws ``FileError`` when the file is
     /// damaged or no checkpoint.
-    public static func configuration(path: String) throws -> String { try text("configuration", in: open(path)) }
+    public static func configuration(path: String) throws -> String {
+        try text("configuration", in: open(path).root)
+    }
 
     /// Reads a checkpoint. Throws ``FileError`` when the file is damaged or no checkpoint.
     public init(path: String) throws {
-        let root = try Self.open(path)
+        let (root, version) = try Self.open(path)
+        let isChecked = version > 1
         step = try root.attribute("step")
         epoch = try root.attribute("epoch")
         position = try root.attribute("position")
@@ -73,17 +87,50 @@ extension RunCheckpoint {
         } catch {
             throw FileError(path, key: "routing", expected: "routing statistics in JSON", found: "other text")
         }
-        let words: [Int64] = try root.tensor("random", dtype: .int64, shape: [Random.stateCount]).elements()
-        random = words.map { UInt32(truncatingIfNeeded: $0) }
-        // How many samples a pass has, more or less than pairs, the configuration and the data decide.
-        guard step >= 0, epoch >= 0, sampleCount >= 0, position >= 0 else {
+        fingerprints = isChecked ? try RunFingerprints(reading: root) : nil
+        metrics = isChecked ? try Self.metrics(in: root) : []
+        let words = try Self.tensor("random", in: root, isChecked)
+        guard words.dtype == .int64, words.shape == [Random.stateCount] else {
             throw FileError(
-                path, key: "position", expected: "a place among \(sampleCount) samples",
-                found: "sample \(position) of epoch \(epoch) at step \(step)")
+                path, key: "random", expected: "int64 [\(Random.stateCount)]", found: "\(words.dtype) \(words.shape)")
         }
-        parameters = MemoryArchive(path: path, try Self.tensors(in: root.group("adapter")))
-        optimizer = try Self.state(in: root.group("optimizer"))
-        average = try root.exists("average") ? try Self.state(in: root.group("average")) : nil
+        random = words.elements(as: Int64.self).compactMap { UInt32(exactly: $0) }
+        guard Random(state: random) != nil else {
+            throw FileError(path, key: "random", expected: "a generator's state", found: "other words")
+        }
+        parameters = MemoryArchive(path: path, try Self.tensors(in: root.group("adapter"), isChecked))
+        optimizer = try Self.state(in: root.group("optimizer"), isChecked)
+        average = try root.exists("average") ? try Self.state(in: root.group("average"), isChecked) : nil
+        try requireProportions(path)
+    }
+
+    /// Throws ``FileError`` for numbers that no run has. How many samples a pass has, more or less than pairs, the
+    /// configuration and the data decide.
+    private func requireProportions(_ path: String) throws(FileError) {
+        for (key, value, least) in [
+            ("step", step, 0), ("epoch", epoch, 0), ("position", position, 0), ("samples", sampleCount, 1),
+            ("base_parameters", baseParameterCount, 0),
+        ] where !(least...Self.most).contains(value) {
+            throw FileError(path, key: key, expected: "a number from \(least) to \(Self.most)", found: "\(value)")
+        }
+        guard seconds.isFinite, (0...Double(Self.most)).contains(seconds) else {
+            throw FileError(path, key: "seconds", expected: "a number from 0 on", found: "\(seconds)")
+        }
+        if let taken = optimizer.scalars["step"], taken > Double(step) {
+            throw FileError(
+                path, key: "optimizer@step", expected: "at most the \(step) steps of the run", found: "\(taken)")
+        }
+    }
+
+    private static func metrics(in root: HDF5Group) throws -> [StepMetrics] {
+        let decoder = JSONDecoder()
+        return try root.strings("metrics").map { line in
+            do {
+                return try decoder.decode(StepMetrics.self, from: Data(line.utf8))
+            } catch {
+                throw FileError(root.path, key: "metrics", expected: "lines of a metric log", found: "other text")
+            }
+        }
     }
 
     // A run that does not stop at NaN has it in its routing as well.
@@ -106,22 +153,28 @@ extension RunCheckpoint {
         for (name, tensor) in state.tensors {
             let parts = name.split(separator: "/", maxSplits: 1).map(String.init)
             let kind = try group.exists(parts[0]) ? try group.group(parts[0]) : try group.createGroup(parts[0])
-            try kind.write(tensor, to: parts[1])
+            try kind.writeChecked(tensor, to: parts[1])
         }
     }
 
-    private static func state(in group: HDF5Group) throws -> OptimizerState {
+    private static func state(in group: HDF5Group, _ isChecked: Bool) throws -> OptimizerState {
         var scalars: [String: Double] = [:]
         for name in try group.attributeNames { scalars[name] = try group.attribute(name, as: Double.self) }
         var all: [(name: String, tensor: Tensor)] = []
         for kind in try group.members {
-            all += try tensors(in: group.group(kind)).map { ("\(kind)/\($0.name)", $0.tensor) }
+            all += try tensors(in: group.group(kind), isChecked).map { ("\(kind)/\($0.name)", $0.tensor) }
         }
         return OptimizerState(scalars: scalars, tensors: all)
     }
 
-    private static func tensors(in group: HDF5Group) throws -> [(name: String, tensor: Tensor)] {
-        try group.members.map { ($0, try group.tensor($0)) }
+    private static func tensors(
+        in group: HDF5Group, _ isChecked: Bool
+    ) throws -> [(name: String, tensor: Tensor)] {
+        try group.members.map { ($0, try tensor($0, in: group, isChecked)) }
+    }
+
+    private static func tensor(_ name: String, in group: HDF5Group, _ isChecked: Bool) throws -> Tensor {
+        try isChecked ? group.checkedTensor(name) : group.tensor(name)
     }
 
     private static func text(_ name: String, in root: HDF5Group) throws -> String {

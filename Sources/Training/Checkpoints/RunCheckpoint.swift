@@ -24,6 +24,10 @@ public struct RunCheckpoint: Sendable {
     public var seconds: Double
     /// Elements of the base's parameters, to notice another base.
     public var baseParameterCount: Int
+    /// What tells the base and the pairs from others; nil in a checkpoint of version 1.
+    public var fingerprints: RunFingerprints?
+    /// Steps whose lines the metric log may lack, since its disk was full.
+    public var metrics: [StepMetrics] = []
     /// The last step's routing.
     public var routing: [RoutingStatistics]
 

@@ -1,12 +1,6 @@
 import Foundation
 import TensorIO
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
-
 /// The folder of a run: its configuration, its metric log and its checkpoints.
 public struct RunFolder: Sendable, Hashable {
     /// The folder, as the user spelled it.
@@ -47,53 +41,32 @@ public struct RunFolder: Sendable, Hashable {
     }
 
     /// Throws ``FileError`` when beginning a run here would destroy something: a run with checkpoints, or a
-    /// `config.yaml` that no run has written.
-    func requireNoRun() throws {
+    /// `config.yaml` that no run has written; unless it is the `configuration` itself, which stays as it is.
+    func requireNoRun(besides configuration: String? = nil) throws {
         if let step = checkpointSteps().last {
             throw FileError(
                 path, expected: "a folder without a run (or --resume to continue it)",
                 found: "a checkpoint of step \(step)")
         }
         let files = FileManager.default
-        if files.fileExists(atPath: configurationPath), !files.fileExists(atPath: checkpoints) {
+        let isItself = configuration.map { FileIdentity($0) == FileIdentity(configurationPath) } ?? false
+        if files.fileExists(atPath: configurationPath), !files.fileExists(atPath: checkpoints), !isItself {
             throw FileError(
                 path, expected: "a folder for the run alone, since its config.yaml is written there",
                 found: "a config.yaml of another origin")
         }
     }
 
-    /// Creates the folders. Throws ``FileError`` when they cannot be.
-    public func create() throws { try createFolder(checkpoints) }
-
-    /// Keeps other processes from training into the folder until it is let go.
-    final class Lock {
-        private let descriptor: CInt
-        fileprivate init(_ descriptor: CInt) { self.descriptor = descriptor }
-        deinit { close(descriptor) }
+    /// Takes the folder, which is made when it is missing, for this process; a process that ends in any way gives it back.
+    /// Throws ``FileError`` when another one trains there.
+    func lock() throws(FileError) -> FolderLock {
+        try FolderLock(path, expected: "a run that no other process trains", found: "one in training")
     }
 
-    /// Takes the folder for this process; a process that ends in any way gives it back. Throws ``FileError`` when another
-    /// one trains there.
-    func lock() throws -> Lock {
-        let descriptor = open(checkpoints, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        let lock = Lock(descriptor)
-        // File systems that know no locks are trusted.
-        if flock(descriptor, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK {
-            throw FileError(path, expected: "a run that no other process trains", found: "one in training")
-        }
-        return lock
-    }
-
-    /// Removes what a killed process left half-written. Throws ``FileError`` when that cannot be.
-    func sweep() throws {
-        do {
-            for name in try FileManager.default.contentsOfDirectory(atPath: checkpoints)
-            where name.hasPrefix(".step-") && name.hasSuffix(".partial") {
-                try FileManager.default.removeItem(atPath: "\(checkpoints)/\(name)")
-            }
-        } catch {
-            throw FileError(checkpoints, expected: "a folder that can be written", found: Self.reason(error))
-        }
+    /// Removes what killed processes left half-written.
+    func sweep() {
+        AtomicFile.sweep(checkpoints) { $0.hasPrefix("step-") }
+        AtomicFile.sweep(path) { _ in true }
     }
 
     /// Deletes all but the latest `count` checkpoints; 0 keeps all.
@@ -105,6 +78,14 @@ public struct RunFolder: Sendable, Hashable {
     /// Deletes the checkpoints of these steps.
     func remove(_ steps: some Sequence<Int>) {
         for step in steps { try? FileManager.default.removeItem(atPath: checkpointPath(step: step)) }
+    }
+
+    /// The run that a checkpoint's file lies in, in `RUN/checkpoints`; nil for one that lies elsewhere.
+    init?(holding checkpoint: String) {
+        let folder = (checkpoint as NSString).deletingLastPathComponent
+        guard (folder as NSString).lastPathComponent == "checkpoints" else { return nil }
+        let run = (folder as NSString).deletingLastPathComponent
+        self.init(run.isEmpty ? "." : run)
     }
 
     /// The checkpoint that `path` means: the file itself, or the latest one of a run's folder. Throws ``FileError`` when
@@ -121,10 +102,5 @@ public struct RunFolder: Sendable, Hashable {
                 path, expected: "a run's folder with checkpoints/step-….h5", found: "a folder without checkpoints")
         }
         return run.checkpointPath(step: last)
-    }
-
-    private static func reason(_ error: any Error) -> String {
-        let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
-        return underlying.map { String(cString: strerror(Int32($0.code))) } ?? error.localizedDescription
     }
 }

@@ -56,14 +56,6 @@ extension RunConfiguration {
         return LearningRateSchedule(
             shape, peak: optimizer.learningRate, warmupSteps: schedule.warmupSteps, totalSteps: training.steps)
     }
-
-    /// The keys whose values differ, except those in `ignoring` (a key or a whole section).
-    func differences(from other: RunConfiguration, ignoring: [String]) -> [String] {
-        Self.schema.filter { field in
-            !ignoring.contains(field.key) && !ignoring.contains(field.section)
-                && field.node(self) != field.node(other)
-        }.map(\.key)
-    }
 }
 
 extension RunConfiguration.Tiling {

@@ -228,6 +228,10 @@ extension RunConfiguration {
             "Steps between two checkpoints; 0 writes one at the end only.",
             peerNames: ["save_every", "save_every_n_steps", "save_interval", "checkpointing_steps"]),
         .init(
+            "output.checkpoint_minutes", \.output.checkpointMinutes, .notNegative,
+            "Minutes of training after which a checkpoint is due whatever the step; 0 goes by steps alone.",
+            peerNames: ["save_every_minutes"]),
+        .init(
             "output.keep_checkpoints", \.output.keepCheckpoints, .integer(0...),
             "Checkpoints that stay, the newest; 0 keeps all.",
             peerNames: ["max_step_saves_to_keep", "checkpoints_total_limit", "save_last_n_steps"]),

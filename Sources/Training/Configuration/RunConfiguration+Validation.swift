@@ -100,6 +100,9 @@ extension RunConfiguration {
                 "schedule.warmup_steps", "fewer steps than training.steps (\(training.steps))",
                 "\(schedule.warmupSteps)")
         }
+        if ["config.yaml", "checkpoints"].contains(output.metrics) {
+            report("output.metrics", "another name than config.yaml and checkpoints, which a run needs", output.metrics)
+        }
         return faults
     }
 

@@ -319,6 +319,8 @@ extension RunConfiguration {
         public var logEvery = 1
         /// Steps between two checkpoints; 0 writes one at the end only.
         public var checkpointEvery = 1000
+        /// Minutes of training between two checkpoints, beside those by steps; 0 is never.
+        public var checkpointMinutes = 30.0
         /// Checkpoints that stay; 0 keeps all.
         public var keepCheckpoints = 3
         /// Name of the metric log inside the folder.

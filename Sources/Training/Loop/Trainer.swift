@@ -33,6 +33,8 @@ public final class Trainer {
     /// Pairs that were left out or replaced because they cannot be read, each once.
     public var skippedPairs: [FileError] { dataset.leftOut + loader.skipped }
 
+    /// What tells the base and the pairs from others.
+    let fingerprints: RunFingerprints
     let loader: DiptychLoader
     /// How many prompts the dataset has, the empty one among them; counted once, since a plan of memory is made for several
     /// ways. Every pair has its prompts: the encoder of samples was made with them.
@@ -45,17 +47,28 @@ public final class Trainer {
     ///
     /// Throws what is wrong with the configuration, the files or the checkpoint before any training.
     ///
-    /// `checking` is told how many pairs have been decoded before the first step, of how many.
+    /// `acceptsChangedData` goes on although the pairs are not those that the run began with, as when a picture has been
+    /// mended; their number must be. `checking` is told how many pairs have been decoded before the first step, of how many.
     public init(
-        _ configuration: RunConfiguration, resuming checkpoint: RunCheckpoint? = nil,
+        _ configuration: RunConfiguration, resuming checkpoint: RunCheckpoint? = nil, acceptsChangedData: Bool = false,
         checking: @Sendable (_ done: Int, _ total: Int) -> Void = { _, _ in }
     ) throws {
         self.configuration = configuration
         Threads.set(configuration.training.threads)
         dataset = try Self.dataset(configuration, checking: checking)
+        var known: RunFingerprints?
+        if let checkpoint {
+            // Before all pictures are decoded.
+            try Self.requireCount(checkpoint, dataset, configuration)
+            if let earlier = checkpoint.fingerprints {
+                known = try RunFingerprints(configuration.base.parts, dataset)
+                try known?.require(earlier, configuration, acceptsChangedData: acceptsChangedData)
+            }
+        }
         let source = try Self.source(configuration, dataset, checking: checking)
         encoders = source.encoders
         transformer = try configuration.base.parts.loadTransformer()
+        fingerprints = try known ?? RunFingerprints(configuration.base.parts, dataset)
         try transformer.requireFill(latentChannels: source.latentChannels, configuration.base.parts)
         transformer.usesGradientCheckpointing = configuration.training.gradientCheckpointing
         let seed = UInt64(configuration.training.seed)
@@ -128,12 +141,17 @@ public final class Trainer {
         return (encoder, encoders, encoders.vae.configuration.latentChannels)
     }
 
-    private func restore(_ checkpoint: RunCheckpoint) throws {
+    private static func requireCount(
+        _ checkpoint: RunCheckpoint, _ dataset: PairDataset, _ configuration: RunConfiguration
+    ) throws {
         guard checkpoint.sampleCount == dataset.records.count else {
             throw FileError(
                 configuration.data.path, expected: "the \(checkpoint.sampleCount) pairs that the run began with",
                 found: "\(dataset.records.count)")
         }
+    }
+
+    private func restore(_ checkpoint: RunCheckpoint) throws {
         guard checkpoint.position <= loader.order.epochCount else {
             throw FileError(
                 "checkpoint", key: "position",
@@ -162,7 +180,7 @@ public final class Trainer {
             optimizer: optimizer.state,
             average: average?.state, random: loader.random.state, epoch: loader.order.epoch,
             position: loader.order.position, sampleCount: dataset.records.count, seconds: seconds,
-            baseParameterCount: adapters.baseParameterCount,
+            baseParameterCount: adapters.baseParameterCount, fingerprints: fingerprints,
             routing: routing)
     }
 

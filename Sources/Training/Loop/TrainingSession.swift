@@ -19,82 +19,54 @@ public final class TrainingSession {
     /// The latest checkpoint that this session wrote or began from.
     public private(set) var lastCheckpoint: String?
 
-    private let lock: RunFolder.Lock
+    private let run: OpenedRun
     private let log: MetricLog
     private let firstStep: Int
-    private var unlogged: [StepMetrics] = []
     private var reportedPairs = 0
+    private var isLogFull = false
     /// Seconds of this session's steps, and of these the ones spent waiting for samples.
     public private(set) var seconds = 0.0, dataSeconds = 0.0
 
-    /// Begins the run of a configuration, or continues it from the checkpoint file `checkpoint`.
+    /// Begins the run of a configuration, or continues it from the checkpoint file `checkpoint`; see
+    /// ``OpenedRun/init(_:resuming:)``.
+    public convenience init(
+        _ configuration: RunConfiguration, resuming checkpoint: String? = nil, acceptsChangedData: Bool = false
+    ) throws {
+        try self.init(OpenedRun(configuration, resuming: checkpoint), acceptsChangedData: acceptsChangedData)
+    }
+
+    /// Begins a run, or continues it.
     ///
-    /// Throws what is wrong before any training: faults of the configuration, the base, the data or the checkpoint, a
-    /// run that already lies in the folder, or a configuration that is not the checkpoint's.
+    /// Throws what is wrong before any training: faults of the base and the data, or others than the run began with, unless
+    /// `acceptsChangedData` (see ``Trainer/init(_:resuming:acceptsChangedData:checking:)``).
     /// `checking` is told how many pairs have been decoded before the first step, of how many; `planning` sees the trainer
-    /// before anything is written, and may refuse it.
+    /// before anything is written, and may refuse it, as it has to for a dry run.
     public init(
-        _ configuration: RunConfiguration, resuming checkpoint: String? = nil,
+        _ run: OpenedRun, acceptsChangedData: Bool = false,
         checking: @Sendable (_ done: Int, _ total: Int) -> Void = { _, _ in },
         planning: (Trainer) throws -> Void = { _ in }
     ) throws {
-        folder = RunFolder(configuration.output.folder)
-        let continues = if let checkpoint { folder.holds(checkpoint) } else { false }
-        if !continues { try folder.requireNoRun() }
-        let state = try checkpoint.map { try RunCheckpoint(path: $0) }
-        if let state, let checkpoint { try Self.check(configuration, against: state, at: checkpoint) }
-        trainer = try Trainer(configuration, resuming: state, checking: checking)
+        self.run = run
+        folder = run.folder
+        trainer = try Trainer(
+            run.configuration, resuming: run.state, acceptsChangedData: acceptsChangedData, checking: checking)
         try planning(trainer)
+        precondition(run.lock != nil, "a dry run that goes on")
         firstStep = trainer.step
-        lastCheckpoint = checkpoint
-        try folder.create()
-        lock = try folder.lock()
-        try folder.sweep()
-        try AtomicFile.write(to: folder.configurationPath) { try $0.write(Array(configuration.yaml.utf8)) }
-        let path = folder.metricsPath(configuration.output.metrics)
-        log = try MetricLog(path, resumingAfter: trainer.step)
+        lastCheckpoint = run.checkpoint
+        try createFolder(folder.checkpoints)
+        folder.sweep()
+        // One that says the same keeps the user's words.
+        if (try? RunConfiguration.load(folder.configurationPath)) != run.configuration {
+            try AtomicFile.write(to: folder.configurationPath) { try $0.write(Array(run.configuration.yaml.utf8)) }
+        }
+        log = try MetricLog(
+            folder.metricsPath(run.configuration.output.metrics), resumingAfter: trainer.step,
+            missing: run.state?.metrics ?? [])
     }
 
-    /// What may change between sessions without making it another run.
-    private static let changeable = [
-        "training.steps", "training.threads", "training.memory", "base.path", "base.transformer", "base.vae",
-        "base.clip", "base.t5",
-        "data.path", "data.also", "data.cache", "data.on_error", "data.check_first", "data.workers", "data.prefetch",
-        "output",
-    ]
-
-    private static func check(_ configuration: RunConfiguration, against state: RunCheckpoint, at path: String) throws {
-        let earlier = try RunConfiguration.parse(state.configuration, file: path)
-        var changed = configuration.differences(from: earlier, ignoring: changeable)
-        // A dataset may have moved, but what is chosen of it stays.
-        func choices(_ run: RunConfiguration) -> [RunConfiguration.Dataset] {
-            run.data.also.map { dataset in
-                var dataset = dataset
-                dataset.path = ""
-                return dataset
-            }
-        }
-        if choices(configuration) != choices(earlier) { changed.append("data.also (more than its paths)") }
-        guard changed.isEmpty else {
-            throw FileError(
-                path, key: changed.joined(separator: ", "), expected: "the values that the run began with",
-                found: "other values; only \(changeable.joined(separator: ", ")) may change on resuming")
-        }
-        let earlierCache = earlier.data.cache ?? "no cache", cache = configuration.data.cache ?? "no cache"
-        guard
-            (earlier.data.cache == nil) == (configuration.data.cache == nil)
-                || configuration.data.cachePrecision == .float32
-        else {
-            throw FileError(
-                path, key: "data.cache",
-                expected: "\(earlierCache) as before, since a cache rounds (data.cache_precision)", found: cache)
-        }
-        guard state.step < configuration.training.steps else {
-            throw FileError(
-                path, key: "training.steps", expected: "more than the \(state.step) steps that are done",
-                found: "\(configuration.training.steps)")
-        }
-    }
+    /// How many lines of the metric log have found no room; the checkpoint has them.
+    public var missingLines: Int { log.waiting.count }
 
     /// Trains until the last step or until the user interrupts; either way a checkpoint is written.
     ///
@@ -106,6 +78,8 @@ public final class TrainingSession {
         let steps = trainer.configuration.training.steps
         defer { progress.finish() }
         var retryAt: Int?
+        var lastTry = ContinuousClock.now
+        let longest = output.checkpointMinutes > 0 ? Duration.seconds(output.checkpointMinutes * 60) : nil
         reportSkipped(progress)
         while trainer.step < steps {
             let metrics: StepMetrics
@@ -115,19 +89,22 @@ public final class TrainingSession {
                 saveBefore(error, progress)
                 throw error
             }
-            try record(metrics, progress)
+            record(metrics, progress)
             seconds += metrics.seconds
             dataSeconds += metrics.dataSeconds ?? 0
             reportSkipped(progress)
             progress.update(step: metrics.step, loss: metrics.loss, loadBalance: metrics.loadBalance)
             if Interruption.isRequested || metrics.step == steps { break }
             let isDue = output.checkpointEvery > 0 && metrics.step % output.checkpointEvery == 0
-            if isDue || metrics.step == retryAt {
+            let isLong = longest.map { lastTry.duration(to: .now) >= $0 } ?? false
+            if isDue || isLong || metrics.step == retryAt {
+                lastTry = .now
                 do {
                     try save()
                     retryAt = nil
                 } catch {
-                    let next = metrics.step + min(output.checkpointEvery, max(10, output.checkpointEvery / 10))
+                    let every = output.checkpointEvery > 0 ? output.checkpointEvery : 100
+                    let next = metrics.step + min(every, max(10, every / 10))
                     retryAt = next
                     progress.print("error: \(error); training goes on, next try at step \(min(next, steps))")
                 }
@@ -158,7 +135,9 @@ public final class TrainingSession {
     /// Writes a checkpoint of the present step and removes the oldest ones, and those of later steps.
     private func save() throws {
         let path = folder.checkpointPath(step: trainer.step)
-        try trainer.checkpoint().write(to: path)
+        var state = try trainer.checkpoint()
+        state.metrics = log.unsaved()
+        try state.write(to: path)
         lastCheckpoint = path
         // Left by a session that went on from here before: of another future, and --resume would prefer them.
         folder.remove(folder.checkpointSteps().filter { $0 > trainer.step })
@@ -166,16 +145,14 @@ public final class TrainingSession {
     }
 
     /// Logs a step; lines that do not fit on the disk now are kept for later.
-    private func record(_ metrics: StepMetrics, _ progress: ProgressBar) throws {
-        let output = trainer.configuration.output
-        if metrics.step % max(output.logEvery, 1) == 0 { unlogged.append(metrics) }
+    private func record(_ metrics: StepMetrics, _ progress: ProgressBar) {
+        guard metrics.step % max(trainer.configuration.output.logEvery, 1) == 0 else { return }
         do {
-            while let next = unlogged.first {
-                try log.append(next)
-                unlogged.removeFirst()
-            }
+            try log.append(metrics)
+            isLogFull = false
         } catch {
-            if unlogged.count == 1 { progress.print("error: \(error); training goes on") }
+            if !isLogFull { progress.print("error: \(error); training goes on, the lines are kept") }
+            isLogFull = true
         }
     }
 }

@@ -10,43 +10,92 @@ import TensorIO
 /// A run's figures as a file of JSON lines, one ``StepMetrics`` each, in ascending order of steps.
 ///
 /// Every line reaches the file in one write, so that a killed run loses at most a part of its last line; a resumed run
-/// takes that part and every line after its checkpoint out again, and the sequence has no gap and no repetition.
+/// takes that part and every line after its checkpoint out again, and the sequence has no gap and no repetition. Lines that
+/// find no room wait for the next; those that may not be on the disk when a checkpoint is written go into it
+/// (``unsaved()``), and a resumed run puts them in their places.
 public final class MetricLog {
     /// The file.
     public let path: String
+    /// Lines that have found no room yet.
+    public private(set) var waiting: [StepMetrics] = []
+    private var unsynchronized: [StepMetrics] = []
     private let descriptor: CInt
 
     /// Opens the log of a run that goes on after `step`, 0 for a new one.
     ///
-    /// Lines of later steps and a last line that was cut off are removed; the file is replaced whole (see ``AtomicFile``).
-    /// Throws ``FileError`` when an earlier line is no JSON object of a step, or when the file cannot be written.
-    public init(_ path: String, resumingAfter step: Int = 0) throws {
+    /// Lines of later steps and a last line that was cut off are removed, in place, so that a full disk does not forbid it;
+    /// `missing` are steps that a checkpoint kept because the file may lack them. Throws ``FileError`` when an earlier line is
+    /// no JSON object of a step, or when the file cannot be written.
+    public init(_ path: String, resumingAfter step: Int = 0, missing: [StepMetrics] = []) throws {
         self.path = path
         var info = stat()
+        var kept: Int?
+        var waiting: [StepMetrics] = []
         // A device or a pipe, such as /dev/null, holds no lines to keep.
         if stat(path, &info) == 0, info.st_mode & S_IFMT == S_IFREG || info.st_mode & S_IFMT == S_IFDIR {
             let bytes = try Self.bytes(of: path)
-            let kept = try Self.parse(bytes, path: path).prefix { $0.metrics.step <= step }
-            let text = kept.map { $0.line + "\n" }.joined()
-            if Array(text.utf8) != bytes {
-                try AtomicFile.write(to: path) { try $0.write(Array(text.utf8)) }
+            var lines = try Self.parse(bytes, path: path).prefix { $0.metrics.step <= step }
+            // A last line that lacks its line feed is written again.
+            if let end = lines.last?.end, end > bytes.count { waiting.append(lines.removeLast().metrics) }
+            kept = lines.last?.end ?? 0
+            let last = waiting.last?.step ?? lines.last?.metrics.step ?? 0
+            waiting += missing.filter { $0.step > last && $0.step <= step }
+            if info.st_nlink > 1 {
+                // A copy of a run by hard links: the original's log stays as it is.
+                try AtomicFile.write(to: path) { try $0.write(Array(bytes[..<(kept ?? 0)])) }
             }
+        } else {
+            waiting = missing.filter { $0.step <= step }
         }
-        descriptor = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o666)
-        guard descriptor >= 0 else {
+        let opened = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o666)
+        guard opened >= 0 else {
             throw FileError(path, expected: "a file that can be written", found: String(cString: strerror(errno)))
         }
+        if let kept, ftruncate(opened, off_t(kept)) != 0 {
+            let reason = String(cString: strerror(errno))
+            close(opened)
+            throw FileError(path, expected: "a file that can be cut", found: reason)
+        }
+        descriptor = opened
+        self.waiting = waiting
+        // What does not fit now is said with the first line that does not.
+        try? writeWaiting()
     }
 
     deinit { close(descriptor) }
 
-    /// Adds a line. Throws ``FileError`` when it does not fit on the disk; the file then ends with the line before.
+    /// Adds a line, after those that wait. Throws ``FileError`` when the disk has no room: the file then ends with a whole
+    /// line, and the line waits.
     public func append(_ metrics: StepMetrics) throws {
-        let line = Array((metrics.json + "\n").utf8)
+        waiting.append(metrics)
+        try writeWaiting()
+    }
+
+    /// Writes what waits if it can, brings all to the disk, and gives the lines that may not be there: a checkpoint has to
+    /// keep them.
+    public func unsaved() -> [StepMetrics] {
+        try? writeWaiting()
+        // Devices and pipes have nothing to bring anywhere.
+        if fsync(descriptor) == 0 || errno == EINVAL || errno == EROFS { unsynchronized = [] }
+        return unsynchronized + waiting
+    }
+
+    private func writeWaiting() throws {
+        while let next = waiting.first {
+            try write(Array((next.json + "\n").utf8))
+            unsynchronized.append(waiting.removeFirst())
+        }
+    }
+
+    private func write(_ line: [UInt8]) throws {
         let end = lseek(descriptor, 0, SEEK_END)
         var done = 0
         while done < line.count {
-            let count = line.withUnsafeBytes { write(descriptor, $0.baseAddress! + done, $0.count - done) }
+            #if canImport(Glibc)
+                let count = line.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress! + done, $0.count - done) }
+            #else
+                let count = line.withUnsafeBytes { Musl.write(descriptor, $0.baseAddress! + done, $0.count - done) }
+            #endif
             if count < 0 {
                 if errno == EINTR { continue }
                 let reason = String(cString: strerror(errno))
@@ -73,10 +122,11 @@ public final class MetricLog {
         return Array(bytes)
     }
 
-    private static func parse(_ bytes: [UInt8], path: String) throws -> [(line: String, metrics: StepMetrics)] {
+    /// The lines, each with the place behind its line feed.
+    private static func parse(_ bytes: [UInt8], path: String) throws -> [(end: Int, metrics: StepMetrics)] {
         let lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
         let decoder = JSONDecoder()
-        var result: [(line: String, metrics: StepMetrics)] = []
+        var result: [(end: Int, metrics: StepMetrics)] = []
         for (index, line) in lines.enumerated() {
             let isLast = index == lines.count - 1
             if isLast && line.isEmpty { break }
@@ -92,7 +142,7 @@ public final class MetricLog {
                     path, key: "line \(index + 1)", expected: "a step after \(last.metrics.step)",
                     found: "\(metrics.step)")
             }
-            result.append((String(decoding: line, as: UTF8.self), metrics))
+            result.append((line.endIndex + 1, metrics))
         }
         return result
     }

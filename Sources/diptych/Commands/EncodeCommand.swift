@@ -35,6 +35,7 @@ struct EncodeCommand: Subcommand {
     var overwrite = false
 
     func run() throws {
+        Interruption.ignoreClosedPipes()
         let overrides = self.set + (threads.map { ["training.threads=\($0)"] } ?? [])
         let run = try RunConfiguration.load(config, overrides: overrides)
         // A configuration that trains from no cache may augment.

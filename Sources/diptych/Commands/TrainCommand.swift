@@ -9,20 +9,24 @@ import TensorCore
 import TensorIO
 import Training
 
-/// `diptych train CONFIG [--resume]`
+/// `diptych train CONFIG|RUN [--resume | --resume-if-there]`
 struct TrainCommand: Subcommand {
     static let configuration = CommandConfiguration(
         commandName: "train",
         abstract: "Trains an adapter as a configuration says, or continues a run.",
         discussion: """
-            Ctrl-C finishes the step, saves a checkpoint and leaves with status 130. A resumed run gives the same losses \
-            as one that was never stopped, bit for bit at the same number of threads.
+            Ctrl-C, 'kill' and a terminal that closes finish the step, save a checkpoint and leave with status 130, 143 or \
+            129. A resumed run gives the same losses as one that was never stopped, bit for bit at the same number of threads.
+
+            A run is what lies in the folder that is named: a renamed or copied one goes on there, by its config.yaml, of \
+            which steps, rates, intervals, paths and what changes no result may be edited. The base and the data may have \
+            moved, but must be the same.
             """)
 
     @OptionGroup var common: CommonOptions
 
     @Argument(
-        help: "A YAML configuration; with --resume also a run's folder or a checkpoint.",
+        help: "A YAML configuration; to go on also a run's folder or a checkpoint.",
         completion: .file(extensions: ["yaml", "yml", "h5"]))
     var source: String
 
@@ -35,16 +39,47 @@ struct TrainCommand: Subcommand {
     @Flag(name: .long, help: "Continue from the run's latest checkpoint, or from the one that is named.")
     var resume = false
 
+    @Flag(name: .long, help: "Continue where there is a checkpoint, begin where there is none.")
+    var resumeIfThere = false
+
+    @Flag(
+        name: .long,
+        help: "Go on although pairs have changed, as when a picture was mended; their number must be the same.")
+    var changedData = false
+
     @Flag(name: .long, help: "At the end, print where the time went by operation, and the memory by phase.")
     var profile = false
 
     @OptionGroup var memory: MemoryOptions
 
+    func validate() throws {
+        if resume, resumeIfThere { throw ValidationError("--resume: expected one of --resume and --resume-if-there") }
+        guard resume || resumeIfThere || RunRequest.isConfiguration(source) else {
+            throw ValidationError("'\(source)' is no YAML file; to continue a run add --resume")
+        }
+    }
+
     func run() throws {
-        let (configuration, checkpoint) = try resolve()
+        Interruption.ignoreClosedPipes()
+        let opened = try OpenedRun(
+            RunRequest(
+                source, overrides: overrides,
+                continuation: resume ? .always : resumeIfThere ? .ifThere : .never, isDryRun: memory.dryRun))
+        for notice in opened.notices { note(notice) }
+        let configuration = opened.configuration
+        if opened.isFinished, !memory.dryRun, let state = opened.state, let checkpoint = opened.checkpoint {
+            try opened.completeMetrics()
+            print(
+                "finished   all \(configuration.training.steps.grouped) steps are done"
+                    + (state.step > configuration.training.steps ? " (\(state.step.grouped))" : "")
+                    + "; a larger training.steps goes on")
+            print("checkpoint: \(checkpoint)")
+            return
+        }
+        try configuration.validateFiles(source: opened.source)
         let line = Mutex<ProgressLine?>(nil)
         let session = try TrainingSession(
-            configuration, resuming: checkpoint,
+            opened, acceptsChangedData: changedData,
             checking: { done, total in
                 line.withLock { line in
                     if line == nil { line = ProgressLine(total: total, of: "pairs checked") }
@@ -52,7 +87,7 @@ struct TrainCommand: Subcommand {
                 }
             }, planning: plan)
         Interruption.install()
-        describe(session, resumedFrom: checkpoint)
+        describe(session, opened)
         let bar = ProgressBar(total: configuration.training.steps, done: session.trainer.step)
         let measured = Profile()
         let begin = ContinuousClock.now
@@ -66,6 +101,11 @@ struct TrainCommand: Subcommand {
             print("waited for data: \(share) % of the time")
         }
         print("checkpoint: \(session.lastCheckpoint ?? "none")")
+        if session.missingLines > 0 {
+            print(
+                "\(session.missingLines.grouped) lines of \(configuration.output.metrics) found no room on the disk; the "
+                    + "checkpoint has them, and --resume writes them")
+        }
         if outcome == .interrupted {
             let folder = configuration.output.folder
             let isWord = folder.allSatisfy { $0.isLetter || $0.isNumber || "_./-+".contains($0) }
@@ -90,30 +130,7 @@ struct TrainCommand: Subcommand {
     /// The keys that the command line overrides.
     private var overrides: [String] { self.set + (threads.map { ["training.threads=\($0)"] } ?? []) }
 
-    /// The configuration and, when resuming, the checkpoint file.
-    private func resolve() throws -> (RunConfiguration, String?) {
-        let isConfiguration = source.hasSuffix(".yaml") || source.hasSuffix(".yml")
-        if !resume {
-            guard isConfiguration else {
-                throw ValidationError("'\(source)' is no YAML file; to continue a run add --resume")
-            }
-            let configuration = try RunConfiguration.load(source, overrides: overrides)
-            try configuration.validateFiles(source: source)
-            return (configuration, nil)
-        }
-        if isConfiguration {
-            let configuration = try RunConfiguration.load(source, overrides: overrides)
-            try configuration.validateFiles(source: source)
-            return (configuration, try RunFolder.checkpoint(at: configuration.output.folder))
-        }
-        let path = try RunFolder.checkpoint(at: source)
-        let text = try RunCheckpoint(path: path).configuration
-        let configuration = try RunConfiguration.parse(text, file: path, overrides: overrides)
-        try configuration.validateFiles(source: path)
-        return (configuration, path)
-    }
-
-    private func describe(_ session: TrainingSession, resumedFrom checkpoint: String?) {
+    private func describe(_ session: TrainingSession, _ opened: OpenedRun) {
         if common.quiet { return }
         let trainer = session.trainer
         let configuration = trainer.configuration
@@ -132,7 +149,8 @@ struct TrainCommand: Subcommand {
                 + "\(configuration.training.batchSize * configuration.training.accumulate) samples, "
                 + "\(configuration.optimizer.name.rawValue), \(configuration.base.precision.rawValue), "
                 + "\(Threads.count) threads, seed \(configuration.training.seed)")
-        if let checkpoint { print("resuming   after step \(trainer.step), from \(checkpoint)") }
+        if let checkpoint = opened.checkpoint { print("resuming   after step \(trainer.step), from \(checkpoint)") }
+        for change in opened.changes { print("changed    \(change.key): \(change.now), before \(change.before)") }
         if common.verbose { print(configuration.yaml) }
         // Into a file or a pipe these lines would otherwise come after those of the progress.
         fflush(nil)
