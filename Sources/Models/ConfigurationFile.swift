@@ -76,7 +76,8 @@ public struct ConfigurationFile {
         do {
             fields = try JSONDecoder().decode([String: Field].self, from: data)
         } catch {
-            throw FileError(path, expected: "a JSON object", found: "\(data.count) bytes that are none")
+            let content = data.withUnsafeBytes { FileContent.notFetched($0) }
+            throw FileError(path, expected: "a JSON object", found: content ?? "\(data.count) bytes that are none")
         }
     }
 
