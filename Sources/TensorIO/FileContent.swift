@@ -55,6 +55,8 @@ package enum FileContent {
     /// `text that begins with '…'`; nil where the first bytes are none.
     private static func text(_ bytes: UnsafeRawBufferPointer) -> String? {
         let head = Array(bytes.prefix(256))
+        // Three letters may be the beginning of anything.
+        if head.count < 4 { return nil }
         let isPlain = head.allSatisfy { $0 >= 0x20 && $0 != 0x7F || $0 == 0x0A || $0 == 0x0D || $0 == 0x09 }
         guard isPlain, !isCutInside(head, isWhole: head.count == bytes.count) else { return nil }
         let line = String(decoding: head, as: UTF8.self).split(whereSeparator: \.isNewline).first ?? ""

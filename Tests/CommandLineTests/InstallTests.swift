@@ -56,7 +56,7 @@ import Testing
             ]
         #expect(files(folder) == Set(expected.map { root + $0 }))
         let version = try run(folder.appending(path: root + "bin/diptych").path, ["--version"])
-        #expect(version.status == 0 && version.output == (try Program.run(["--version"])).output)
+        #expect(try version.status == 0 && version.output == Program.run(["--version"]).output)
 
         let text = try String(
             contentsOf: folder.appending(path: root + "share/man/man1/diptych-quantize.1"), encoding: .utf8)

@@ -120,8 +120,8 @@ import Testing
         try FileManager.default.copyItem(atPath: Fixtures.path("source.png"), toPath: path("set/b.png"))
         _ = try write(#"{"source": "images", "target": "b.png", "instruction": "x"}"# + "\n", "set/metadata.jsonl")
         let checked = try Program.run(["data", "check", path("set")])
-        #expect(checked.status == 1 && checked.error.contains("images: expected "), "\(checked.error)")
-        #expect(checked.error.contains("found a folder\n") && !checked.error.contains("NSCocoa"), "\(checked.error)")
+        #expect(checked.status == 1 && checked.error.contains("source: expected "), "\(checked.error)")
+        #expect(checked.error.contains("found a folder") && !checked.error.contains("NSCocoa"), "\(checked.error)")
         #expect(try error(edit(["--image", path("set")])).hasSuffix("found a folder\n"))
     }
 
@@ -148,6 +148,22 @@ import Testing
                 == "error: \(shard): expected the index of the shards, diffusion.safetensors.index.json, or their folder, found shard 1 of 3\n"
         )
         #expect(try Program.run(["inspect", shard]).output.contains("safetensors, 1 tensors"))
+    }
+
+    /// A setting is called what the user called it: a flag, or a key of the configuration.
+    @Test func aBudgetIsCalledByTheNameThatSetIt() throws {
+        defer { remove() }
+        let checkout = Fixtures.folder.deletingLastPathComponent().deletingLastPathComponent()
+        let train = [
+            "train", checkout.appending(path: "Configs/demo.yaml").path, "--dry-run", "--set", "base.path=\(base)",
+            "--set",
+            "data.path=\(checkout.appending(path: "Datasets/photo-edits").path)", "--set",
+            "output.folder=\(path("run"))",
+        ]
+        let key = try Program.run(train + ["--set", "training.memory=90MiB"])
+        #expect(error(key).hasPrefix("error: training.memory: expected at least "), "\(key.error)")
+        let flag = try Program.run(train + ["--memory", "90MiB"])
+        #expect(error(flag).hasPrefix("error: --memory: expected at least "), "\(flag.error)")
     }
 
     @Test func aTruncatedCheckpointNamesTheOneBefore() throws {

@@ -21,13 +21,14 @@ import Training
     private func output(_ transformer: FluxTransformer) -> [Float] {
         var random = Random(seed: 3)
         let model = transformer.configuration
+        let latents = Variable(random.randn([1, 8, model.inChannels]))
+        let text = Variable(random.randn([1, 4, model.jointAttentionDim]))
+        let pooled = Variable(random.randn([1, model.pooledProjectionDim]))
+        let places: [Float] = (0..<8).flatMap { place -> [Float] in [0, Float(place / 4), Float(place % 4)] }
+        let guidance: Tensor? = model.guidanceEmbeds ? Tensor([1] as [Float], [1]) : nil
         let input = FluxInput(
-            latents: Variable(random.randn([1, 8, model.inChannels])),
-            text: Variable(random.randn([1, 4, model.jointAttentionDim])),
-            pooled: Variable(random.randn([1, model.pooledProjectionDim])), timestep: Tensor([0.3], [1]),
-            guidance: model.guidanceEmbeds ? Tensor([1], [1]) : nil,
-            imageIDs: Tensor((0..<8).flatMap { [0, Float($0 / 4), Float($0 % 4)] }, [8, 3]),
-            textIDs: Tensor(zeros: [4, 3]))
+            latents: latents, text: text, pooled: pooled, timestep: Tensor([0.3] as [Float], [1]), guidance: guidance,
+            imageIDs: Tensor(places, [8, 3]), textIDs: Tensor(zeros: [4, 3]))
         return withoutGradients { transformer(input).value.floats }
     }
 
