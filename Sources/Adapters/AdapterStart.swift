@@ -28,6 +28,9 @@ public struct AdapterStartError: Error, Equatable, Sendable {
     /// What decides a property of the adapters.
     public enum Setting: Sendable {
         case loraRank, loraAlpha, loraTargets, moeRank, moeAlpha, moeTargets, experts, routerInput
+
+        /// Whether it is a scale.
+        var isAlpha: Bool { [.loraAlpha, .moeAlpha].contains(self) }
     }
 
     /// One difference.
@@ -53,6 +56,9 @@ extension AdapterSet {
     public struct Beginning: Sendable {
         /// The layers that the start does not have, whose adapters stay fresh.
         public var freshLayers: [String]
+        /// The alphas of the start that are not those of these adapters, whose ways up were scaled so that the outputs are the
+        /// start's.
+        public var scaled: [AdapterStartError.Fault]
         /// How mixtures of the start choose experts, where that is not how these do: the first outputs differ by that although
         /// every weight is its own.
         public var otherRouting: [RoutingOptions]
@@ -61,8 +67,8 @@ extension AdapterSet {
     /// Replaces the weights of these adapters by those of `start`, after which they add to the model exactly what those do,
     /// and fresh ones nothing.
     ///
-    /// Plain LoRAs go into plain LoRAs, mixtures into mixtures. Throws ``AdapterStartError`` with every difference in rank,
-    /// alpha, experts, router and layers, ``FileError`` for weights of a model of other extents; nothing has changed then.
+    /// Plain LoRAs go into plain LoRAs, mixtures into mixtures; where an alpha differs the ways up are scaled to the same
+    /// outputs. Throws ``AdapterStartError`` with every difference in rank, experts, router and layers, ``FileError`` for weights of a model of other extents; nothing has changed then.
     /// How many experts are chosen and how they are weighed may differ, which the result says.
     public func begin(with start: AdapterStart) throws -> Beginning {
         let members = Dictionary(uniqueKeysWithValues: members.map { ($0.name, $0.adapter) })
@@ -74,7 +80,7 @@ extension AdapterSet {
             }
             comparison.compare(layer, with: member)
         }
-        let faults = comparison.faults
+        let faults = comparison.faults.filter { !$0.setting.isAlpha }
         if !faults.isEmpty { throw AdapterStartError(path: start.path, faults: faults) }
         var replacements: [(Parameter, Tensor)] = []
         for layer in start.layers {
@@ -91,6 +97,7 @@ extension AdapterSet {
         let covered = Set(start.layers.map(\.name))
         return Beginning(
             freshLayers: self.members.map(\.name).filter { !covered.contains($0) },
+            scaled: comparison.faults.filter(\.setting.isAlpha),
             otherRouting: comparison.otherRouting)
     }
 }
@@ -99,10 +106,12 @@ extension AdapterSet.Adapter {
     /// Its parameters with the tensors of `weights` that belong there; both are of one kind.
     fileprivate func pairs(with weights: AdapterWeights) -> [(Parameter, Tensor)] {
         switch (self, weights) {
-        case (.lora(let lora), .lora(let a, let b, _)): return [(lora.a, a), (lora.b, b)]
-        case (.mixture(let mixture), .mixture(let a, let b, let route, let pooledRoute, _, _)):
+        case (.lora(let lora), .lora(let a, let b, let alpha)):
+            return [(lora.a, a), (lora.b, alpha == lora.alpha ? b : b * (alpha / lora.alpha))]
+        case (.mixture(let mixture), .mixture(let a, let b, let route, let pooledRoute, let alpha, _)):
             let pooled = mixture.router.pooledWeight.flatMap { weight in pooledRoute.map { [(weight, $0)] } } ?? []
-            return [(mixture.a, a), (mixture.b, b), (mixture.router.weight, route)] + pooled
+            let scaled = alpha == mixture.alpha ? b : b * (alpha / mixture.alpha)
+            return [(mixture.a, a), (mixture.b, scaled), (mixture.router.weight, route)] + pooled
         default: preconditionFailure("a plain LoRA and a mixture")
         }
     }

@@ -76,8 +76,7 @@ public struct ConfigurationFile {
         do {
             fields = try JSONDecoder().decode([String: Field].self, from: data)
         } catch {
-            let content = data.withUnsafeBytes { FileContent.notFetched($0) }
-            throw FileError(path, expected: "a JSON object", found: content ?? "\(data.count) bytes that are none")
+            throw FileError(path, expected: "a JSON object", found: "\(data.count) bytes that are none")
         }
     }
 

@@ -69,7 +69,7 @@ import Testing
         try Data(Self.pointer.utf8).write(to: URL(filePath: tokenizer))
         #expect(
             try error(edit(["--base", path("base")]))
-                == "error: \(tokenizer): expected a tokenizer's file, found \(Self.lfs)\n")
+                == "error: \(tokenizer): expected a file, found \(Self.lfs)\n")
     }
 
     @Test func picturesAndTextsInThePlaceOfCheckpoints() throws {

@@ -64,6 +64,7 @@ private func leaves(_ object: Any, _ prefix: String = "") -> [String] {
               workers: 0
               prefetch: 5
             adapter:
+              start_from: first.safetensors
               lora: {rank: 4, alpha: 2.5, targets: ["*.proj_out", x_embedder]}
               moe:
                 rank: 8

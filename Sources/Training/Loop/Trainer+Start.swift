@@ -26,6 +26,12 @@ extension Trainer {
                 })
         }
         var notices = start.notices
+        for scaled in beginning.scaled {
+            let (has, here) = (scaled.setting.word(scaled.expected), scaled.setting.word(scaled.found))
+            notices.append(
+                "\(scaled.setting.key) is \(here) here, \(has) in \(start.path) (\(scaled.layers)): its weights are scaled "
+                    + "to the same outputs")
+        }
         for other in beginning.otherRouting {
             let (gate, renormalizes) = (other.gate.settingName, other.renormalizesWeights)
             notices.append(
