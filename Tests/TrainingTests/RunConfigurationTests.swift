@@ -140,6 +140,7 @@ private func leaves(_ object: Any, _ prefix: String = "") -> [String] {
         expected.data.checkFirst = false
         expected.data.workers = 0
         expected.data.prefetch = 5
+        expected.adapter.startFrom = "first.safetensors"
         expected.adapter.lora?.rank = 4
         expected.adapter.lora?.alpha = 2.5
         expected.adapter.lora?.targets = ["*.proj_out", "x_embedder"]
