@@ -5,6 +5,9 @@ SWIFT ?= swift
 CONFIGURATION ?= release
 BUILD = $(SWIFT) build -c $(CONFIGURATION)
 DIPTYCH = .build/$(CONFIGURATION)/diptych
+# Where `make install` puts the program, its manual and its completions; DESTDIR stands before it when a package is made.
+PREFIX ?= /usr/local
+DESTDIR ?=
 SOURCES = Package.swift Sources Tests Benchmarks
 
 # A virtual environment beside the sources, with packages of Python.
@@ -14,13 +17,20 @@ define environment
 	.venv/bin/pip install -q $(1)
 endef
 
-.PHONY: demo test build lint format bench bench-peer bench-kernels bench-loader dependencies clean
+.PHONY: demo test build install uninstall lint format bench bench-peer bench-kernels bench-loader dependencies clean
 
 build: dependencies
 	$(BUILD) --product diptych
 
 demo: build
 	Scripts/demo.sh $(DIPTYCH)
+
+# Swift's own libraries stay where they are: the program finds them there.
+install: build
+	PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" Scripts/install.sh $(DIPTYCH)
+
+uninstall:
+	PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" Scripts/install.sh --uninstall
 
 test: dependencies lint
 	$(BUILD) --build-tests

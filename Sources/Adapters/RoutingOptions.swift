@@ -8,6 +8,22 @@ public enum RouterGate: String, Codable, Sendable, CaseIterable {
     case softmaxAfterTopK
 }
 
+extension RouterGate {
+    /// The word that configurations have for it: `softmax_before_top_k`.
+    public var settingName: String { rawValue.inSnakeCase }
+}
+
+extension RouterInput {
+    /// The word that configurations have for it: `token_and_pooled_text`.
+    public var settingName: String { rawValue.inSnakeCase }
+}
+
+extension String {
+    fileprivate var inSnakeCase: String {
+        reduce(into: "") { $0 += $1.isUppercase ? "_" + $1.lowercased() : String($1) }
+    }
+}
+
 /// What a router sees.
 public enum RouterInput: String, Codable, Sendable, CaseIterable {
     /// The token's activations, as in ICEdit's released weights.

@@ -63,10 +63,12 @@ public struct MemoryPlanError: Error, CustomStringConvertible {
     public let plan: MemoryPlan
     /// What it may take.
     public let budget: ByteCount
+    /// What says how much that is, as a user spells it.
+    public var setting = "memory"
 
     /// One line: what is needed for what, and what is there.
     public var description: String {
-        "memory: expected at least \(plan.peak) for \(plan.lines.first { $0.hasPrefix(plan.largest.name) } ?? ""), "
+        "\(setting): expected at least \(plan.peak) for \(plan.lines.first { $0.hasPrefix(plan.largest.name) } ?? ""), "
             + "found \(budget)"
     }
 }

@@ -27,7 +27,9 @@ public final class MappedFile: @unchecked Sendable {
         guard fstat(descriptor, &info) == 0 else {
             throw Failure(path: path, reason: String(cString: strerror(errno)))
         }
-        guard info.st_mode & S_IFMT == S_IFREG else { throw Failure(path: path, reason: "not a regular file") }
+        guard info.st_mode & S_IFMT == S_IFREG else {
+            throw Failure(path: path, reason: info.st_mode & S_IFMT == S_IFDIR ? "a folder" : "a device or pipe")
+        }
         self.path = path
         byteCount = Int(info.st_size)
         if byteCount == 0 {

@@ -22,6 +22,9 @@ public struct TextFile: Sendable {
     ) throws(FileError) {
         let bytes = try readWholeFile(
             path, expected: expected, maximumByteCount: maximumByteCount, allowsPipes: true)
+        if let content = bytes.withUnsafeBytes({ FileContent.notFetched($0) }) {
+            throw FileError(path, expected: expected, found: content)
+        }
         try self.init(decoding: bytes, path: path)
     }
 

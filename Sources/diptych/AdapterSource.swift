@@ -10,21 +10,29 @@ import Training
 struct AdapterChoice: ExpressibleByArgument, Equatable {
     let path: String
     let strength: Float
+    /// What is wrong with the strength, if anything.
+    let fault: String?
 
-    init(path: String, strength: Float = 1) {
-        self.path = path
-        self.strength = strength
+    /// What stands behind the last colon is the strength, unless a file has the whole for its name or it goes on as a path
+    /// does.
+    init(argument: String) {
+        guard let colon = argument.lastIndex(of: ":"), !FileManager.default.fileExists(atPath: argument),
+            case let word = argument[argument.index(after: colon)...], !Self.isPath(word)
+        else {
+            (path, strength, fault) = (argument, 1, nil)
+            return
+        }
+        let number = Float(word).flatMap { $0.isFinite ? $0 : nil }
+        path = String(argument[..<colon])
+        strength = number ?? 1
+        fault =
+            number == nil
+            ? "--adapter: expected a number behind the colon, a strength such as 0.8, found '\(word)' in '\(argument)'"
+            : nil
     }
 
-    /// A number behind the last colon is the strength, unless a file has the whole for its name.
-    init(argument: String) {
-        if let colon = argument.lastIndex(of: ":"), !FileManager.default.fileExists(atPath: argument),
-            let strength = Float(argument[argument.index(after: colon)...]), strength.isFinite
-        {
-            self.init(path: String(argument[..<colon]), strength: strength)
-        } else {
-            self.init(path: argument)
-        }
+    private static func isPath(_ word: Substring) -> Bool {
+        word.contains("/") || word.hasSuffix(".safetensors") || word.hasSuffix(".h5")
     }
 }
 
@@ -97,8 +105,6 @@ enum AdapterSource {
 
     /// The safetensors file that a path means: itself, or the one that PEFT keeps in a folder.
     static func file(_ path: String) -> String? {
-        if path.hasSuffix(".safetensors") { return path }
-        let inside = path + "/adapter_model.safetensors"
-        return FileManager.default.fileExists(atPath: inside) ? inside : nil
+        AdapterLocation.file(path)
     }
 }

@@ -17,7 +17,7 @@ struct DiptychCommand: ParsableCommand {
         subcommands: [
             DataCommand.self, TrainCommand.self, EditCommand.self, ExportCommand.self, StaticCommand.self,
             MergeCommand.self, InspectCommand.self, QuantizeCommand.self, RandomBaseCommand.self, ConfigCommand.self,
-            DoctorCommand.self, VelocityCommand.self,
+            DoctorCommand.self, VelocityCommand.self, ManualCommand.self,
         ])
 
     static let version = "0.1.0"
@@ -27,9 +27,11 @@ struct DiptychCommand: ParsableCommand {
 
     static func main() {
         StandardStream.openClosedOnes()
+        // The command whose usage an error shows: the last that the words name rightly.
+        var named: any ParsableCommand.Type = self
         do {
             let words = CommandLine.arguments.dropFirst()
-            let named = try command(named: words)
+            try follow(words, to: &named)
             var command: any ParsableCommand
             do {
                 command = try parseAsRoot()
@@ -50,14 +52,13 @@ struct DiptychCommand: ParsableCommand {
                 throw FileError("standard output", expected: "a place for the results", found: "one that takes no more")
             }
         } catch {
-            exit(reporting: error)
+            exit(reporting: error, of: named)
         }
     }
 
-    /// The command that the first words name. Throws when one of them is no subcommand, for which ArgumentParser has no
-    /// suggestion.
-    private static func command(named words: some Sequence<String>) throws -> any ParsableCommand.Type {
-        var command: any ParsableCommand.Type = self
+    /// Goes from the program to the command that the first words name. Throws when one of them is no subcommand, for which
+    /// ArgumentParser has no suggestion.
+    private static func follow(_ words: some Sequence<String>, to command: inout any ParsableCommand.Type) throws {
         for (place, word) in words.enumerated() {
             let subcommands = command.configuration.subcommands
             if subcommands.isEmpty || word.hasPrefix("-") { break }
@@ -69,7 +70,6 @@ struct DiptychCommand: ParsableCommand {
             }
             command = next
         }
-        return command
     }
 
     /// Throws when a flag is unknown. ArgumentParser would rather complain of the argument that is missing because its
@@ -85,8 +85,8 @@ struct DiptychCommand: ParsableCommand {
     }
 
     /// Prints what went wrong, or the help that was asked for, and ends the process.
-    private static func exit(reporting error: any Error) -> Never {
-        let report = ErrorReport(error, command: Self.self)
+    private static func exit(reporting error: any Error, of named: any ParsableCommand.Type) -> Never {
+        let report = ErrorReport(error, program: Self.self, command: named)
         // What was printed before must come before it.
         let isPrinted = StandardStream.flushPrinted()
         let stream = report.status == 0 ? StandardStream.output : .error

@@ -10,12 +10,20 @@ package struct ErrorReport {
     package var status: Int32
 
     /// Sorts an error: a request for help (0), a wrong command line (2), a command's own status, or a failure (1).
-    init(_ error: any Error, command: any ParsableCommand.Type) {
-        let code = command.exitCode(for: error)
+    ///
+    /// A wrong command line shows the usage of its own command.
+    init(_ error: any Error, program: any ParsableCommand.Type, command: any ParsableCommand.Type) {
+        let code = program.exitCode(for: error)
         if code.isSuccess {
-            self.init(text: command.fullMessage(for: error), status: 0)
+            self.init(text: program.fullMessage(for: error), status: 0)
+        } else if code == .validationFailure, let error = error as? ValidationError {
+            let usage = program.usageString(for: command)
+            let words = usage.split(separator: " ").prefix { $0.first?.isLetter == true }.joined(separator: " ")
+            self.init(
+                text: "error: \(error.message)\nUsage: \(usage)\n  See '\(words) --help' for more information.",
+                status: 2)
         } else if code == .validationFailure {
-            self.init(text: command.fullMessage(for: error), status: 2)
+            self.init(text: program.fullMessage(for: error), status: 2)
         } else if let code = error as? ExitCode {
             self.init(text: "", status: code.rawValue)
         } else {

@@ -21,6 +21,7 @@ struct ExportMetadata {
             "diptych.data": run.datasetPaths.map { URL(filePath: $0).lastPathComponent }.joined(separator: ", "),
             "diptych.seed": "\(run.training.seed)",
         ]
+        if let start = run.adapter.startFrom { header["diptych.start_from"] = URL(filePath: start).lastPathComponent }
         if run.trainedArrangement == .auto { header["diptych.trigger_stacked"] = PromptForm.trigger(.stacked) }
         if let lora = run.adapter.lora { header["diptych.lora"] = "rank \(lora.rank), alpha \(lora.alpha)" }
         if let moe = run.adapter.moe {

@@ -52,7 +52,12 @@ struct Inspection {
         func has(_ name: String) -> Bool { FileManager.default.fileExists(atPath: file.appending(path: name).path) }
         if has("model_index.json") { return try pipeline() }
         if PairDataset.isThere(path) { return try dataset() }
-        if has("checkpoints") { return try hdf5(RunFolder.checkpoint(at: path)) }
+        if has("checkpoints") {
+            let file = try RunFolder.checkpoint(at: path)
+            // Of a damaged one this says which is the one before it.
+            _ = try RunCheckpoint.configuration(path: file)
+            return try hdf5(file)
+        }
         do {
             return tensors(try openTensorArchive(path))
         } catch {

@@ -44,7 +44,14 @@ struct MemoryOptions: ParsableArguments {
             return
         }
         // The plan is asked for last with the way that is taken.
-        let found = try MemoryPlan.enforce(budget, tiling: tiling, plan: plan).plan
+        let found: MemoryPlan
+        do {
+            found = try MemoryPlan.enforce(budget, tiling: tiling, plan: plan).plan
+        } catch {
+            var error = error
+            error.setting = memory == nil ? "training.memory" : "--memory"
+            throw error
+        }
         if Verbosity.current == .quiet && !dryRun { return }
         try print(found, isStreamed: MemoryAccount.releasesWeights, budget: budget)
         if json { return }

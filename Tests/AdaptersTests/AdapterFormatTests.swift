@@ -76,7 +76,8 @@ import Testing
         #expect(mixture.alpha == 2 && mixture.router.options == original.1.mixtures[0].router.options)
         #expect(largestDifference(original.0(Sample.input).value, read.0(Sample.input).value) < 3e-5)
         #expect(
-            notices.count == 1 && notices[0].contains("2 mixtures were trained with gate softmaxBeforeTopK and top-2"))
+            notices.count == 1
+                && notices[0].contains("2 mixtures were trained with gate softmax_before_top_k and top-2"))
 
         var upstream = Self.mixed
         (upstream.gate, upstream.topK, upstream.renormalizesWeights) = (.softmaxAfterTopK, 1, false)

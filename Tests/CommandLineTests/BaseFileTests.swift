@@ -54,7 +54,7 @@ import Testing
             #expect(expected != nil && manager.contents(atPath: folder + "/out.png") == expected)
             let refused = try edit(["--memory", "100MiB"])
             #expect(refused.status == 1, "\(refused.error)")
-            #expect(refused.error.contains("error: memory: expected at least "), "\(refused.error)")
+            #expect(refused.error.contains("error: --memory: expected at least "), "\(refused.error)")
             #expect(refused.error.contains(", found 100 MiB"), "\(refused.error)")
             #expect(try edit(["--memory", "much"]).status == 2)
         }

@@ -78,13 +78,17 @@ import Testing
     @Test func whatIsNoFileIsRefused() throws {
         try withScratchFolder { folder in
             #expect(fileError { _ = try HDF5File(reading: folder + "/none.h5") }?.found == "No such file or directory")
-            #expect(fileError { _ = try HDF5File(reading: folder) }?.found == "not a regular file")
+            #expect(fileError { _ = try HDF5File(reading: folder) }?.found == "a folder")
             #expect(fileError { _ = try HDF5File(creating: folder + "/none/x.h5") }?.path == folder + "/none/x.h5")
-            for (name, data) in [("empty", Data()), ("text", Data("no HDF5 at all".utf8))] {
+            for (name, data, found) in [
+                ("empty", Data(), "an empty file"),
+                ("text", Data("no HDF5 at all".utf8), "text that begins with 'no HDF5 at all'"),
+                ("numbers", Data([1, 2, 3, 0, 0, 0, 0, 0, 9]), "file signature not found"),
+            ] {
                 let path = folder + "/" + name
                 try writeFile(data, to: path)
                 let error = fileError { _ = try HDF5File(reading: path) }
-                #expect(error?.description == "\(path): expected an HDF5 file, found file signature not found")
+                #expect(error?.description == "\(path): expected an HDF5 file, found \(found)")
             }
         }
     }

@@ -135,7 +135,7 @@ import Testing
         let cases: [([UInt8], String)] = [
             (Array("GIF89a".utf8) + [1, 0, 1, 0], "a GIF file (47 49 46 38 39 61 01 00 01 00)"),
             ([0, 0, 0, 0x1C] + Array("ftypavif".utf8), "an AVIF file (00 00 00 1c 66 74 79 70 61 76 69 66)"),
-            (Array("hello".utf8), "the bytes 68 65 6c 6c 6f"),
+            (Array("hello".utf8), "text that begins with 'hello'"),
             ([], "an empty file"),
         ]
         for (bytes, found) in cases {

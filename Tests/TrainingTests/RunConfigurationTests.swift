@@ -64,6 +64,7 @@ private func leaves(_ object: Any, _ prefix: String = "") -> [String] {
               workers: 0
               prefetch: 5
             adapter:
+              start_from: first.safetensors
               lora: {rank: 4, alpha: 2.5, targets: ["*.proj_out", x_embedder]}
               moe:
                 rank: 8
@@ -145,6 +146,7 @@ private func leaves(_ object: Any, _ prefix: String = "") -> [String] {
         expected.data.checkFirst = false
         expected.data.workers = 0
         expected.data.prefetch = 5
+        expected.adapter.startFrom = "first.safetensors"
         expected.adapter.lora?.rank = 4
         expected.adapter.lora?.alpha = 2.5
         expected.adapter.lora?.targets = ["*.proj_out", "x_embedder"]

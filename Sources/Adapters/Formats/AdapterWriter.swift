@@ -79,8 +79,8 @@ struct AdapterWriter {
         let foreign = routings.values.filter { $0.options != .upstream }
         if format == .icedit, let example = foreign.first {
             notices.append(
-                "\(foreign.count) mixtures were trained with gate \(example.gate.rawValue) and top-\(example.topK); ICEdit's "
-                    + "own programs run every mixture with softmaxAfterTopK and top-1, so that their output will differ"
+                "\(foreign.count) mixtures were trained with gate \(example.gate.settingName) and top-\(example.topK); ICEdit's "
+                    + "own programs run every mixture with softmax_after_top_k and top-1, so that their output will differ"
             )
         }
         if format == .kohya, looseLayers > 0 {

@@ -12,13 +12,20 @@ extension ExportedAdapters {
         naming: AdapterNaming = AdapterNaming(), dtype: DType = .float32
     ) throws {
         var writer = AdapterWriter(format: format, naming: naming, dtype: dtype)
-        var layers: [String] = []
-        for name in archive.names where layers.last != name.adapterLayer && !layers.contains(name.adapterLayer) {
-            layers.append(name.adapterLayer)
-        }
-        if layers.isEmpty { throw FileError(archive.path, expected: "the parameters of an adapter", found: "none") }
-        for layer in layers { try writer.add(layer, AdapterWeights(layer, in: archive, configuration)) }
+        for layer in try AdaptedLayer.all(in: archive, configuration) { try writer.add(layer.name, layer.weights) }
         self = try writer.finish()
+    }
+}
+
+extension AdaptedLayer {
+    /// All layers among trained parameters, in their order. Throws ``FileError`` when a layer's parameters are not complete
+    /// or do not fit the configuration.
+    static func all(in archive: any TensorArchive, _ configuration: AdapterConfiguration) throws -> [AdaptedLayer] {
+        var names: [String] = []
+        var seen = Set<String>()
+        for name in archive.names where seen.insert(name.adapterLayer).inserted { names.append(name.adapterLayer) }
+        if names.isEmpty { throw FileError(archive.path, expected: "the parameters of an adapter", found: "none") }
+        return try names.map { AdaptedLayer(name: $0, weights: try AdapterWeights($0, in: archive, configuration)) }
     }
 }
 

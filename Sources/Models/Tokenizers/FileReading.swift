@@ -11,6 +11,9 @@ func readFile(_ path: String) throws -> [UInt8] {
         throw FileError(
             path, expected: "a readable file", found: isFolder.boolValue ? "a folder" : "one that cannot be read")
     }
+    if let content = data.withUnsafeBytes(FileContent.notFetched) {
+        throw FileError(path, expected: "a tokenizer's file", found: content)
+    }
     return [UInt8](data)
 }
 

@@ -34,6 +34,9 @@ struct GGUFHeader {
             let head = file.bytes.prefix(4)
             guard head.elementsEqual(Self.magic) else {
                 let found = head.map { String($0, radix: 16) }.joined(separator: " ")
+                if !head.isEmpty, let content = FileContent.name(of: file.bytes) {
+                    throw FileError(path, expected: "a GGUF file", found: content)
+                }
                 throw cursor.fault("'GGUF' as the first four bytes", head.isEmpty ? "an empty file" : "bytes \(found)")
             }
             _ = try cursor.integer("the magic", as: UInt32.self)

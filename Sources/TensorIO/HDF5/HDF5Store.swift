@@ -36,7 +36,13 @@ final class HDF5Store: @unchecked Sendable {
         output = nil
         file = try HDF5Library.locked {
             let id = storage_h5_open(path)
-            guard id >= 0 else { throw FileError(path, expected: "an HDF5 file", found: HDF5Library.message()) }
+            guard id >= 0 else {
+                let message = HDF5Library.message()
+                let content = withExtendedLifetime(mapped) {
+                    FileContent.name(of: mapped.bytes, besides: "an HDF5 file")
+                }
+                throw FileError(path, expected: "an HDF5 file", found: content ?? message)
+            }
             return HDF5Handle(id)
         }
         state = .open

@@ -42,6 +42,12 @@ public enum StoredImageFormat: String, Sendable, CaseIterable {
         (0, [0x1F, 0x8B], "gzip"),
     ]
 
+    /// The picture's format in words, with its article; nil for what is no picture.
+    static func name(of bytes: UnsafeRawBufferPointer) -> String? {
+        let known = signatures.first { bytes.dropFirst($0.offset).starts(with: $0.bytes) }
+        return known.map { (["AVIF", "SVG"].contains($0.name) ? "an " : "a ") + $0.name + " file" }
+    }
+
     /// Tells the format by the content, not by the name. Throws ``FileError`` that names what was found.
     init(of bytes: UnsafeRawBufferPointer, name: String) throws {
         let known = Self.signatures.first { signature in
@@ -57,7 +63,7 @@ public enum StoredImageFormat: String, Sendable, CaseIterable {
             bytes.isEmpty
             ? "an empty file"
             : known.map { "\(["AVIF", "SVG"].contains($0.name) ? "an" : "a") \($0.name) file (\(start))" }
-                ?? "the bytes \(start)"
+                ?? FileContent.name(of: bytes) ?? "the bytes \(start)"
         throw FileError(name, expected: "a \(Self.phrase) image", found: found)
     }
 }

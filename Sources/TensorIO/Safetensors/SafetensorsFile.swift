@@ -19,11 +19,14 @@ public struct SafetensorsFile: TensorArchive, Sendable {
     /// Maps the file and checks its whole header; the tensors' bytes are not touched.
     ///
     /// Throws ``FileError`` when the file cannot be read or its header breaks a rule of the format.
-    public init(path: String) throws {
+    public init(path: String) throws { try self.init(path: path, expected: "a safetensors file") }
+
+    /// The same; `expected` is what an error says of a file that is something else.
+    init(path: String, expected: String) throws {
         do { file = try MappedFile(path: path) } catch {
             throw FileError(path, expected: "a readable safetensors file", found: error.reason)
         }
-        let header = try SafetensorsHeader(file)
+        let header = try SafetensorsHeader(file, expected: expected)
         self.path = path
         entries = header.entries
         metadata = header.metadata

@@ -26,8 +26,11 @@ struct SafetensorsHeader {
     var metadata: [String: String] = [:]
     private let path: String
 
-    init(_ file: MappedFile) throws {
+    init(_ file: MappedFile, expected: String) throws {
         path = file.path
+        if let content = Self.foreignContent(file) {
+            throw FileError(path, expected: expected, found: content)
+        }
         guard file.byteCount >= 8 else {
             throw fault("header length", "8 bytes", "a file of \(file.byteCount) bytes")
         }
@@ -44,6 +47,17 @@ struct SafetensorsHeader {
                 "header", "'{' as the first character", length < 2 ? "\(length) bytes" : "byte \(file.bytes[8])")
         }
         try parse(Array(file.bytes[8..<8 + length]), dataStart: 8 + length, fileLength: file.byteCount)
+    }
+
+    /// What a file holds whose first bytes are no length of a header, where that can be told.
+    private static func foreignContent(_ file: MappedFile) -> String? {
+        if file.byteCount == 0 { return nil }
+        if file.byteCount >= 8,
+            UInt64(littleEndian: file.bytes.loadUnaligned(as: UInt64.self)) <= UInt64(longestHeader)
+        {
+            return nil
+        }
+        return FileContent.name(of: file.bytes)
     }
 
     /// Reads the JSON text, then checks all entries against the data's length.

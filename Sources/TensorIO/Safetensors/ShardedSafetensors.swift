@@ -80,6 +80,9 @@ public struct ShardedSafetensors: TensorArchive, Sendable {
             }
             try scanner.end()
         } catch let fault as JSONScanner.Fault {
+            if let content = FileContent.notFetched(file.bytes) {
+                throw FileError(path, expected: "an index of safetensors files", found: content)
+            }
             throw FileError(path, expected: fault.expected, found: "\(fault.found) at byte \(fault.position)")
         }
         guard let map else { throw FileError(path, key: "weight_map", expected: "the map of tensors", found: "none") }

@@ -50,7 +50,10 @@ public struct TarFile: Sendable {
         var longSize: Int?
         while true {
             func fault(_ expected: String, _ found: String) -> FileError {
-                FileError(path, key: "byte \(place)", expected: expected, found: found)
+                if place == 0, let content = FileContent.name(of: bytes, besides: "a tar archive") {
+                    return FileError(path, expected: "a tar archive", found: content)
+                }
+                return FileError(path, key: "byte \(place)", expected: expected, found: found)
             }
             guard place + TarFormat.block <= bytes.count else {
                 throw fault("an empty block as the end of the archive", "the end of the file at \(bytes.count)")

@@ -67,11 +67,28 @@ extension RunCheckpoint {
     /// The configuration of the run that a checkpoint is of, without its tensors. Throws ``FileError`` when the file is
     /// damaged or no checkpoint.
     public static func configuration(path: String) throws -> String {
-        try text("configuration", in: open(path).root)
+        try namingEarlier(path) { try text("configuration", in: open(path).root) }
     }
 
-    /// Reads a checkpoint. Throws ``FileError`` when the file is damaged or no checkpoint.
+    /// Adds to an error about the file at `path` where the run's checkpoint before it lies.
+    private static func namingEarlier<Result>(_ path: String, _ body: () throws -> Result) throws -> Result {
+        do {
+            return try body()
+        } catch var error as FileError {
+            if let earlier = RunFolder.checkpoint(before: path) {
+                error.found += "; the run's checkpoint before it is \(earlier)"
+            }
+            throw error
+        }
+    }
+
+    /// Reads a checkpoint. Throws ``FileError`` when the file is damaged or no checkpoint; where the run has an earlier one,
+    /// the error names it.
     public init(path: String) throws {
+        self = try Self.namingEarlier(path) { try Self(reading: path) }
+    }
+
+    private init(reading path: String) throws {
         let (root, version) = try Self.open(path)
         let isChecked = version > 1
         step = try root.attribute("step")

@@ -103,4 +103,19 @@ public struct RunFolder: Sendable, Hashable {
         }
         return run.checkpointPath(step: last)
     }
+
+    /// The latest checkpoint of the same run that is earlier than the one at `path`; nil where there is none.
+    static func checkpoint(before path: String) -> String? {
+        let folder = (path as NSString).deletingLastPathComponent as NSString
+        guard folder.lastPathComponent == "checkpoints" else { return nil }
+        let run = RunFolder(folder.deletingLastPathComponent)
+        let steps = run.checkpointSteps()
+        guard
+            let place = steps.firstIndex(where: {
+                URL(filePath: run.checkpointPath(step: $0)).standardized.path
+                    == URL(filePath: path).standardized.path
+            }), place > 0
+        else { return nil }
+        return run.checkpointPath(step: steps[place - 1])
+    }
 }

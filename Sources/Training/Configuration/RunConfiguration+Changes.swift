@@ -20,7 +20,7 @@ extension RunConfiguration {
         "training.stop_on_nan", "optimizer.learning_rate", "optimizer.weight_decay", "optimizer.gradient_clip",
         "schedule", "base.path", "base.transformer", "base.vae", "base.clip", "base.t5", "base.vae_tiling",
         "base.vae_tile_size", "data.path", "data.also", "data.cache", "data.cache_latents", "data.on_error",
-        "data.check_first", "data.workers", "data.prefetch", "output",
+        "data.check_first", "data.workers", "data.prefetch", "adapter.start_from", "output",
     ]
 
     /// The keys whose values differ, in the order of the schema.

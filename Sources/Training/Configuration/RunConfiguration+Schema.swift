@@ -116,6 +116,10 @@ extension RunConfiguration {
             peerNames: ["prefetch_factor"]),
 
         .init(
+            "adapter.start_from", \.adapter.startFrom, ConfigurationValue<String?>.optional(.path),
+            "Begin from trained weights: a LoRA file in any layout, ICEdit's released ones, a checkpoint or a run's folder.",
+            peerNames: ["network_weights", "resume_lora", "pretrained_lora", "lora_path", "lora_weights_path"]),
+        .init(
             "adapter.lora.rank", \.loraOrDefault.rank, .integer(1...4096), "Width of the bottleneck.",
             peerNames: ["network_dim", "linear", "r"]),
         .init(

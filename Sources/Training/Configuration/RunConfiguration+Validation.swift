@@ -17,8 +17,9 @@ extension RunConfiguration {
 
     /// Checks that the pipeline and the data are there and that the run's folder can be made.
     ///
-    /// Throws ``ConfigurationError`` with all faults, in which `source` names the file that the configuration came from.
-    public func validateFiles(source: String = "configuration") throws {
+    /// Throws ``ConfigurationError`` with all faults, in which `source` names the file that the configuration came from. A run
+    /// that goes on does not read again what it began from.
+    public func validateFiles(source: String = "configuration", isResuming: Bool = false) throws {
         var faults: [ConfigurationError.Fault] = []
         func check(_ key: String, _ folder: String, holds file: String, _ what: String) {
             let found: String
@@ -45,6 +46,11 @@ extension RunConfiguration {
                 faults.append(
                     .init(source, key: "base.\(key)", message: "expected a model's file, found no such file: \(path)"))
             }
+        }
+        if let start = adapter.startFrom, kind(of: start) == nil, !isResuming {
+            let expected = "expected an adapter's file, a checkpoint or a run's folder"
+            faults.append(
+                .init(source, key: "adapter.start_from", message: "\(expected), found no such file: \(start)"))
         }
         for (number, path) in datasetPaths.enumerated() where !PairDataset.isThere(path) {
             let key = number == 0 ? "data.path" : "data.also"

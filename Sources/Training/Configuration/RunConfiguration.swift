@@ -148,6 +148,8 @@ extension RunConfiguration {
 
     /// What is trained.
     public struct Adapter: Codable, Sendable, Equatable {
+        /// What training begins with instead of fresh adapters: an adapter's file, a checkpoint or a run's folder.
+        public var startFrom: String?
         /// The ordinary LoRA; `nil` trains the mixture alone.
         public var lora: LoRA? = LoRA()
         /// The mixture of LoRA experts; `nil` trains an ordinary LoRA.

@@ -30,6 +30,8 @@ public final class Trainer {
     public private(set) var seconds = 0.0
     /// The routing of the last step.
     public private(set) var routing: [RoutingStatistics] = []
+    /// What is to be known of the weights that the run began with, one sentence each.
+    public let notices: [String]
     /// Pairs that were left out or replaced because they cannot be read, each once.
     public var skippedPairs: [FileError] { dataset.leftOut + loader.skipped }
 
@@ -81,6 +83,11 @@ public final class Trainer {
                 "configuration", key: list == "moeTargets" ? "adapter.moe.targets" : "adapter.lora.targets",
                 expected: "patterns that match a linear layer of the base",
                 found: "'\(pattern)', which matches none of \(layers)", nearest: nearest)
+        }
+        if checkpoint == nil, let path = configuration.adapter.startFrom {
+            notices = try Self.begin(adapters, from: path, in: transformer)
+        } else {
+            notices = []
         }
         optimizer = configuration.makeOptimizer()
         schedule = configuration.learningRateSchedule

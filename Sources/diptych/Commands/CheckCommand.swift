@@ -15,7 +15,13 @@ struct CheckCommand: Subcommand {
             Faults are pictures that are missing or cannot be decoded, panels of different sizes, empty instructions, \
             text that is no JSON, pairs that are there twice; of a cache, values whose checksums are wrong. The status is \
             1 when there are any.
-            """)
+            """,
+        examples: [
+            CommandExample("every fault of a dataset", "diptych data check Datasets/mine"),
+            CommandExample(
+                "a dataset with names of its own",
+                "diptych data check Datasets/theirs --column source=src_img --column instruction=prompt"),
+        ])
 
     @OptionGroup var common: CommonOptions
 

@@ -12,12 +12,12 @@ struct DoctorCommand: Subcommand {
             It prints the processor, the instruction sets and which are used, the processors and the memory that the process \
             may use, limits, versions of libraries and the environment variables that the program and its libraries read. The \
             status is 1 when kernels compute something else than their oracle.
-
-            Examples:
-              diptych doctor
-              DIPTYCH_ISA=avx2 diptych doctor
-              taskset -c 0 diptych doctor
-            """)
+            """,
+        examples: [
+            CommandExample("this machine", "diptych doctor"),
+            CommandExample("with older kernels", "DIPTYCH_ISA=avx2 diptych doctor"),
+            CommandExample("on one processor", "taskset -c 0 diptych doctor"),
+        ])
 
     @OptionGroup var common: CommonOptions
 

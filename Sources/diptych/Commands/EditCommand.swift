@@ -11,7 +11,21 @@ import Training
 struct EditCommand: Subcommand {
     static let configuration = CommandConfiguration(
         commandName: "edit",
-        abstract: "Edits an image by an instruction, with or without an adapter.")
+        abstract: "Edits an image by an instruction, with or without an adapter.",
+        examples: [
+            CommandExample(
+                "an edit with an adapter",
+                "diptych edit --base FLUX.1-Fill-dev --adapter adapter.safetensors --image cat.jpg --instruction \"make the cat blue\" -o out.png"
+            ),
+            CommandExample(
+                "quantised files, little memory",
+                "diptych edit --base fill --transformer fill/flux-q4_0.gguf --t5 fill/t5.gguf --clip fill/clip_l.safetensors --vae fill/ae.safetensors --memory 4GiB --image cat.jpg --instruction \"make the cat blue\" -o out.png"
+            ),
+            CommandExample(
+                "two adapters, each at its strength",
+                "diptych edit --base FLUX.1-Fill-dev --adapter edit.safetensors --adapter style.safetensors:0.6 --image cat.jpg --instruction \"make it a watercolour\" -o out.png"
+            ),
+        ])
 
     @OptionGroup var common: CommonOptions
 
@@ -121,7 +135,7 @@ struct EditCommand: Subcommand {
     }
 
     func validate() throws {
-        var faults: [String] = []
+        var faults = adapter.compactMap(\.fault)
         if !(1...Self.mostSteps).contains(steps) {
             faults.append("--steps: expected 1 to \(Self.mostSteps), found \(steps)")
         }

@@ -15,14 +15,24 @@ struct EncodeCommand: Subcommand {
             interrupted, by Ctrl-C or in any other way, is finished by the same command; what is there is read once, \
             and samples whose checksums are wrong are named and encoded anew. A cache that no longer fits the data, the \
             encoders or the configuration is refused by name.
-            """)
+            """,
+        examples: [
+            CommandExample("into the folder that data.cache names", "diptych data encode --config run.yaml"),
+            CommandExample(
+                "somewhere else, then training from there", "diptych data encode --config run.yaml -o Caches/mine"),
+        ])
 
     @OptionGroup var common: CommonOptions
 
     @Option(name: .long, help: "A YAML configuration.", completion: .file(extensions: ["yaml", "yml"]))
     var config: String
 
-    @Option(name: .long, help: .init("Override a key of the configuration.", valueName: "key=value"))
+    @Option(
+        name: .long,
+        help: .init(
+            "Override a key of the configuration; 'diptych config' lists the keys. May be given several times.",
+            valueName: "key=value"),
+        completion: .list(RunConfiguration.keys.map { $0 + "=" }))
     var set: [String] = []
 
     @Option(name: .output, help: "The folder, instead of data.cache.", completion: .directory)

@@ -15,7 +15,13 @@ struct ExportCommand: Subcommand {
             layout of ICEdit's released weights. 'kohya' is that of sd-scripts, 'comfyui' ComfyUI's own, both with fused \
             projections. 'icedit' is ICEdit's with every scale multiplied in, for ICEdit's own programs. 'diptych' keeps every \
             number and setting for this program. A mixture becomes a plain LoRA by 'diptych static'.
-            """)
+            """,
+        examples: [
+            CommandExample("a run for diffusers", "diptych export Runs/mine --format diffusers -o adapter.safetensors"),
+            CommandExample(
+                "another program's file for ComfyUI, in half the size",
+                "diptych export style.safetensors --format comfyui --dtype bfloat16 -o comfy.safetensors"),
+        ])
 
     @OptionGroup var common: CommonOptions
 

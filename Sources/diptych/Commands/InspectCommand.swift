@@ -10,7 +10,12 @@ struct InspectCommand: Subcommand {
         discussion: """
             A model is known by its tensors, not by its file's name: for each one found, the layout, the proportions, the \
             types and what is missing are said, and which flags name the other parts of a pipeline.
-            """)
+            """,
+        examples: [
+            CommandExample("what is this file?", "diptych inspect flux1-fill-dev-Q4_0.gguf"),
+            CommandExample("a run's latest checkpoint, with every tensor", "diptych inspect Runs/mine --limit 0"),
+            CommandExample("for a program", "diptych inspect adapter.safetensors --json"),
+        ])
 
     @OptionGroup var common: CommonOptions
 

@@ -16,7 +16,12 @@ struct MergeCommand: Subcommand {
             The file has the base's layout, names and types; quantised weights become bfloat16. Weights go through memory in \
             pieces, so that a base of any size needs little of it. A mixture of experts cannot be merged, since which experts \
             work depends on the token: 'diptych static' makes a plain LoRA of it first.
-            """)
+            """,
+        examples: [
+            CommandExample(
+                "a base with a style in it",
+                "diptych merge --base FLUX.1-Fill-dev --adapter style.safetensors:0.8 -o merged.safetensors")
+        ])
 
     @OptionGroup var common: CommonOptions
 
@@ -39,6 +44,7 @@ struct MergeCommand: Subcommand {
     var threads = 0
 
     func validate() throws {
+        if let fault = adapter.compactMap(\.fault).first { throw ValidationError(fault) }
         guard output.hasSuffix(".safetensors") else {
             throw ValidationError("--output: expected a name that ends in .safetensors, found '\(output)'")
         }

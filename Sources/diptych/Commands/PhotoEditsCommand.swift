@@ -15,7 +15,16 @@ struct PhotoEditsCommand: Subcommand {
             \(EditKind.all.map(\.name).joined(separator: ", ")).
             The same seed gives the same pairs, whatever the number of threads. What was interrupted is finished by the \
             same command.
-            """)
+            """,
+        examples: [
+            CommandExample(
+                "a thousand pairs of photographs of yours",
+                "diptych data photo-edits --photos ~/Pictures --count 1000 --size 512 -o Datasets/mine"),
+            CommandExample(
+                "some kinds of edit alone, panels that are not square",
+                "diptych data photo-edits --photos ~/Pictures --count 100 --kinds sepia,removed --width 768 --height 512 -o Datasets/few"
+            ),
+        ])
 
     @OptionGroup var common: CommonOptions
 
@@ -47,7 +56,9 @@ struct PhotoEditsCommand: Subcommand {
         help: "How panels are stored: png, or jpg of quality 95. By default jpg from 128 pixels on, png below.")
     var format: PanelFormat?
 
-    @Option(name: .long, help: .init("Kinds of edit to make, by commas; all unless told.", valueName: "kind,kind"))
+    @Option(
+        name: .long, help: .init("Kinds of edit to make, by commas; all unless told.", valueName: "kind,kind"),
+        completion: .list(EditKind.all.map(\.name)))
     var kinds: String?
 
     @Option(name: .long, parsing: .unconditional, help: "Threads; 0 for one a processor.")

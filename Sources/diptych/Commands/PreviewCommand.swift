@@ -7,7 +7,13 @@ import TensorIO
 /// `diptych data preview PATH -o sheet.png`
 struct PreviewCommand: Subcommand {
     static let configuration = CommandConfiguration(
-        commandName: "preview", abstract: "Draws a sheet of random pairs of a dataset with their instructions.")
+        commandName: "preview", abstract: "Draws a sheet of random pairs of a dataset with their instructions.",
+        examples: [
+            CommandExample("twelve random pairs", "diptych data preview Datasets/mine -o sheet.png"),
+            CommandExample(
+                "more of them, wide pictures one above the other",
+                "diptych data preview Datasets/mine --count 24 --columns 4 --arrangement auto -o sheet.jpg"),
+        ])
 
     @OptionGroup var common: CommonOptions
 

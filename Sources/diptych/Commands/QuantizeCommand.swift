@@ -14,7 +14,15 @@ struct QuantizeCommand: Subcommand {
             The input is a file in any layout (diffusers, Black Forest Labs, ComfyUI, GGUF), a part's folder or a whole \
             pipeline folder. Vectors, small tensors and FLUX's input and output layers keep their precision, as in \
             ComfyUI-GGUF's files; rows that no block of 256 divides take q8_0. The file can be read by ComfyUI-GGUF.
-            """)
+            """,
+        examples: [
+            CommandExample(
+                "the transformer of a pipeline",
+                "diptych quantize FLUX.1-Fill-dev -o flux1-fill-dev-Q4_K.gguf --type q4_k"),
+            CommandExample(
+                "its long text encoder",
+                "diptych quantize FLUX.1-Fill-dev -o t5-Q8_0.gguf --type q8_0 --part text_encoder_2"),
+        ])
 
     @OptionGroup var common: CommonOptions
 
@@ -29,7 +37,8 @@ struct QuantizeCommand: Subcommand {
     @Option(name: .shortAndLong, help: "The file to write (.gguf).", completion: .file(extensions: ["gguf"]))
     var output: String?
 
-    @Option(name: .long, help: "\(ModelQuantizer.types.joined(separator: ", ")).")
+    @Option(
+        name: .long, help: "\(ModelQuantizer.types.joined(separator: ", ")).", completion: .list(ModelQuantizer.types))
     var type: String
 
     @Option(name: .long, help: "Which model of several: transformer or text_encoder_2.")

@@ -14,14 +14,21 @@ struct RandomBaseCommand: Subcommand {
             --size full has the true proportions: 19 + 38 blocks of width 3072, T5 XXL, CLIP-L and the autoencoder (about \
             10 GB in q4_0). The pictures that it makes are noise. The tokenizers are copied from another pipeline's \
             folder, since a vocabulary cannot be drawn.
-            """)
+            """,
+        examples: [
+            CommandExample(
+                "FLUX's true size, quantised, about 10 GB",
+                "diptych random-base --tokenizers FLUX.1-Fill-dev --type q4_0 -o random")
+        ])
 
     @OptionGroup var common: CommonOptions
 
     @Option(name: .output, help: "The folder to write.", completion: .directory)
     var output: String
 
-    @Option(name: .long, help: "\(ModelQuantizer.types.joined(separator: ", ")): of the transformer and T5.")
+    @Option(
+        name: .long, help: "\(ModelQuantizer.types.joined(separator: ", ")): of the transformer and T5.",
+        completion: .list(ModelQuantizer.types))
     var type = "q4_0"
 
     @Option(name: .long, help: "The proportions: full, FLUX.1's, or medium, narrow and shallow.")

@@ -16,7 +16,15 @@ struct ScenesCommand: Subcommand {
             sizes, overlaps and styles; level 3 has photographs as backgrounds and patches.
             The same seed gives the same bytes, whatever the number of threads. A run that was interrupted is finished \
             by the same command. The parts train, validation and test share no scene.
-            """)
+            """,
+        examples: [
+            CommandExample(
+                "pairs to train on, and others of the same world to judge by",
+                "diptych data scenes --count 50000 --size 64 --level 1 --seed 1 -o Datasets/scenes"),
+            CommandExample(
+                "the test part of the same world",
+                "diptych data scenes --count 500 --level 1 --seed 1 --split test -o Datasets/scenes-test"),
+        ])
 
     @OptionGroup var common: CommonOptions
 
@@ -31,7 +39,9 @@ struct ScenesCommand: Subcommand {
     @Option(name: .long, parsing: .unconditional, help: "Side of a panel in pixels, a multiple of 16.")
     var size = 64
 
-    @Option(name: .long, parsing: .unconditional, help: "What the world is composed of: 1, 2 or 3.")
+    @Option(
+        name: .long, parsing: .unconditional, help: "What the world is composed of: 1, 2 or 3.",
+        completion: .list(["1", "2", "3"]))
     var level = 1
 
     @Option(name: .long, parsing: .unconditional, help: "What all that is random depends on.")
@@ -40,7 +50,9 @@ struct ScenesCommand: Subcommand {
     @Option(name: .long, help: "The part of the world: \(SceneSplit.allCases.map(\.rawValue).joined(separator: ", ")).")
     var split: SceneSplit = .train
 
-    @Option(name: .long, help: .init("Kinds of edit to make, by commas; all unless told.", valueName: "kind,kind"))
+    @Option(
+        name: .long, help: .init("Kinds of edit to make, by commas; all unless told.", valueName: "kind,kind"),
+        completion: .list(SceneTask.allCases.map(\.rawValue)))
     var kinds: String?
 
     @Option(name: .long, help: "A folder of photographs (PNG, JPEG or WebP), for level 3.", completion: .directory)

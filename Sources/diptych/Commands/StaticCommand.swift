@@ -20,7 +20,13 @@ struct StaticCommand: Subcommand {
             as is done by hand; 'mean' the mean of their products by their mean routing weights, cut by singular values; \
             'mean-inputs' cuts it where the activations lose least; 'least-squares' takes the map that comes nearest to the \
             mixture's output.
-            """)
+            """,
+        examples: [
+            CommandExample(
+                "a LoRA for ComfyUI in the place of mixtures",
+                "diptych static Runs/mine --base FLUX.1-Fill-dev --data Datasets/mine --format comfyui --rank 32 -o static.safetensors"
+            )
+        ])
 
     @OptionGroup var common: CommonOptions
 

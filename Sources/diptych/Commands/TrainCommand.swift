@@ -21,7 +21,17 @@ struct TrainCommand: Subcommand {
             A run is what lies in the folder that is named: a renamed or copied one goes on there, by its config.yaml, of \
             which steps, rates, intervals, paths and what changes no result may be edited. The base and the data may have \
             moved, but must be the same.
-            """)
+            """,
+        examples: [
+            CommandExample("begin", "diptych train run.yaml"),
+            CommandExample("what it will need, before it begins", "diptych train run.yaml --dry-run"),
+            CommandExample(
+                "a short trial with other values",
+                "diptych train run.yaml --set training.steps=50 --set output.folder=Runs/trial"),
+            CommandExample("go on where it stopped", "diptych train Runs/mine --resume"),
+            CommandExample(
+                "begin with trained weights", "diptych train run.yaml --set adapter.start_from=style.safetensors"),
+        ])
 
     @OptionGroup var common: CommonOptions
 
@@ -30,7 +40,12 @@ struct TrainCommand: Subcommand {
         completion: .file(extensions: ["yaml", "yml", "h5"]))
     var source: String
 
-    @Option(name: .long, help: .init("Override a key of the configuration.", valueName: "key=value"))
+    @Option(
+        name: .long,
+        help: .init(
+            "Override a key of the configuration; 'diptych config' lists the keys. May be given several times.",
+            valueName: "key=value"),
+        completion: .list(RunConfiguration.keys.map { $0 + "=" }))
     var set: [String] = []
 
     @Option(name: .long, help: "Threads, 0 for one a processor; the same as --set training.threads=N.")
@@ -88,6 +103,7 @@ struct TrainCommand: Subcommand {
             }, planning: plan)
         Interruption.install()
         describe(session, opened)
+        session.trainer.notices.forEach(note)
         let bar = ProgressBar(total: configuration.training.steps, done: session.trainer.step)
         let measured = Profile()
         let begin = ContinuousClock.now

@@ -16,6 +16,11 @@ struct VelocityCommand: Subcommand {
             pooled_projections [B, p], timestep [B] in 0…1, guidance [B] for models that take it, and img_ids [S, 3]; the \
             output is one tensor, velocity [B, S, out]. The names are those of diffusers.
             """,
+        examples: [
+            CommandExample(
+                "with the inputs of another program",
+                "diptych velocity --base FLUX.1-Fill-dev --inputs inputs.safetensors -o velocity.safetensors")
+        ],
         shouldDisplay: false)
 
     @OptionGroup var common: CommonOptions
@@ -30,6 +35,10 @@ struct VelocityCommand: Subcommand {
 
     @Option(name: .shortAndLong, help: "The file to write.")
     var output: String
+
+    func validate() throws {
+        if let fault = adapter.compactMap(\.fault).first { throw ValidationError(fault) }
+    }
 
     func run() throws {
         var files = InputFiles()

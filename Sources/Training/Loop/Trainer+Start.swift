@@ -1,0 +1,82 @@
+import Adapters
+import Foundation
+import InContextEdit
+import Models
+import TensorIO
+
+/// `adapter.start_from`: a run that begins with weights that were trained before.
+extension Trainer {
+    /// Replaces fresh weights by those at `path`: an adapter's file in any layout, a checkpoint, or a run's folder, of which
+    /// the latest checkpoint counts. Gives what a user should know, one sentence each.
+    ///
+    /// Throws ``FileError`` for a file that cannot be read, ``ConfigurationError`` with every key by which the adapters
+    /// differ.
+    static func begin(_ adapters: AdapterSet, from path: String, in transformer: FluxTransformer) throws -> [String] {
+        let start = try start(path, transformer)
+        let beginning: AdapterSet.Beginning
+        do {
+            beginning = try adapters.begin(with: start)
+        } catch let error as AdapterStartError {
+            throw ConfigurationError(
+                error.faults.map { fault in
+                    let (has, found) = (fault.setting.word(fault.expected), fault.setting.word(fault.found))
+                    return .init(
+                        error.path, key: fault.setting.key,
+                        message: "expected \(has) as adapter.start_from has (\(fault.layers)), found \(found)")
+                })
+        }
+        var notices = start.notices
+        for scaled in beginning.scaled {
+            let (has, here) = (scaled.setting.word(scaled.expected), scaled.setting.word(scaled.found))
+            notices.append(
+                "\(scaled.setting.key) is \(here) here, \(has) in \(start.path) (\(scaled.layers)): its weights are scaled "
+                    + "to the same outputs")
+        }
+        for other in beginning.otherRouting {
+            let (gate, renormalizes) = (other.gate.settingName, other.renormalizesWeights)
+            notices.append(
+                "mixtures were trained with adapter.moe.gate \(gate), top_k \(other.topK), renormalize \(renormalizes); "
+                    + "with other values here the first outputs are not those of \(start.path)")
+        }
+        let (fresh, all) = (beginning.freshLayers, adapters.members.count)
+        if !fresh.isEmpty {
+            notices.append(
+                "\(fresh.count) of \(all) layers are not in \(start.path) and start fresh: \(layerGroups(fresh))")
+        }
+        return notices.map { "adapter.start_from: \($0)" }
+    }
+
+    private static func start(_ path: String, _ transformer: FluxTransformer) throws -> AdapterStart {
+        let model = transformer.configuration
+        if let file = AdapterLocation.file(path) {
+            return AdapterStart(
+                try AdapterFile(
+                    SafetensorsFile(path: file), naming: .flux(model), pooledWidth: model.pooledProjectionDim))
+        }
+        let file = try RunFolder.checkpoint(at: path)
+        let checkpoint = try RunCheckpoint(path: file)
+        let run = try RunConfiguration.parse(checkpoint.configuration, file: file)
+        return try AdapterStart(parameters: checkpoint.parameters, configuration: run.adapterConfiguration)
+    }
+}
+
+extension AdapterStartError.Setting {
+    /// A value as the configuration spells it.
+    fileprivate func word(_ value: String) -> String {
+        value.hasSuffix(".0") ? String(value.dropLast(2)) : value
+    }
+
+    /// The configuration's key.
+    fileprivate var key: String {
+        switch self {
+        case .loraRank: "adapter.lora.rank"
+        case .loraAlpha: "adapter.lora.alpha"
+        case .loraTargets: "adapter.lora.targets"
+        case .moeRank: "adapter.moe.rank"
+        case .moeAlpha: "adapter.moe.alpha"
+        case .moeTargets: "adapter.moe.targets"
+        case .experts: "adapter.moe.experts"
+        case .routerInput: "adapter.moe.router_input"
+        }
+    }
+}
