@@ -29,6 +29,21 @@ import Testing
         #expect(normals > 0 && uniforms > 0)
     }
 
+    /// PyTorch draws `bfloat16` in that type: one byte a uniform, every step of the transform rounded.
+    @Test func normalsInBfloat16() throws {
+        let file = try SafetensorsFile(path: Fixtures.path("noise.safetensors"))
+        var counts: [Int] = []
+        for name in file.names where name.hasPrefix("randn.") {
+            let parts = name.split(separator: ".")
+            var random = Random(seed: try #require(UInt64(parts[1])))
+            let expected = try file.tensor(name)
+            #expect(expected.dtype == .bfloat16)
+            #expect(random.randn(expected.shape, dtype: .bfloat16).isIdentical(to: expected), "\(name)")
+            counts.append(expected.count)
+        }
+        #expect(counts.sorted() == [5, 5, 16, 16, 37, 37, 4096, 4096])
+    }
+
     @Test func theReferenceTwister() {
         // Matsumoto and Nishimura's own first outputs for the seed 5489, and the 10,000th as the C++ standard gives it.
         var random = Random(seed: 5489)
