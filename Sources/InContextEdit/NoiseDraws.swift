@@ -1,4 +1,4 @@
-public import TensorCore
+import TensorCore
 
 /// What an edit takes from the random numbers of its seed: which program's pictures a seed gives.
 ///

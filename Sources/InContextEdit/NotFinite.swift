@@ -1,5 +1,5 @@
 public import Adapters
-public import Models
+import Models
 public import TensorCore
 public import TensorIO
 

@@ -83,7 +83,19 @@ import Testing
             #expect(lora.alpha == Float(lora.rank))
         }
         set.remove()
-        // Beside PEFT's own name it is a contradiction.
+        try FileManager.default.removeItem(atPath: path("adapter_config.json"))
+        try FileManager.default.removeItem(atPath: path("other.safetensors"))
+        try copy(as: "other.safetensors") { $0.replacing("\"to_k\"", with: "\"to_v\"") }
+        let unnamed = try load(path("other.safetensors"))
+        unnamed.remove()
+        #expect(
+            unnamed.notices.count == 1
+                && unnamed.notices[0].contains("since it does not name 'single_transformer_blocks.0.attn.to_k'"),
+            "\(unnamed.notices)")
+        // Beside PEFT's own name another rank is a contradiction.
+        try FileManager.default.removeItem(atPath: path("adapter_config.json"))
+        try FileManager.default.removeItem(atPath: path("other.safetensors"))
+        try copy(as: "other.safetensors") { $0.replacing("\"r\": 4", with: "\"r\": 16") }
         try FileManager.default.copyItem(atPath: path("other.safetensors"), toPath: path("adapter_model.safetensors"))
         let error = #expect(throws: FileError.self) { try load(path("adapter_model.safetensors")) }
         #expect(error?.path == path("adapter_config.json") && error?.key == "r" && error?.found == "16", "\(error!)")

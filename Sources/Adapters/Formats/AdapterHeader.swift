@@ -20,8 +20,8 @@ struct AdapterHeader {
 
     /// Takes `metadata`, or the archive's own header and what lies beside its file.
     ///
-    /// PEFT's `adapter_config.json` belongs to every file beside it whose ranks are those that it names, under whatever name:
-    /// people rename `adapter_model.safetensors`. Throws ``FileError`` when a configuration is malformed or asks for what is
+    /// PEFT's `adapter_config.json` belongs to every file beside it whose layers and ranks are those that it names, under
+    /// whatever name: people rename `adapter_model.safetensors`. Throws ``FileError`` when a configuration is malformed or asks for what is
     /// not supported, or does not fit weights that have PEFT's own name.
     init(_ archive: any TensorArchive, _ metadata: [String: String]? = nil, naming: AdapterNaming) throws {
         let file = archive as? SafetensorsFile
@@ -40,21 +40,24 @@ struct AdapterHeader {
         }
         let hasItsName = URL(filePath: file.path).lastPathComponent == Self.weightsName
         let found = try PEFTMetadata(text, naming: naming, path: path, key: nil)
-        guard let stranger = ranks.first(where: { found.rank(layer: $0.layer) != $0.rank }) else {
+        let stranger = ranks.first {
+            found.rank(layer: $0.layer) != $0.rank || !hasItsName && !found.names(layer: $0.layer)
+        }
+        guard let stranger else {
             peft = found
             isOfPEFT = true
             if !hasItsName { notices.append("\(file.path): alpha and its like are taken from \(path) beside it") }
             return
         }
-        let rank = found.rank(layer: stranger.layer)
+        let (rank, layer) = (found.rank(layer: stranger.layer), printable(stranger.layer))
         if hasItsName {
             throw FileError(
-                path, key: "r", expected: "the rank \(stranger.rank) of '\(printable(stranger.layer))' in \(file.path)",
-                found: "\(rank)")
+                path, key: "r", expected: "the rank \(stranger.rank) of '\(layer)' in \(file.path)", found: "\(rank)")
         }
-        notices.append(
-            "\(path) is of another file than \(file.path), since it says rank \(rank) for '\(printable(stranger.layer))', "
-                + "which has \(stranger.rank): it is not used")
+        let reason =
+            rank == stranger.rank
+            ? "does not name '\(layer)'" : "says rank \(rank) for '\(layer)', which has \(stranger.rank)"
+        notices.append("\(path) is of another file than \(file.path), since it \(reason): it is not used")
         peft = PEFTMetadata()
         isOfPEFT = false
     }

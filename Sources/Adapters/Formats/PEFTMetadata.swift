@@ -19,6 +19,8 @@ struct PEFTMetadata {
     private var rankPatterns: [Pattern] = []
     /// Alphas of layers in the same way.
     private var alphaPatterns: [Pattern] = []
+    /// The ends of the names of the adapted layers; nil when any may be.
+    private var targets: [String]?
     /// Whether the scale is `alpha / sqrt(r)` (Kalajdzievski 2023, arXiv 2312.03732).
     private var isRankStabilized = false
 
@@ -94,8 +96,14 @@ struct PEFTMetadata {
         isRankStabilized = field("use_rslora")?.value as? Bool ?? false
         if let (_, value) = field("r") { rank = Int(exactly: try number("r", value)) ?? 0 }
         if let (_, value) = field("lora_alpha") { alpha = try number("lora_alpha", value) }
+        targets = field("target_modules")?.value as? [String]
         rankPatterns = try patterns("rank_pattern")
         alphaPatterns = try patterns("alpha_pattern")
+    }
+
+    /// Whether a layer is among those that the configuration names one by one, by PEFT's rule.
+    func names(layer: String) -> Bool {
+        targets?.contains { layer == $0 || layer.hasSuffix("." + $0) } ?? true
     }
 
     /// The rank that a layer has by the configuration.
