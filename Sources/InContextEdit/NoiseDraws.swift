@@ -31,9 +31,10 @@ extension FillPipeline {
         switch draws {
         case .diffusers:
             // Nothing of the whole canvas's draw is left in the noise; only the generator goes on.
-            _ = random.randn(shape, dtype: encoders.vaeType)
-            let noise = random.randn(shape, dtype: precision).converted(to: .float32)
-            let draw = random.randn(shape, dtype: encoders.vaeType)
+            _ = random.randn(shape)
+            // PyTorch rounds its normals to the type that is asked for.
+            let noise = random.randn(shape).converted(to: precision).converted(to: .float32)
+            let draw = random.randn(shape).converted(to: encoders.vaeType)
             return EditStart(
                 noise: LatentPacking.pack(noise), condition: try frozenEncoders.condition(diptych, drawing: draw))
         case .noiseOnly:

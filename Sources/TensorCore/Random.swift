@@ -89,40 +89,6 @@ public struct Random: Sendable, Equatable {
         return result
     }
 
-    /// `torch.randn(shape, dtype=dtype)` for `float32` or `bfloat16`. The two are other numbers, not the same ones rounded:
-    /// PyTorch draws and computes in the type itself.
-    public mutating func randn(_ shape: Shape, dtype: DType) -> Tensor {
-        precondition(dtype == .float32 || dtype == .bfloat16, "normals of type \(dtype)")
-        if dtype == .float32 { return randn(shape) }
-        let count = shape.count
-        if count < 16 { return randn(shape).converted(to: .bfloat16) }
-        var values = (0..<count).map { _ in uniformOfByte() }
-        for start in stride(from: 0, through: count - 16, by: 16) {
-            Self.transformRounded(&values[start..<start + 16])
-        }
-        if count % 16 != 0 {
-            for i in count - 16..<count { values[i] = uniformOfByte() }
-            Self.transformRounded(&values[(count - 16)...])
-        }
-        return Tensor(values, shape).converted(to: .bfloat16)
-    }
-
-    /// A uniform `bfloat16` in `[0, 1)`: the lowest byte of a draw.
-    private mutating func uniformOfByte() -> Float { Float(next() & 0xFF) * 0x1p-8 }
-
-    /// ``transform(_:)`` as PyTorch computes it in `bfloat16`: every step rounded.
-    private static func transformRounded(_ values: inout ArraySlice<Float>) {
-        func rounded(_ value: Float) -> Float { BFloat16(value).float }
-        let first = values.startIndex
-        for j in first..<first + 8 {
-            let u = rounded(1 - values[j])
-            let radius = rounded(rounded(-2 * rounded(log(u))).squareRoot())
-            let angle = rounded(Float(2 * Double.pi * Double(values[j + 8])))
-            values[j] = rounded(radius * rounded(cos(angle)))
-            values[j + 8] = rounded(radius * rounded(sin(angle)))
-        }
-    }
-
     /// One normal in double precision, by pairs of Box and Muller.
     public mutating func normal() -> Double {
         if let kept = cachedNormal {

@@ -110,7 +110,7 @@ import Testing
         ("\"use_qalora\": false", "\"use_qalora\": true", "use_qalora: expected false: QALoRA is not supported"),
         ("\"r\": 4", "\"r\": \"four\"", "r: expected a finite number, found four"),
         ("{", "[", "expected a JSON object"),
-        ("\"to_q\": 1", "\"to_q\": 1, \"to_q\": 1", "alpha_pattern: expected each pattern once"),
+        ("\"to_q\": 1", "\"to_q\": 1, \"to_q\": 1", "expected a JSON object with each key once"),
     ])
     func configurationsThatAreRefused(old: String, new: String, line: String) throws {
         defer { remove() }

@@ -74,8 +74,9 @@ import Testing
             if case .sampled(steps: 0, let latents) = progress { noise = latents }
         }
         var random = Random(seed: 0)
-        _ = random.randn([1, 16, 4, 8], dtype: .bfloat16)
-        let expected = LatentPacking.pack(random.randn([1, 16, 4, 8], dtype: .bfloat16).converted(to: .float32))
+        _ = random.randn([1, 16, 4, 8])
+        let drawn = random.randn([1, 16, 4, 8]).converted(to: .bfloat16)
+        let expected = LatentPacking.pack(drawn.converted(to: .float32))
         #expect(noise?.isIdentical(to: expected) == true)
     }
 }

@@ -113,10 +113,21 @@ import Testing
             try Editor(pipeline, adapters: [mild, wild]).edit(source, PromptFields(instruction: "x"), options: options)
                 .canvas.isFinite)
         wild.remove()
-        // Finite in the first step, but so large that nothing can be computed from it.
-        let large = try adapter("large.safetensors", 1e18, into: pipeline)
-        let late = fault(pipeline, [mild, large])
-        #expect(late?.path.contains("large.safetensors") == true, "\(late!)")
+        // An input that was spoilt before is the adapters' fault where the transformer computes with another.
+        let (good, bad) = (Tensor(zeros: [2]), Tensor(full: [2], .nan))
+        let found = VelocityFault(pipeline, adapters: [mild], precision: .bfloat16)
+        let spoilt = found.error(when: ", step 2 of 2", fresh: { good }) { bad }
+        #expect(spoilt.path == path("mild.safetensors") && spoilt.found.contains("in bfloat16, step 2 of 2"))
+        for fresh in [{ bad }, nil] as [(() -> Tensor)?] {
+            #expect(found.error(when: "", fresh: fresh) { bad }.path == "\(base)/transformer")
+        }
+        // Neither alone, both together.
+        let both = try adapter("other.safetensors", 0.01, into: pipeline)
+        let together = VelocityFault(pipeline, adapters: [mild, both], precision: .float32).error(when: "") {
+            mild.strength != 0 && both.strength != 0 ? bad : good
+        }
+        #expect(together.path == path("mild.safetensors") + " and " + path("other.safetensors"))
+        #expect(mild.strength == 1 && both.strength == 1)
     }
 
     @Test func encodersOfPairsSaySoToo() throws {

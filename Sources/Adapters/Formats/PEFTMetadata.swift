@@ -63,7 +63,7 @@ struct PEFTMetadata {
             guard let values = value as? [String: Any] else { throw fault(name, "a JSON object", value) }
             // Of several patterns that match a layer the first counts, and JSONSerialization keeps no order.
             guard let order = JSONScanner.keys(of: key, in: text), order.count == values.count else {
-                throw fault(name, "each pattern once", "one of them twice")
+                throw fault(nil, "a JSON object with each key once", "one of them twice")
             }
             return try order.map { pattern in
                 guard let expression = try? Regex("(?:.*\\.)?(?:\(pattern))") else {
