@@ -37,6 +37,8 @@ public final class AdapterSet {
     public let members: [Member]
     /// The number of elements of the model without adapters.
     public let baseParameterCount: Int
+    /// The file that the adapters came from, or their run's folder; nil for fresh ones whose owner gave none.
+    public var path: String?
     /// What of the file that the adapters came from is not used, one sentence each.
     public internal(set) var notices: [String] = []
     private let context: AdapterContext

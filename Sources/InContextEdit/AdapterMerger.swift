@@ -26,6 +26,8 @@ public struct AdapterMerger {
         public var relativeChange = 0.0
         /// The norm of what rounding to the file's type lost over that of what was added.
         public var relativeRounding = 0.0
+        /// What the type of the file could not hold.
+        public var narrowing = Narrowing()
     }
 
     /// The base's transformer.
@@ -100,7 +102,7 @@ public struct AdapterMerger {
     /// Writes the file, which replaces `path` when it is whole; `progress` hears of each tensor. `metadata` is added to the
     /// base's own.
     ///
-    /// Throws `FileError` when a weight is no longer finite, or when the file cannot be written.
+    /// Throws `FileError` when a weight is no longer finite or too large for its type, or when the file cannot be written.
     public func write(
         to path: String, metadata: [String: String] = [:], progress: (_ done: Int, _ total: Int) throws -> Void
     ) throws -> Report {
@@ -122,7 +124,14 @@ public struct AdapterMerger {
                 let range = start..<min(rows, start + step)
                 let piece = plan.shape.rank > 1 ? stored.rows(range) : stored
                 guard let terms else {
-                    try write(piece.expanded(to: .float32).converted(to: plan.dtype))
+                    // What is not adapted is copied; only quantised weights get another type.
+                    switch piece {
+                    case .plain(let tensor): try write(tensor)
+                    case .quantized(let blocks):
+                        let numbers = blocks.dequantized(to: .float32)
+                        try write(
+                            report.narrowing.convert(numbers, to: plan.dtype, path: source.path, key: plan.name))
+                    }
                     continue
                 }
                 let old = piece.expanded(to: .float32).converted(to: .float32).reshaped(to: [range.count, -1])
@@ -130,13 +139,14 @@ public struct AdapterMerger {
                 let new = Tensor.sumOfProducts(
                     terms.map { ProductTerm($0.up.sliced(axis: 0, range), $0.down) }, addend: old, dtype: .float32
                 ).contiguous()
-                let rounded = new.converted(to: plan.dtype)
-                let (change, loss) = (new.squares(besides: old), rounded.converted(to: .float32).squares(besides: new))
-                guard change.error.isFinite, loss.error.isFinite else {
+                guard old.isFinite else {
                     throw FileError(
-                        source.path, key: plan.name, expected: "finite numbers within the range of \(plan.dtype)",
-                        found: "others")
+                        source.path, key: plan.name, expected: "finite numbers", found: "NaN or infinity")
                 }
+                // The base's own numbers are in range: it is the adapters that are not.
+                let rounded = try report.narrowing.convert(
+                    new, to: plan.dtype, path: adapterPaths(plan), key: plan.name)
+                let (change, loss) = (new.squares(besides: old), rounded.converted(to: .float32).squares(besides: new))
                 (weights, added, lost) = (weights + change.numbers, added + change.error, lost + loss.error)
                 try write(rounded)
             }
@@ -146,5 +156,10 @@ public struct AdapterMerger {
         report.relativeChange = weights > 0 ? (added / weights).squareRoot() : 0
         report.relativeRounding = added > 0 ? (lost / added).squareRoot() : 0
         return report
+    }
+
+    /// The files that adapt a tensor.
+    private func adapterPaths(_ plan: SafetensorsPlan) -> String {
+        (updates[plan.name] ?? []).map(\.file.path).joined(separator: " and ")
     }
 }

@@ -10,8 +10,10 @@ public import TensorIO
 public struct Editor {
     /// What to do, and how carefully.
     public struct Options: Sendable {
-        /// Seeds the noise as PyTorch's CPU generator would.
+        /// Seeds PyTorch's CPU generator.
         public var seed: UInt64 = 42
+        /// What is taken from that generator.
+        public var noise = NoiseDraws.diffusers
         /// Euler steps.
         public var steps = 28
         /// The guidance that the distilled model is told.
@@ -84,7 +86,8 @@ public struct Editor {
     /// Edits `image` by `fields.instruction`. `observe` hears how far it is.
     ///
     /// Throws ``PromptError`` when a field is missing, ``DiptychSizeError`` when the picture is too long for its width,
-    /// and what `observe` throws.
+    /// ``FileError`` that names the model or the adapter which first gave numbers that are not finite, and what `observe`
+    /// throws.
     public func edit(
         _ image: Image, _ fields: PromptFields, options: Options = Options(),
         observe: (Progress) throws -> Void = { _ in }
@@ -94,25 +97,26 @@ public struct Editor {
         let prompt = try options.promptForm.prompt(fields, arrangement: arrangement)
         let diptych = Diptych(editing: panel, arrangement: arrangement)
         try observe(.encodingText)
-        let encoded = Profile.phase("text") {
-            pipeline.encode([prompt], maximumLength: options.maximumSequenceLength)
+        let encoded = try Profile.phase("text") {
+            try pipeline.encode([prompt], maximumLength: options.maximumSequenceLength)
         }
         for set in adapters { set.pooledText = set.needsPooledText ? Variable(encoded.pooled) : nil }
         try observe(.encodingImage)
         let geometry = diptych.geometry
-        var random = Random(seed: options.seed)
-        let noise = random.randn(geometry.latentShape(channels: pipeline.latentChannels))
-        let condition = Profile.phase("image to latents") { pipeline.condition(diptych) }
+        let start = try Profile.phase("image to latents") {
+            try pipeline.start(diptych, options.noise, seed: options.seed, precision: options.precision)
+        }
         MemoryAccount.trim()
         let latents = try Profile.phase("sampling") {
             try sample(
-                from: LatentPacking.pack(noise), condition: condition, text: encoded.text,
+                from: start.noise, condition: start.condition, text: encoded.text,
                 pooled: encoded.pooled, geometry: geometry, options: options, observe: observe)
         }
         pipeline.transformer.weightStream.leave()
         MemoryAccount.trim()
         try observe(.decoding)
         let canvas = Profile.phase("latents to image") { pipeline.decode(latents, geometry: geometry) }
+        guard canvas.isFinite else { throw pictureFault(from: start.noise, geometry, options) }
         let edited = geometry.panel(.edited, of: canvas).contiguous().squeezed(0)
         return Result(image: Image(tensor: edited), canvas: canvas, geometry: geometry)
     }
@@ -124,19 +128,38 @@ public struct Editor {
     ) throws -> Tensor {
         let schedule = FlowMatchEuler(
             steps: options.steps, tokenCount: geometry.tokenCount, configuration: pipeline.scheduler)
-        var latents = noise
-        try observe(.sampled(steps: 0, latents: latents))
-        for step in 0..<schedule.steps {
-            let velocity = withoutGradients {
+        func velocity(at latents: Tensor, _ step: Int) -> Tensor {
+            withoutGradients {
                 pipeline.velocity(
                     latents, condition: condition, text: text, pooled: pooled,
                     time: Tensor([schedule.sigmas[step]], [1]), guidance: options.guidance, geometry: geometry,
                     precision: options.precision
                 ).value
             }
-            latents = schedule.advance(latents, velocity: velocity, step: step)
+        }
+        var latents = noise
+        try observe(.sampled(steps: 0, latents: latents))
+        for step in 0..<schedule.steps {
+            let prediction = velocity(at: latents, step)
+            guard prediction.isFinite else {
+                throw VelocityFault(pipeline, adapters: adapters, precision: options.precision).error(
+                    when: ", step \(step + 1) of \(schedule.steps)", fresh: { velocity(at: noise, step) }
+                ) { velocity(at: latents, step) }
+            }
+            latents = schedule.advance(latents, velocity: prediction, step: step)
             try observe(.sampled(steps: step + 1, latents: latents))
         }
         return latents
+    }
+
+    /// The error for a picture that is not finite: the autoencoder's fault, unless it decodes the noise that all began with.
+    private func pictureFault(from noise: Tensor, _ geometry: DiptychGeometry, _ options: Options) -> FileError {
+        let fault = pipeline.parts.notFinite(.vae, "picture", pipeline.encoders.vaeType)
+        guard pipeline.decode(noise, geometry: geometry).isFinite else { return fault }
+        let paths = adapters.filter { $0.strength != 0 }.compactMap(\.path)
+        return FileError(
+            paths.isEmpty ? pipeline.parts.place(of: .transformer) : paths.joined(separator: " and "),
+            expected: "latents that a picture can be decoded from",
+            found: "ones so large that \(fault.found)")
     }
 }

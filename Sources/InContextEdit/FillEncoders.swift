@@ -24,37 +24,51 @@ public final class FillEncoders {
     public let textEncoders: TextEncoders
     /// How they compute.
     public let options: EncoderOptions
+    private let parts: PipelineParts
 
     /// Reads the autoencoder, the text encoders and their tokenizers. Throws one error that names what is missing,
     /// unexpected or misshapen.
     public init(_ parts: PipelineParts, options: EncoderOptions = EncoderOptions()) throws {
         self.options = options
+        self.parts = parts
         vae = try parts.loadVAE()
         textEncoders = try parts.loadTextEncoders()
         vae.tiling = options.tiling
         if options.vaeType == .bfloat16 { vae.convertWeights(to: .bfloat16) }
     }
 
-    /// The packed, normalised latents of an image in `[-1, 1]`, `[1, 3, H, W]`: the mode of the posterior.
-    public func packedLatents(_ image: Tensor) -> Tensor {
-        let mean = vae.encode(image.converted(to: options.vaeType)).mean
-        return LatentPacking.pack(vae.normalized(mean.converted(to: .float32)))
+    /// The packed, normalised latents of an image in `[-1, 1]`, `[1, 3, H, W]`: the mode of the posterior, or with `draw`,
+    /// a normal number for each latent in the type of the activations, a draw from it.
+    ///
+    /// Throws ``FileError`` when the autoencoder gives numbers that are not finite.
+    public func packedLatents(_ image: Tensor, drawing draw: Tensor? = nil) throws -> Tensor {
+        let posterior = vae.encode(image.converted(to: options.vaeType))
+        let latents =
+            draw.map { posterior.mean + (posterior.logVariance * 0.5).applying(.exponential) * $0 } ?? posterior.mean
+        guard latents.isFinite else { throw parts.notFinite(.vae, "latents of a picture", options.vaeType) }
+        return LatentPacking.pack(vae.normalized(latents.converted(to: .float32)))
     }
 
-    /// The packed latents of a diptych's canvas with its edited panel blanked, `[1, tokens, 64]`.
-    public func maskedLatents(_ diptych: Diptych) -> Tensor {
-        packedLatents(diptych.geometry.blankingEdited(diptych.canvas.tensor().unsqueezed(0)))
+    /// The packed latents of a diptych's canvas with its edited panel blanked, `[1, tokens, 64]`; throws as
+    /// ``packedLatents(_:drawing:)`` does.
+    public func maskedLatents(_ diptych: Diptych, drawing draw: Tensor? = nil) throws -> Tensor {
+        try packedLatents(diptych.geometry.blankingEdited(diptych.canvas.tensor().unsqueezed(0)), drawing: draw)
     }
 
-    /// What the transformer is told about a diptych besides the noisy latents: ``maskedLatents(_:)``, then the mask:
-    /// `[1, tokens, 64 + 256]`.
-    public func condition(_ diptych: Diptych) -> Tensor {
-        diptych.geometry.condition(maskedLatents: maskedLatents(diptych))
+    /// What the transformer is told about a diptych besides the noisy latents: ``maskedLatents(_:drawing:)``, then the mask:
+    /// `[1, tokens, 64 + 256]`. Throws as ``packedLatents(_:drawing:)`` does.
+    public func condition(_ diptych: Diptych, drawing draw: Tensor? = nil) throws -> Tensor {
+        diptych.geometry.condition(maskedLatents: try maskedLatents(diptych, drawing: draw))
     }
 
     /// The vectors of prompts, `float32`; see ``TextEncoders/encode(_:maximumLength:computeType:)``.
-    public func encode(_ prompts: [String], maximumLength: Int) -> (text: Tensor, pooled: Tensor) {
-        textEncoders.encode(prompts, maximumLength: maximumLength, computeType: options.textType)
+    ///
+    /// Throws ``FileError`` when an encoder gives numbers that are not finite.
+    public func encode(_ prompts: [String], maximumLength: Int) throws -> (text: Tensor, pooled: Tensor) {
+        let encoded = textEncoders.encode(prompts, maximumLength: maximumLength, computeType: options.textType)
+        guard encoded.pooled.isFinite else { throw parts.notFinite(.textEncoder, "text", options.textType) }
+        guard encoded.text.isFinite else { throw parts.notFinite(.textEncoder2, "text", options.textType) }
+        return encoded
     }
 }
 

@@ -12,8 +12,10 @@ public final class FillPipeline {
     public let frozenEncoders: FillEncoders
     /// The noise schedule.
     public let scheduler: SchedulerConfiguration
+    /// Where its parts were read from.
+    public let parts: PipelineParts
     /// The folder it was read from.
-    public let path: String
+    public var path: String { parts.folder }
     /// How the autoencoder and the text encoders compute.
     public var encoders: EncoderOptions { frozenEncoders.options }
     /// Images to latents and back.
@@ -28,7 +30,7 @@ public final class FillPipeline {
 
     /// Reads a pipeline that is put together from a folder and files; throws as ``init(path:encoders:)`` does.
     public init(_ parts: PipelineParts, encoders: EncoderOptions = EncoderOptions()) throws {
-        path = parts.folder
+        self.parts = parts
         if !parts.namesAllModels { _ = try PipelineFolder(path: parts.folder) }
         scheduler = try parts.loadScheduler()
         transformer = try parts.loadTransformer()
@@ -39,11 +41,11 @@ public final class FillPipeline {
     /// Channels of the VAE's latents.
     public var latentChannels: Int { vae.configuration.latentChannels }
 
-    /// See ``FillEncoders/packedLatents(_:)``.
-    public func packedLatents(_ image: Tensor) -> Tensor { frozenEncoders.packedLatents(image) }
+    /// See ``FillEncoders/packedLatents(_:drawing:)``.
+    public func packedLatents(_ image: Tensor) throws -> Tensor { try frozenEncoders.packedLatents(image) }
 
-    /// See ``FillEncoders/condition(_:)``.
-    public func condition(_ diptych: Diptych) -> Tensor { frozenEncoders.condition(diptych) }
+    /// See ``FillEncoders/condition(_:drawing:)``.
+    public func condition(_ diptych: Diptych) throws -> Tensor { try frozenEncoders.condition(diptych) }
 
     /// See `FluxTransformer.velocity`.
     public func velocity(
@@ -62,7 +64,7 @@ public final class FillPipeline {
     }
 
     /// See ``FillEncoders/encode(_:maximumLength:)``.
-    public func encode(_ prompts: [String], maximumLength: Int) -> (text: Tensor, pooled: Tensor) {
-        frozenEncoders.encode(prompts, maximumLength: maximumLength)
+    public func encode(_ prompts: [String], maximumLength: Int) throws -> (text: Tensor, pooled: Tensor) {
+        try frozenEncoders.encode(prompts, maximumLength: maximumLength)
     }
 }

@@ -65,6 +65,7 @@ enum AdapterSource {
             injecting: configuration.adapterConfiguration, into: transformer, pooledWidth: width, seed: 0,
             besideOthers: true)
         try adapters.restoreParameters(from: checkpoint.parameters)
+        adapters.path = path
         return adapters
     }
 

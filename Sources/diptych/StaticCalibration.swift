@@ -57,34 +57,42 @@ struct StaticCalibration {
     /// How many tokens of pictures the calibration runs have.
     var imageTokens: Int { calibration.reduce(0) { $0 + $1.sample.clean.shape[0] } }
 
-    /// Runs the model on the samples to learn from.
-    func calibrate(_ adapters: AdapterSet, progress: () -> Void) {
+    /// Runs the model on the samples to learn from. Throws ``FileError`` when a velocity is not finite.
+    func calibrate(_ adapters: AdapterSet, progress: () -> Void) throws {
         for run in calibration {
-            _ = velocity(run, adapters)
+            _ = try velocity(run, adapters)
             progress()
         }
     }
 
-    /// The model's predictions for the samples to judge by.
-    func predict(_ adapters: AdapterSet, progress: () -> Void) -> [Tensor] {
-        heldOut.map { run in
+    /// The model's predictions for the samples to judge by. Throws ``FileError`` when one is not finite.
+    func predict(_ adapters: AdapterSet, progress: () -> Void) throws -> [Tensor] {
+        try heldOut.map { run in
             defer { progress() }
-            return velocity(run, adapters)
+            return try velocity(run, adapters)
         }
     }
 
-    private func velocity(_ run: Run, _ adapters: AdapterSet) -> Tensor {
+    private func velocity(_ run: Run, _ adapters: AdapterSet) throws -> Tensor {
         let time = Tensor([run.time], [1])
         let (clean, noise) = (run.sample.clean.unsqueezed(0), run.noise.unsqueezed(0))
         let pooled = run.sample.text.pooled.unsqueezed(0)
         adapters.pooledText = adapters.needsPooledText ? Variable(pooled) : nil
-        return withoutGradients {
-            pipeline.velocity(
-                FlowMatching.interpolate(clean, noise, time: time), condition: run.sample.condition.unsqueezed(0),
-                text: run.sample.text.sequence.unsqueezed(0), pooled: pooled, time: time, guidance: guidance,
-                geometry: geometry, precision: precision
-            ).value
+        func evaluate() -> Tensor {
+            withoutGradients {
+                pipeline.velocity(
+                    FlowMatching.interpolate(clean, noise, time: time), condition: run.sample.condition.unsqueezed(0),
+                    text: run.sample.text.sequence.unsqueezed(0), pooled: pooled, time: time, guidance: guidance,
+                    geometry: geometry, precision: precision
+                ).value
+            }
         }
+        let velocity = evaluate()
+        guard velocity.isFinite else {
+            throw VelocityFault(pipeline, adapters: [adapters], precision: precision).error(
+                when: ", time \(run.time)", evaluate)
+        }
+        return velocity
     }
 
     /// The norm of the difference of two lists of predictions over that of the second's difference from a third.

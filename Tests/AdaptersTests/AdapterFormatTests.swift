@@ -119,6 +119,23 @@ import Testing
         }
     }
 
+    @Test func numbersThatANarrowTypeCannotHold() throws {
+        let adapters = try Sample.adapters(Self.plain, in: try TinyModel())
+        let parameter = try #require(adapters.parameters.first { $0.name.hasSuffix("lora_B.weight") }?.parameter)
+        let count = parameter.value.count
+        parameter.replace(parameter.value * 1e-8)
+        for format in [AdapterFormat.peft, .icedit, .diptych] {
+            let notices = try adapters.exported(as: format, dtype: .float16).notices
+            #expect(notices.count == 1 && notices[0].contains("are too small for float16 and became 0"), "\(notices)")
+            #expect(try adapters.exported(as: format, dtype: .bfloat16).notices.isEmpty)
+        }
+        parameter.replace(Tensor(full: parameter.value.shape, 7e4))
+        let error = #expect(throws: FileError.self) { try adapters.exported(as: .peft, dtype: .float16) }
+        #expect(error?.key == "transformer.x_embedder.lora_B.weight")
+        #expect(error?.found == "\(count) that are too large, up to 70000.0", "\(error!)")
+        #expect(try adapters.exported(as: .peft, dtype: .bfloat16).notices.isEmpty)
+    }
+
     @Test func layoutsThatCannotHoldThem() throws {
         func message(_ configuration: AdapterConfiguration, _ format: AdapterFormat) throws -> String {
             let adapters = try Sample.adapters(configuration, in: try TinyModel())
@@ -127,9 +144,9 @@ import Testing
         }
         #expect(
             try message(Self.mixed, .peft)
-                == "adapter format 'peft': 'blocks.0.ff.net.2' is a mixture of experts, which PEFT "
-                + "cannot hold: use 'icedit', or make a static LoRA of it first (diptych static)")
-        #expect(try message(Self.mixed, .kohya).contains("which kohya's programs cannot hold"))
+                == "adapter format 'peft': 'blocks.0.ff.net.2' is a mixture of experts, which diffusers cannot hold: "
+                + "'icedit' and 'diptych' can, and diptych static makes a plain LoRA of it")
+        #expect(try message(Self.mixed, .kohya).contains("which a file of kohya's programs cannot hold"))
         // The tiny model has no authors with names of their own.
         #expect(
             try message(Self.plain, .comfyui)
@@ -177,7 +194,14 @@ import Testing
         #expect(try alpha("{\"lora_alpha\": 8, \"alpha_pattern\": {\"embedder\": 16}}") == 8)
         // rsLoRA: alpha / sqrt(r) = 8 / 2 = 16 / 4.
         #expect(try alpha("{\"lora_alpha\": 8, \"use_rslora\": true}") == 16)
-        #expect(try read(a, b, alpha: ("transformer.x_embedder.alpha", Tensor(6))).alpha == 6)
+        for alpha in [Tensor(6), Tensor([Int64(6)], []), Tensor([Int32(6)], [1]), Tensor([UInt8(6)], [])] {
+            #expect(try read(a, b, alpha: ("transformer.x_embedder.alpha", alpha)).alpha == 6, "\(alpha.dtype)")
+        }
+        // Of several patterns the first of the file counts.
+        #expect(
+            try alpha("{\"lora_alpha\": 8, \"alpha_pattern\": {\"x_embedder\": 16, \".*embedder\": 2}}") == 16)
+        #expect(
+            try alpha("{\"lora_alpha\": 8, \"alpha_pattern\": {\"x_.*\": 2, \"x_embedder\": 16}}") == 2)
     }
 
     @Test func differingRanksAndAlphasSurvive() throws {

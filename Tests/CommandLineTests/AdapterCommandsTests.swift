@@ -36,7 +36,11 @@ import Testing
             ["train", checkout.appending(path: "Configs/demo.yaml").path] + settings.flatMap { ["--set", $0] })
         #expect(run.status == 0, "\(run.error)")
         let refused = try Program.run(["export", path("run"), "--format", "kohya", "-o", path("moe.safetensors")])
-        #expect(refused.status == 1 && refused.error.contains("(diptych static)"), "\(refused.error)")
+        #expect(refused.status == 1 && refused.error.contains("diptych static"), "\(refused.error)")
+        // The default layout refuses too, and leaves nothing.
+        let silent = try Program.run(["export", path("run"), "-o", path("moe.safetensors")])
+        #expect(silent.status == 1 && silent.error.contains("'icedit' and 'diptych' can"), "\(silent.error)")
+        #expect(!FileManager.default.fileExists(atPath: path("moe.safetensors")))
 
         let convert = [
             "static", path("run"), "--base", base, "--data", data, "--samples", "2", "--held-out", "1", "--rank", "4",
@@ -100,5 +104,27 @@ import Testing
         let plain = try Program.run(
             ["static", path("kohya.safetensors")] + convert.dropFirst(2) + ["-o", path("x.safetensors")])
         #expect(plain.status == 1 && plain.error.contains("expected mixtures of experts"), "\(plain.error)")
+    }
+
+    /// Numbers that overflow end an edit without a picture, and the line names whose they are.
+    @Test func anAdapterThatOverflows() throws {
+        defer { remove() }
+        try SafetensorsFile.write(
+            [
+                ("transformer.proj_out.lora_A.weight", Tensor(full: [1, 96], 1e25)),
+                ("transformer.proj_out.lora_B.weight", Tensor(full: [64, 1], 1e25)),
+            ], to: path("huge.safetensors"))
+        let edited = try edit(["--adapter", path("huge.safetensors"), "-o", path("black.png")])
+        #expect(edited.status == 1 && edited.output.isEmpty, "\(edited.error)")
+        #expect(
+            edited.error.contains("error: \(path("huge.safetensors")): expected finite numbers for the velocity"),
+            "\(edited.error)")
+        #expect(!FileManager.default.fileExists(atPath: path("black.png")))
+        let merged = try Program.run([
+            "merge", "--base", base, "--adapter", path("huge.safetensors"), "-o", path("merged.safetensors"),
+        ])
+        #expect(merged.status == 1, "\(merged.error)")
+        #expect(
+            merged.error.hasPrefix("error: \(path("huge.safetensors")): proj_out.weight: expected"), "\(merged.error)")
     }
 }

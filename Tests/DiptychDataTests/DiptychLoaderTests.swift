@@ -114,7 +114,7 @@ import Testing
         defer { setting.remove() }
         let encoder = try setting.encoder()
         let loader = try setting.loader(encoder, batch: 50, textDrop: share)
-        let empty = encoder.text("")
+        let empty = try encoder.text("")
         var dropped = 0
         for _ in 0..<8 {
             let batch = try loader.next()
@@ -239,7 +239,7 @@ import Testing
             #expect(mask == shape.packedMask.floats + shape.packedMask.floats)
             for (row, index) in batch.indices.enumerated() {
                 let prompt = PromptForm.trigger(shape.arrangement) + "\(index)"
-                #expect(rows(batch.pooled)[row] == encoder.text(prompt).pooled.floats)
+                #expect(try rows(batch.pooled)[row] == encoder.text(prompt).pooled.floats)
             }
             seen.formUnion(batch.indices)
         }

@@ -96,7 +96,7 @@ import Testing
         let file = try AdapterFile(archive, metadata: exported.metadata, naming: naming)
         #expect(file.mixtures.count == 5)
         let refusal = #expect(throws: AdapterError.self) { try file.exported(as: .kohya) }
-        #expect("\(refusal!)".hasSuffix("make a static LoRA of it first (diptych static)"))
+        #expect("\(refusal!)".hasSuffix("diptych static makes a plain LoRA of it"))
     }
 
     @Test func kohyasKeysAreThose() throws {
@@ -235,6 +235,37 @@ import Testing
         guard case .lora(let lora) = set.members[0].adapter else { return }
         #expect(set.members[0].name == "norm_out.linear")
         #expect(lora.b.value.floats == Array(b.floats[192...] + b.floats[..<192]))
+    }
+
+    /// Black Forest Labs' last layer computes `linear((1 + scale) * norm(x) + shift)` with `shift, scale` the first and the
+    /// second half of its modulation (`LastLayer` of `flux/modules/layers.py`): what a file of ComfyUI's or kohya's adds to
+    /// the first half moves every token alike, and what it adds to the second moves none alike.
+    @Test(arguments: [
+        "diffusion_model.final_layer.adaLN_modulation.1.lora_A", "lora_unet_final_layer_adaLN_modulation_1.lora_down",
+    ])
+    func theFirstHalfShifts(down: String) throws {
+        let up = down.replacing("lora_A", with: "lora_B").replacing("down", with: "up")
+        for isShift in [true, false] {
+            let half = Tensor.sample([96, 2], seed: 2)
+            let b = Tensor.concatenated(
+                isShift ? [half, Tensor(zeros: [96, 2])] : [Tensor(zeros: [96, 2]), half], axis: 0)
+            let archive = MemoryArchive(
+                path: "f", [("\(down).weight", Tensor.sample([2, 96], seed: 1)), ("\(up).weight", b)])
+            // [2, 12, 64]: how far each token of a batch moves from the first of them.
+            let moved = try output(with: archive) - base
+            let spread = largest(moved, moved.sliced(axis: 1, 0..<1).expanded(to: moved.shape).contiguous())
+            let size = largest(moved, Tensor(zeros: moved.shape))
+            #expect(size > 0.05 && (isShift ? spread < 1e-4 : spread > 0.05), "\(isShift): \(spread) of \(size)")
+            // And it is written as it was read; in diffusers' layout, which has the scale first, exchanged.
+            let file = try AdapterFile(archive, naming: naming)
+            for format in [AdapterFormat.comfyui, .peft] {
+                let back = try file.exported(as: format).tensors.first { $0.name.contains("lora_B") }
+                let halves = [b.sliced(axis: 0, 96..<192), b.sliced(axis: 0, 0..<96)]
+                let expected = format == .comfyui ? b : Tensor.concatenated(halves, axis: 0)
+                #expect(back?.tensor.floats == expected.floats, "\(format)")
+            }
+            #expect(try file.exported(as: .peft).notices.count == 1)
+        }
     }
 
     // MARK: Without a model

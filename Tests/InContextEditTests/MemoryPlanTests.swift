@@ -46,13 +46,13 @@ import Testing
         await #expect(processExitsWith: .success) {
             let pipeline = try FillPipeline(path: Fixtures.path("tiny-random-fill"))
             let image = Tensor.sample([1, 3, 64, 128], seed: 1)
-            func run() -> [Tensor] {
-                let encoded = pipeline.encode(["make it night"], maximumLength: 16)
-                return [encoded.text, encoded.pooled, pipeline.packedLatents(image)]
+            func run() throws -> [Tensor] {
+                let encoded = try pipeline.encode(["make it night"], maximumLength: 16)
+                return [encoded.text, encoded.pooled, try pipeline.packedLatents(image)]
             }
-            let expected = run()
+            let expected = try run()
             MemoryAccount.releasesWeights = true
-            let found = run()
+            let found = try run()
             for (a, b) in zip(found, expected) { #expect(a.isIdentical(to: b)) }
             let weights = FrozenWeights(
                 pipeline.transformer, vae: pipeline.vae, textEncoders: pipeline.textEncoders)

@@ -29,6 +29,24 @@ import Testing
         #expect(normals > 0 && uniforms > 0)
     }
 
+    /// PyTorch's `bfloat16` normals are those of `float32`, rounded, where their number is a multiple of sixteen, as that of
+    /// latents is. The rounding of a logarithm may turn one of thousands to the next.
+    @Test func normalsInBfloat16() throws {
+        let file = try SafetensorsFile(path: Fixtures.path("noise.safetensors"))
+        var counts: [Int] = []
+        for name in file.names where name.hasPrefix("randn.") {
+            let parts = name.split(separator: ".")
+            var random = Random(seed: try #require(UInt64(parts[1])))
+            let expected = try file.tensor(name)
+            #expect(expected.dtype == .bfloat16)
+            let pairs = zip(random.randn(expected.shape).converted(to: .bfloat16).floats, expected.floats)
+            #expect(pairs.allSatisfy { abs($0 - $1) <= abs($1) / 128 }, "\(name)")
+            #expect(pairs.filter { $0 != $1 }.count <= expected.count / 1000, "\(name)")
+            counts.append(expected.count)
+        }
+        #expect(counts.sorted() == [5, 5, 16, 16, 4096, 4096])
+    }
+
     @Test func theReferenceTwister() {
         // Matsumoto and Nishimura's own first outputs for the seed 5489, and the 10,000th as the C++ standard gives it.
         var random = Random(seed: 5489)

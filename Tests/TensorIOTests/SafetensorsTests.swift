@@ -157,12 +157,33 @@ import Testing
             #expect(file.names == ["wide", "a", "eighth", "packed"])
             #expect(file.entry("eighth")?.dtypeName == "F8_E8M0")
             #expect(file.entry("eighth")?.dimensions == [2, 2])
-            #expect(file.info("wide") == nil)
+            #expect(file.info("eighth") == nil && file.info("wide")?.dtype == .float32)
             #expect(try file.tensor("a").elements(as: Float.self) == [0])
             let error = fileError { _ = try file.tensor("eighth") }
             #expect(error?.key == "eighth")
             #expect(error?.found == "F8_E8M0")
             #expect(error?.expected.contains("BF16") == true)
+        }
+    }
+
+    @Test func doublesBecomeFloat32() throws {
+        let values: [Double] = [1, -0.1, 1e-60, .nan, -.infinity, 3.4e38, 1e39]
+        let bytes = values.flatMap { withUnsafeBytes(of: $0.bitPattern.littleEndian, Array.init) }
+        // Behind one odd byte, so that the doubles do not lie aligned.
+        let header =
+            #"{"byte":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"#
+            + #""d":{"dtype":"F64","shape":[2,3],"data_offsets":[1,49]},"large":{"dtype":"F64","shape":[],"data_offsets":[49,57]}}"#
+        try withScratchFolder { folder in
+            let path = folder + "/doubles.safetensors"
+            try writeFile(safetensors(header, [7] + bytes), to: path)
+            let file = try SafetensorsFile(path: path)
+            let tensor = try file.tensor("d")
+            #expect(tensor.dtype == .float32 && tensor.shape == [2, 3])
+            #expect(Array(tensor.floats[..<3]) == [1, -0.1, 0] && tensor.floats[3].isNaN)
+            #expect(tensor.floats[4] == -Float.infinity && tensor.floats[5] == 3.4e38)
+            let error = fileError { _ = try file.tensor("large") }
+            #expect(error?.key == "large" && error?.expected == "doubles within the range of float32")
+            #expect(error?.found == "1e+39")
         }
     }
 

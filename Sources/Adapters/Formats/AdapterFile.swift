@@ -25,9 +25,9 @@ public struct AdapterFile {
     public init(
         _ archive: any TensorArchive, metadata: [String: String]? = nil, naming: AdapterNaming, pooledWidth: Int? = nil
     ) throws {
-        let header = metadata ?? (archive as? SafetensorsFile)?.adapterHeader ?? [:]
         let contents = try AdapterReader(
-            archive, header: header, layers: naming.layers, naming: naming, pooledWidth: pooledWidth
+            archive, header: AdapterHeader(archive, metadata, naming: naming), layers: naming.layers, naming: naming,
+            pooledWidth: pooledWidth
         ).contents()
         self.init(path: archive.path, layers: contents.layers, naming: naming, notices: contents.notices)
     }
@@ -51,9 +51,10 @@ public struct AdapterFile {
         layers.compactMap { if case .mixture = $0.weights { $0.name } else { nil } }
     }
 
-    /// The file's contents in another layout. Throws ``AdapterError/unwritable(format:reason:)`` when it cannot hold them.
+    /// The file's contents in another layout. Throws ``AdapterError/unwritable(format:reason:)`` when it cannot hold them, and
+    /// ``FileError`` when a number is too large for `dtype`.
     public func exported(as format: AdapterFormat, dtype: DType = .float32) throws -> ExportedAdapters {
-        var writer = AdapterWriter(format: format, naming: naming, dtype: dtype)
+        var writer = AdapterWriter(path: path, format: format, naming: naming, dtype: dtype)
         for layer in layers { try writer.add(layer.name, layer.weights) }
         return try writer.finish()
     }
@@ -78,8 +79,25 @@ extension AdapterNaming {
         return nil
     }
 
+    /// How many inputs the adapter in `archive` takes at the ``entrance``; nil when it adapts it not at all.
+    ///
+    /// Throws ``FileError`` for keys of no layout.
+    public func entranceInputs(of archive: any TensorArchive) throws -> Int? {
+        guard let entrance else { return nil }
+        let places = AdapterPlaces(layers, naming: self)
+        for name in archive.names where !AdapterKey.isOfTextEncoder(name) {
+            let key = try AdapterKey(name, path: archive.path)
+            guard case .a = key.role, let place = places.place(of: key.stem), place.isEntrance(entrance),
+                let shape = archive.info(name)?.shape, shape.rank >= 2
+            else { continue }
+            return shape[1]
+        }
+        return nil
+    }
+
     private init(component: String, blocks: [LayerArrangement]) {
         self.component = component
         arrangements = blocks
+        entrance = nil
     }
 }

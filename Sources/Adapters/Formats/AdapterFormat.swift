@@ -22,6 +22,28 @@ public enum AdapterFormat: String, Codable, Sendable, CaseIterable {
     /// Whether the layout can hold a mixture of experts.
     public var holdsMixtures: Bool { self == .icedit || self == .diptych }
 
+    /// The programs that the layout is named after.
+    var program: String {
+        switch self {
+        case .peft: "diffusers"
+        case .kohya: "a file of kohya's programs"
+        case .comfyui: "ComfyUI"
+        case .icedit: "ICEdit"
+        case .diptych: "diptych"
+        }
+    }
+
+    /// Which programs read the layout, and which only seem to, in a sentence.
+    public var readers: String {
+        switch self {
+        case .peft: "for diffusers, ComfyUI and stable-diffusion.cpp"
+        case .kohya: "for sd-scripts and ComfyUI; diffusers and stable-diffusion.cpp read the layers of the blocks"
+        case .comfyui: "for ComfyUI and stable-diffusion.cpp; diffusers loads nothing of it"
+        case .icedit: "for ICEdit's own programs; diffusers and ComfyUI load nothing of its mixtures"
+        case .diptych: "for diptych alone"
+        }
+    }
+
     /// Whether layers bear the names of the model's authors, which fuse some of them.
     var hasFusedLayers: Bool { self == .kohya || self == .comfyui }
 }

@@ -43,13 +43,13 @@ struct AdapterLayerReader {
     }
 
     private func lora() throws -> (a: Tensor, b: Tensor, alpha: Float) {
-        let a = try matrix(.a(expert: nil), rows: nil, columns: place.inputs)
+        let a = try incoming(.a(expert: nil), rows: nil)
         let b = try matrix(.b(expert: nil), rows: place.outputs, columns: a.shape[0])
         return (a, b, try alpha(rank: a.shape[0]))
     }
 
     private func mixture(_ experts: Int) throws -> AdapterWeights {
-        let route = try matrix(.route, rows: experts, columns: place.inputs)
+        let route = try incoming(.route, rows: experts)
         let options = try options(experts: experts)
         var pooledRoute: Tensor?
         if options.input == .tokenAndPooledText {
@@ -58,7 +58,7 @@ struct AdapterLayerReader {
         }
         var (ways, backs): ([Tensor], [Tensor]) = ([], [])
         for expert in 0..<experts {
-            ways.append(try matrix(.a(expert: expert), rows: ways.first?.shape[0], columns: place.inputs))
+            ways.append(try incoming(.a(expert: expert), rows: ways.first?.shape[0]))
             backs.append(try matrix(.b(expert: expert), rows: place.outputs, columns: ways[0].shape[0]))
         }
         return .mixture(
@@ -113,12 +113,34 @@ struct AdapterLayerReader {
     }
 
     private func alpha(rank: Int) throws -> Float {
-        guard let key = keys[.alpha] else { return file.peft.alpha(layer: layer, rank: rank) }
-        let value = try file.archive.tensor(key)
-        guard value.count == 1, value.dtype.isFloatingPoint, value.scalar.isFinite else {
-            throw FileError(path, key: key, expected: "one finite number", found: "\(value.dtype) \(value.shape)")
+        guard let key = keys[.alpha] else { return file.header.peft.alpha(layer: layer, rank: rank) }
+        return try file.archive.adapterAlpha(key)
+    }
+
+    /// A matrix that takes the layer's inputs; see ``AdapterNaming/Entrance`` for one that takes fewer of them.
+    private func incoming(_ role: AdapterKey.Role, rows: Int?) throws -> Tensor {
+        guard let entrance = file.naming.entrance, place.isEntrance(entrance), let key = keys[role],
+            let found = file.archive.info(key)?.shape, found.rank >= 2, found[1] != place.inputs
+        else { return try matrix(role, rows: rows, columns: place.inputs) }
+        if found[1] == entrance.shared, entrance.shared < place.inputs {
+            return try matrix(role, rows: rows, columns: found[1]).padded(
+                low: [0, 0], high: [0, place.inputs - found[1]])
         }
-        return value.scalar
+        let owner = entrance.owners[found[1]].map { ", an adapter of \($0)" } ?? ""
+        let own = entrance.owners[place.inputs].map { " of \($0)" } ?? ""
+        throw FileError(
+            path, key: printable(key), expected: "the \(place.inputs) inputs\(own)", found: "\(found[1])\(owner)")
+    }
+
+    /// What was done to place an adapter of a relative's entrance, in a sentence; nil where nothing was.
+    var notice: String? {
+        guard let entrance = file.naming.entrance, place.isEntrance(entrance), entrance.shared < place.inputs,
+            let key = keys.first(where: { if case .a = $0.key { true } else { false } })?.value,
+            file.archive.info(key)?.shape.dimensions.dropFirst().first == entrance.shared
+        else { return nil }
+        let owner = entrance.owners[entrance.shared].map { ", as in \($0)" } ?? ""
+        return "\(path): '\(layer)' has \(entrance.shared) inputs\(owner): they are placed on the first of the model's "
+            + "\(place.inputs), which are the latents"
     }
 
     /// A matrix in `float32`; nil leaves the number of rows to the file, at least one. Extents of 1 may follow, as kohya
@@ -154,5 +176,18 @@ struct AdapterLayerReader {
         }
         return
             "\(parsed.stem).\(other.contains("lora_down") || other.contains("lora_up") ? role.kohyaEnding : role.ending)"
+    }
+}
+
+extension TensorArchive {
+    /// The alpha that stands beside an adapter's weights, of any type of numbers. Throws ``FileError`` when it is not one
+    /// finite number.
+    func adapterAlpha(_ key: String) throws -> Float {
+        let value = try tensor(key)
+        guard value.count == 1, value.dtype != .bool, value.scalar.isFinite else {
+            let what = value.count == 1 && value.dtype != .bool ? "\(value.scalar)" : "\(value.dtype) \(value.shape)"
+            throw FileError(path, key: printable(key), expected: "one finite number", found: what)
+        }
+        return value.scalar
     }
 }

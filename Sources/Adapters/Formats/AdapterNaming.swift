@@ -10,6 +10,27 @@ public struct AdapterNaming: Sendable, Equatable {
     /// ComfyUI's files follow them.
     public var arrangements: [LayerArrangement]
 
+    /// The layer that the model's relatives have with other inputs, if there is one.
+    public var entrance: Entrance?
+
+    /// A layer of which the models of a family have their own numbers of inputs.
+    public struct Entrance: Sendable, Equatable {
+        /// The layer: `x_embedder`.
+        public var layer: String
+        /// How many inputs all of the family have, before those of their own: an adapter of a model that has these alone is
+        /// placed on them.
+        public var shared: Int
+        /// Whose adapters have so many inputs there.
+        public var owners: [Int: String]
+
+        /// Describes the entrance of a family of models.
+        public init(layer: String, shared: Int, owners: [Int: String]) {
+            self.layer = layer
+            self.shared = shared
+            self.owners = owners
+        }
+    }
+
     /// One layer of the model's authors.
     public struct LayerArrangement: Sendable, Equatable {
         /// Its name there: `double_blocks.0.img_attn.qkv`.
@@ -32,8 +53,11 @@ public struct AdapterNaming: Sendable, Equatable {
 
     /// Names a component as diffusers does; `arrangements` are those of the model's weights and biases, of which the
     /// matrices are taken.
-    public init(component: String = "transformer", arrangements: [TensorArrangement] = []) {
+    public init(
+        component: String = "transformer", arrangements: [TensorArrangement] = [], entrance: Entrance? = nil
+    ) {
         self.component = component
+        self.entrance = entrance
         self.arrangements = arrangements.compactMap { arrangement in
             guard let source = arrangement.source.withoutWeight else { return nil }
             let parts = arrangement.parts.compactMap { part in

@@ -16,6 +16,8 @@ struct AdapterPlaces {
         var inputs: Int { parts[0].inputs }
         /// The extent of the output's last axis.
         var outputs: Int { parts.reduce(0) { $0 + $1.outputs } }
+        /// Whether this is the entrance of the model.
+        func isEntrance(_ entrance: AdapterNaming.Entrance?) -> Bool { parts[0].name == entrance?.layer }
         /// Whether the file keeps the model's own layer as it is.
         var isPlain: Bool { parts.count == 1 && !swapsHalves }
     }

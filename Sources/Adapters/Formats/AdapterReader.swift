@@ -1,4 +1,3 @@
-import Foundation
 import NeuralNet
 import TensorCore
 import TensorIO
@@ -13,7 +12,7 @@ struct AdapterReader {
     let pooledWidth: Int?
     /// What to run mixtures with instead of what the file says.
     let routing: RoutingOptions?
-    let peft: PEFTMetadata
+    let header: AdapterHeader
     let routings: [String: RoutingMetadata]
 
     /// What a file holds for a model.
@@ -25,7 +24,7 @@ struct AdapterReader {
     }
 
     init(
-        _ archive: any TensorArchive, header: [String: String], layers: [LayerExtents], naming: AdapterNaming,
+        _ archive: any TensorArchive, header: AdapterHeader, layers: [LayerExtents], naming: AdapterNaming,
         pooledWidth: Int? = nil, routing: RoutingOptions? = nil
     ) throws {
         self.archive = archive
@@ -33,8 +32,8 @@ struct AdapterReader {
         self.layers = layers
         self.pooledWidth = pooledWidth
         self.routing = routing
-        peft = try PEFTMetadata(header: header, naming: naming, path: archive.path)
-        routings = try RoutingMetadata.read(header: header, path: archive.path)
+        self.header = header
+        routings = try RoutingMetadata.read(header: header.metadata, path: archive.path)
     }
 
     /// The keys of one place in the model.
@@ -47,7 +46,7 @@ struct AdapterReader {
 
     /// All adapters of the file. Throws ``FileError`` at the first fault.
     func contents() throws -> Contents {
-        var notices: [String] = []
+        var notices = header.notices
         let textual = archive.names.filter(AdapterKey.isOfTextEncoder)
         if !textual.isEmpty && textual.count < archive.names.count {
             notices.append(
@@ -70,6 +69,7 @@ struct AdapterReader {
         var weights: [String: AdapterWeights] = [:]
         for group in groups {
             let reader = AdapterLayerReader(self, group.name, group.place, group.keys)
+            if let notice = reader.notice { notices.append(notice) }
             for (name, part) in try reader.weights() where weights.updateValue(part, forKey: name) != nil {
                 throw FileError(
                     archive.path, key: group.keys.values.sorted()[0], expected: "one adapter for each layer",
@@ -103,18 +103,5 @@ struct AdapterReader {
             }
         }
         return groups
-    }
-}
-
-extension SafetensorsFile {
-    /// The header, and what PEFT keeps in a file of its own beside `adapter_model.safetensors`.
-    var adapterHeader: [String: String] {
-        if metadata[PEFTMetadata.headerKey] != nil { return metadata }
-        let file = URL(filePath: path)
-        guard file.lastPathComponent == "adapter_model.safetensors",
-            let text = try? String(
-                contentsOf: file.deletingLastPathComponent().appending(path: "adapter_config.json"), encoding: .utf8)
-        else { return metadata }
-        return metadata.merging([PEFTMetadata.headerKey: text]) { ours, _ in ours }
     }
 }

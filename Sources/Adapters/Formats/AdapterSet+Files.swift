@@ -10,11 +10,12 @@ extension AdapterSet {
     /// names or, where `naming` has them, those of its authors, whose fused layers are taken apart exactly
     /// (``AdapterNaming/LayerArrangement``); with dots or underscores; with or without the component, PEFT's
     /// `base_model.model.` and `.default`, ComfyUI's `diffusion_model.`; ways named `lora_A`, `lora_down` or `lora.down`.
-    /// Weights are of any floating-point type, `float32` in the model. A LoRA's alpha comes from a scalar `{layer}.alpha` or
-    /// `lora_adapter_metadata`, and equals the rank without them. A mixture runs with what this toolkit noted in the
+    /// Weights are of any floating-point type, `float32` in the model. A LoRA's alpha comes from a scalar `{layer}.alpha` of any
+    /// type of numbers or from PEFT's configuration, in the header or in `adapter_config.json` beside the file, and equals the
+    /// rank without them. What adapts the entrance of a relative with fewer inputs is placed on the first of them
+    /// (``AdapterNaming/Entrance``). A mixture runs with what this toolkit noted in the
     /// header, without a note as ICEdit's released weights do (``RoutingOptions/upstream``); `routing` overrides both.
-    /// `metadata` is the file's header, taken from a ``SafetensorsFile`` by itself, with PEFT's `adapter_config.json` beside
-    /// it. `besideOthers` lets other sets stand in the model already.
+    /// `metadata` is the file's header, taken from a ``SafetensorsFile`` by itself. `besideOthers` lets other sets stand in the model already.
     ///
     /// Throws ``FileError`` for a key that belongs to no layout or no layer, for a missing tensor, a wrong shape or type,
     /// and for malformed metadata; ``AdapterError`` when a layer already has an adapter.
@@ -23,13 +24,13 @@ extension AdapterSet {
         naming: AdapterNaming = AdapterNaming(), pooledWidth: Int? = nil, routing: RoutingOptions? = nil,
         besideOthers: Bool = false
     ) throws {
-        let header = metadata ?? (archive as? SafetensorsFile)?.adapterHeader ?? [:]
         let contents = try AdapterReader(
-            archive, header: header, layers: model.layerExtents, naming: naming, pooledWidth: pooledWidth,
-            routing: routing
+            archive, header: AdapterHeader(archive, metadata, naming: naming), layers: model.layerExtents,
+            naming: naming, pooledWidth: pooledWidth, routing: routing
         ).contents()
         try self.init(contents.layers, in: model, besideOthers: besideOthers)
         notices = contents.notices
+        path = archive.path
     }
 
     /// Puts the adapters of a file that is read already into `model`, whose layers must be those that it was read for.
@@ -38,13 +39,15 @@ extension AdapterSet {
     public convenience init(_ file: AdapterFile, into model: any Module, besideOthers: Bool = false) throws {
         try self.init(file.layers, in: model, besideOthers: besideOthers)
         notices = file.notices
+        path = file.path
     }
 
     /// Writes the adapters as trained (``strength`` is not part of the file) to a `.safetensors` file that replaces `path`
     /// only when it is whole.
     ///
     /// Gives what a reader of the layout should know, one sentence each. Throws ``AdapterError/unwritable(format:reason:)``
-    /// when the layout cannot hold the adapters, and ``FileError`` when the file cannot be written.
+    /// when the layout cannot hold the adapters, and ``FileError`` when a number is too large for `dtype` or the file cannot
+    /// be written.
     @discardableResult
     public func write(
         to path: String, format: AdapterFormat, naming: AdapterNaming = AdapterNaming(), dtype: DType = .float32,
@@ -60,7 +63,7 @@ extension AdapterSet {
     public func exported(
         as format: AdapterFormat, naming: AdapterNaming = AdapterNaming(), dtype: DType = .float32
     ) throws -> ExportedAdapters {
-        var writer = AdapterWriter(format: format, naming: naming, dtype: dtype)
+        var writer = AdapterWriter(path: path ?? "adapter", format: format, naming: naming, dtype: dtype)
         for member in members { try writer.add(member.name, member.adapter.weights) }
         return try writer.finish()
     }

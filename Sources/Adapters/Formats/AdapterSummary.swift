@@ -30,8 +30,7 @@ public struct AdapterSummary: Sendable {
     public init(_ archive: any TensorArchive, naming: AdapterNaming = AdapterNaming()) throws {
         var stems: [String: Set<AdapterKey.Role>] = [:]
         var (ranks, alphas, experts, expertRanks) = ([Int: Int](), [Float: Int](), [Int: Int](), [Int: Int]())
-        let header = (archive as? SafetensorsFile)?.adapterHeader ?? [:]
-        let peft = try PEFTMetadata(header: header, naming: naming, path: archive.path)
+        let header = try AdapterHeader(archive, naming: naming)
         var plainRanks: [String: Int] = [:]
         let names = archive.names.filter { !AdapterKey.isOfTextEncoder($0) }
         for name in names {
@@ -45,20 +44,14 @@ public struct AdapterSummary: Sendable {
             case .a(expert: 0): expertRanks[rows, default: 0] += 1
             case .route: experts[rows, default: 0] += 1
             case .alpha:
-                let value = try archive.tensor(name)
-                guard value.count == 1, value.dtype.isFloatingPoint else {
-                    throw FileError(
-                        archive.path, key: printable(name), expected: "one number",
-                        found: "\(value.dtype) \(value.shape)")
-                }
-                alphas[value.scalar, default: 0] += 1
+                alphas[try archive.adapterAlpha(name), default: 0] += 1
             default: break
             }
         }
         var withoutAlpha = stems.values.filter { !$0.contains(.alpha) }.count
-        if header[PEFTMetadata.headerKey] != nil {
+        if header.isOfPEFT {
             for (stem, rank) in plainRanks where stems[stem]?.contains(.alpha) == false {
-                alphas[peft.alpha(layer: naming.stripped(stem), rank: rank), default: 0] += 1
+                alphas[header.peft.alpha(layer: naming.stripped(stem), rank: rank), default: 0] += 1
                 withoutAlpha -= 1
             }
         }

@@ -1,7 +1,10 @@
 import TensorCore
+import TensorIO
 
 /// Collects the tensors and the header of an adapter file.
 struct AdapterWriter {
+    /// Where the adapters come from, for errors.
+    let path: String
     let format: AdapterFormat
     let naming: AdapterNaming
     let dtype: DType
@@ -12,15 +15,18 @@ struct AdapterWriter {
     private var parts: [String: (a: Tensor, b: Tensor, alpha: Float)] = [:]
     /// How many of these stand outside the model's blocks.
     private var looseLayers = 0
+    private var narrowing = Narrowing()
 
-    init(format: AdapterFormat, naming: AdapterNaming, dtype: DType) {
+    init(path: String, format: AdapterFormat, naming: AdapterNaming, dtype: DType) {
         precondition(dtype.isFloatingPoint, "adapters written as \(dtype)")
+        self.path = path
         self.format = format
         self.naming = naming
         self.dtype = dtype
     }
 
-    /// Adds one layer. Throws ``AdapterError/unwritable(format:reason:)`` when the layout cannot hold it.
+    /// Adds one layer. Throws ``AdapterError/unwritable(format:reason:)`` when the layout cannot hold it, and ``FileError``
+    /// when a number is too large for the type.
     mutating func add(_ layer: String, _ weights: AdapterWeights) throws {
         switch weights {
         case .lora(let a, let b, let alpha):
@@ -29,17 +35,16 @@ struct AdapterWriter {
                 return
             }
             let rank = a.shape[0]
-            put(layer, .a(expert: nil), a)
-            put(layer, .b(expert: nil), scaled(b, alpha / Float(rank)))
+            try put(layer, .a(expert: nil), a)
+            try put(layer, .b(expert: nil), scaled(b, alpha / Float(rank)))
             loras.append((layer, rank, format == .icedit ? Float(rank) : alpha))
         case .mixture(let a, let b, let route, let pooledRoute, let alpha, let options):
             guard format.holdsMixtures else {
-                let program =
-                    [.peft: "PEFT", .kohya: "kohya's programs", .comfyui: "ComfyUI"][format] ?? format.rawValue
+                let holders = AdapterFormat.allCases.filter(\.holdsMixtures).map { "'\($0.rawValue)'" }
                 throw AdapterError.unwritable(
                     format: format,
-                    reason: "'\(layer)' is a mixture of experts, which \(program) cannot hold: use 'icedit', or make a "
-                        + "static LoRA of it first (diptych static)")
+                    reason: "'\(layer)' is a mixture of experts, which \(format.program) cannot hold: "
+                        + holders.joined(separator: " and ") + " can, and diptych static makes a plain LoRA of it")
             }
             if format == .icedit, pooledRoute != nil {
                 throw AdapterError.unwritable(
@@ -50,12 +55,14 @@ struct AdapterWriter {
             }
             let experts = route.shape[0]
             let rank = a.shape[0] / experts
-            for (expert, part) in a.split(into: experts, axis: 0).enumerated() { put(layer, .a(expert: expert), part) }
-            for (expert, part) in scaled(b, alpha / Float(rank)).split(into: experts, axis: 1).enumerated() {
-                put(layer, .b(expert: expert), part)
+            for (expert, part) in a.split(into: experts, axis: 0).enumerated() {
+                try put(layer, .a(expert: expert), part)
             }
-            put(layer, .route, route)
-            if let pooledRoute { put(layer, .pooledRoute, pooledRoute) }
+            for (expert, part) in scaled(b, alpha / Float(rank)).split(into: experts, axis: 1).enumerated() {
+                try put(layer, .b(expert: expert), part)
+            }
+            try put(layer, .route, route)
+            if let pooledRoute { try put(layer, .pooledRoute, pooledRoute) }
             routings[layer] = RoutingMetadata(
                 experts: experts, alpha: format == .icedit ? Float(rank) : alpha, options: options)
         }
@@ -76,6 +83,13 @@ struct AdapterWriter {
         }
         if !routings.isEmpty { metadata[RoutingMetadata.headerKey] = try RoutingMetadata.header(routings) }
         var notices: [String] = []
+        let exchanged = naming.arrangements.filter(\.swapsHalves).flatMap(\.parts).map(\.name)
+        if !format.hasFusedLayers, let layer = loras.first(where: { exchanged.contains($0.name) })?.name {
+            notices.append(
+                "stable-diffusion.cpp takes the halves of '\(layer)' for each other in this layout; the layout 'comfyui' has "
+                    + "them as its base does")
+        }
+        if let notice = narrowing.notice { notices.append(notice) }
         let foreign = routings.values.filter { $0.options != .upstream }
         if format == .icedit, let example = foreign.first {
             notices.append(
@@ -85,8 +99,8 @@ struct AdapterWriter {
         }
         if format == .kohya, looseLayers > 0 {
             notices.append(
-                "\(looseLayers) of the file's layers stand outside the blocks: diffusers leaves those of kohya's files aside, "
-                    + "others read them")
+                "\(looseLayers) of the file's layers stand outside the blocks: diffusers and stable-diffusion.cpp leave those of "
+                    + "kohya's files aside, ComfyUI reads them")
         }
         return ExportedAdapters(tensors: tensors, metadata: metadata, notices: notices)
     }
@@ -106,8 +120,7 @@ struct AdapterWriter {
             for (role, tensor) in [
                 (AdapterKey.Role.a(expert: nil), fused.a), (.b(expert: nil), fused.b), (.alpha, Tensor(fused.alpha)),
             ] {
-                tensors.append(
-                    ("\(stem).\(format == .kohya ? role.kohyaEnding : role.ending)", tensor.converted(to: dtype)))
+                try append("\(stem).\(format == .kohya ? role.kohyaEnding : role.ending)", tensor)
             }
             loras.append((arrangement.source, fused.a.shape[0], fused.alpha))
         }
@@ -123,8 +136,12 @@ struct AdapterWriter {
         Dictionary(grouping: values) { $0 }.max { ($0.value.count, $1.key) < ($1.value.count, $0.key) }?.key
     }
 
-    private mutating func put(_ layer: String, _ role: AdapterKey.Role, _ tensor: Tensor) {
-        tensors.append(("\(naming.component).\(layer).\(role.ending)", tensor.converted(to: dtype)))
+    private mutating func put(_ layer: String, _ role: AdapterKey.Role, _ tensor: Tensor) throws {
+        try append("\(naming.component).\(layer).\(role.ending)", tensor)
+    }
+
+    private mutating func append(_ key: String, _ tensor: Tensor) throws {
+        tensors.append((key, try narrowing.convert(tensor, to: dtype, path: path, key: key)))
     }
 
     /// ICEdit's programs know no alpha: the scale goes into the weights.

@@ -5,13 +5,13 @@ extension ExportedAdapters {
     /// Turns trained parameters, named as ``AdapterSet/parameters`` names them, into a file's contents without a model:
     /// what a checkpoint holds is enough.
     ///
-    /// Throws ``FileError`` when a layer's parameters are not complete or do not fit the configuration, and
-    /// ``AdapterError/unwritable(format:reason:)`` when the layout cannot hold the adapters.
+    /// Throws ``FileError`` when a layer's parameters are not complete, do not fit the configuration or are too large for
+    /// `dtype`, and ``AdapterError/unwritable(format:reason:)`` when the layout cannot hold the adapters.
     public init(
         parameters archive: any TensorArchive, configuration: AdapterConfiguration, format: AdapterFormat,
         naming: AdapterNaming = AdapterNaming(), dtype: DType = .float32
     ) throws {
-        var writer = AdapterWriter(format: format, naming: naming, dtype: dtype)
+        var writer = AdapterWriter(path: archive.path, format: format, naming: naming, dtype: dtype)
         for layer in try AdaptedLayer.all(in: archive, configuration) { try writer.add(layer.name, layer.weights) }
         self = try writer.finish()
     }

@@ -1,60 +1,125 @@
 import Foundation
 import TensorIO
 
-/// What diffusers (0.35 and later) writes beside LoRA weights: the fields of PEFT's `LoraConfig` as JSON under
-/// `lora_adapter_metadata`, each field with the component before it: `transformer.lora_alpha`.
+/// PEFT's `LoraConfig`: as PEFT writes it into `adapter_config.json`, or as diffusers (0.35 and later) writes it into the
+/// header of LoRA weights, as JSON under `lora_adapter_metadata`, each field with the component before it:
+/// `transformer.lora_alpha`.
 struct PEFTMetadata {
     /// The key in the file's header.
     static let headerKey = "lora_adapter_metadata"
 
+    /// As much text as is read.
+    static let longestText = 16 << 20
+
+    /// The rank of layers that no pattern names.
+    private var rank = 8
     /// The alpha of layers that no pattern names; nil when the file leaves it to the rank.
     private var alpha: Float?
-    /// Alphas of layers by a regular expression for the end of their names.
-    private var alphaPatterns: [(pattern: Regex<AnyRegexOutput>, alpha: Float)] = []
+    /// Ranks of layers by a regular expression for the end of their names, in the order of the file.
+    private var rankPatterns: [Pattern] = []
+    /// Alphas of layers in the same way.
+    private var alphaPatterns: [Pattern] = []
+    /// The ends of the names of the adapted layers; nil when any may be.
+    private var targets: [String]?
     /// Whether the scale is `alpha / sqrt(r)` (Kalajdzievski 2023, arXiv 2312.03732).
     private var isRankStabilized = false
 
-    /// Reads the header's entry, if there is one. Throws ``FileError`` when it is malformed or asks for what is not
-    /// supported.
-    init(header: [String: String], naming: AdapterNaming, path: String) throws {
-        guard let text = header[Self.headerKey] else { return }
+    private typealias Pattern = (expression: Regex<AnyRegexOutput>, value: Float)
+
+    /// How adapters may begin that leave the base's weights as they are. All others take something out of them first, which
+    /// only PEFT can do again.
+    private static let plainBeginnings = ["gaussian", "eva", "orthogonal", "mica"]
+
+    /// No configuration: alpha equals the rank.
+    init() {}
+
+    /// Reads the text of a configuration, of `key` in a header or of a file. Throws ``FileError`` when it is malformed or asks
+    /// for what is not supported.
+    init(_ text: String, naming: AdapterNaming, path: String, key: String?) throws {
         func fault(_ field: String?, _ expected: String, _ found: Any?) -> FileError {
-            FileError(
-                path, key: field.map { "\(Self.headerKey), \($0)" } ?? Self.headerKey, expected: expected,
-                found: found.map { String("\($0)".prefix(60)) } ?? "nothing")
+            let place = [key, field].compactMap(\.self).joined(separator: ", ")
+            return FileError(
+                path, key: place.isEmpty ? nil : place, expected: expected,
+                found: found.map { printable(String("\($0)".prefix(60))) } ?? "nothing")
         }
         guard let object = try? JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any] else {
             throw fault(nil, "a JSON object", "'\(text)'")
         }
         let prefix = "\(naming.component)."
-        let fields = Dictionary(
-            object.map { ($0.key.hasPrefix(prefix) ? String($0.key.dropFirst(prefix.count)) : $0.key, $0.value) },
-            uniquingKeysWith: { first, _ in first })
-        if fields["use_dora"] as? Bool == true { throw fault("use_dora", "false: DoRA is not supported", "true") }
-        isRankStabilized = fields["use_rslora"] as? Bool ?? false
+        func field(_ name: String) -> (name: String, value: Any)? {
+            for name in [prefix + name, name] {
+                if let value = object[name], !(value is NSNull) { return (name, value) }
+            }
+            return nil
+        }
         func number(_ field: String, _ value: Any) throws -> Float {
             guard let number = value as? NSNumber, number.floatValue.isFinite else {
                 throw fault(field, "a finite number", value)
             }
             return number.floatValue
         }
-        if let value = fields["lora_alpha"], !(value is NSNull) { alpha = try number("lora_alpha", value) }
-        if let value = fields["alpha_pattern"], !(value is NSNull) {
-            guard let patterns = value as? [String: Any] else { throw fault("alpha_pattern", "a JSON object", value) }
-            for (pattern, value) in patterns.sorted(by: { $0.key < $1.key }) {
-                guard let regex = try? Regex("(?:.*\\.)?(?:\(pattern))") else {
-                    throw fault("alpha_pattern", "a valid regular expression", "'\(pattern)'")
+        func patterns(_ name: String) throws -> [Pattern] {
+            guard let (key, value) = field(name) else { return [] }
+            guard let values = value as? [String: Any] else { throw fault(name, "a JSON object", value) }
+            // Of several patterns that match a layer the first counts, and JSONSerialization keeps no order.
+            guard let order = JSONScanner.keys(of: key, in: text), order.count == values.count else {
+                throw fault(nil, "a JSON object with each key once", "one of them twice")
+            }
+            return try order.map { pattern in
+                guard let expression = try? Regex("(?:.*\\.)?(?:\(pattern))") else {
+                    throw fault(name, "a valid regular expression", "'\(pattern)'")
                 }
-                alphaPatterns.append((regex, try number("alpha_pattern", value)))
+                return (expression, try number(name, values[pattern] ?? NSNull()))
             }
         }
+        if let (_, kind) = field("peft_type"), kind as? String != "LORA" {
+            throw fault("peft_type", "LORA", kind)
+        }
+        for (flag, what) in [("use_dora", "DoRA"), ("use_qalora", "QALoRA"), ("use_bdlora", "BD-LoRA")]
+        where field(flag)?.value as? Bool == true {
+            throw fault(flag, "false: \(what) is not supported", "true")
+        }
+        for name in [
+            "alora_invocation_tokens", "layer_replication", "arrow_config", "kasa_config", "monteclora_config",
+        ] {
+            if field(name) != nil { throw fault(name, "null: such adapters are not supported", "a value") }
+        }
+        if let beginning = field("init_lora_weights")?.value as? String,
+            !Self.plainBeginnings.contains(beginning.lowercased())
+        {
+            throw fault(
+                "init_lora_weights",
+                "an adapter beside the base's own weights (PEFT converts one when it saves: "
+                    + "path_initial_model_for_weight_conversion)",
+                "'\(beginning)', which changes them")
+        }
+        isRankStabilized = field("use_rslora")?.value as? Bool ?? false
+        if let (_, value) = field("r") { rank = Int(exactly: try number("r", value)) ?? 0 }
+        if let (_, value) = field("lora_alpha") { alpha = try number("lora_alpha", value) }
+        targets = field("target_modules")?.value as? [String]
+        rankPatterns = try patterns("rank_pattern")
+        alphaPatterns = try patterns("alpha_pattern")
+    }
+
+    /// Whether a layer is among those that the configuration names one by one, by PEFT's rule.
+    func names(layer: String) -> Bool {
+        targets?.contains { layer == $0 || layer.hasSuffix("." + $0) } ?? true
+    }
+
+    /// The rank that a layer has by the configuration.
+    func rank(layer: String) -> Int {
+        Self.first(rankPatterns, layer).map { Int(exactly: $0) ?? 0 } ?? rank
     }
 
     /// The alpha of a layer of rank `rank`, such that its scale is `alpha / rank`.
     func alpha(layer: String, rank: Int) -> Float {
-        let named = alphaPatterns.first { layer.wholeMatch(of: $0.pattern) != nil }?.alpha
-        guard let alpha = named ?? self.alpha else { return Float(rank) }
+        guard let alpha = Self.first(alphaPatterns, layer) ?? self.alpha else { return Float(rank) }
         return isRankStabilized ? alpha * Float(rank).squareRoot() : alpha
+    }
+
+    /// The value of the first pattern for a layer, as PEFT looks it up (`get_pattern_key` of `peft/utils/other.py`).
+    private static func first(_ patterns: [Pattern], _ layer: String) -> Float? {
+        patterns.first { layer.wholeMatch(of: $0.expression) != nil }?.value
     }
 
     /// The header's entry for plain LoRAs: what the most layers have as the rule, the rest by name.

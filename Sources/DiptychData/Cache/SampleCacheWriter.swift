@@ -255,7 +255,7 @@ public struct SampleCacheWriter {
                 pooled.append(try held.tensor("pooled", of: number))
                 continue
             }
-            let encoded = encoder.text(text)
+            let encoded = try encoder.text(text)
             sequences.append(encoded.sequence.converted(to: work.precision))
             pooled.append(encoded.pooled)
             tick()
@@ -298,7 +298,7 @@ public struct SampleCacheWriter {
                 guard case .panels(let source, let target) = loaded.pictures else {
                     preconditionFailure("an encoder that keeps nothing gives panels")
                 }
-                let latents = encoder.latents(
+                let latents = try encoder.latents(
                     of: Diptych(source: source, edited: target, arrangement: part.file.shape.arrangement))
                 pairs.append(Int32(index))
                 clean.append(latents.clean.converted(to: work.precision))

@@ -81,14 +81,14 @@ public final class SampleEncoder: SampleSource {
         }
     }
 
-    /// Encodes what was read.
-    public func sample(_ draw: SampleDraw, _ loaded: LoadedSample) -> EncodedSample {
-        let text = text(draw.prompt)
+    /// Encodes what was read. Throws ``FileError`` when a model gives numbers that are not finite.
+    public func sample(_ draw: SampleDraw, _ loaded: LoadedSample) throws -> EncodedSample {
+        let text = try text(draw.prompt)
         switch loaded.pictures {
         case .latents(let clean, let condition): return EncodedSample(clean: clean, condition: condition, text: text)
         case .panels(let source, let target):
             let diptych = Diptych(source: source, edited: target, arrangement: shapes[draw.index].arrangement)
-            let latents = latents(of: diptych)
+            let latents = try latents(of: diptych)
             let condition = diptych.geometry.condition(maskedLatents: latents.masked.unsqueezed(0)).squeezed(0)
             if options.keepsSamples {
                 kept.pictures.withLock { $0[draw.index] = .latents(clean: latents.clean, condition: condition) }
@@ -97,23 +97,24 @@ public final class SampleEncoder: SampleSource {
         }
     }
 
-    /// The sample number `index` as it is without any choice. Throws ``FileError`` when a picture cannot be read.
+    /// The sample number `index` as it is without any choice. Throws ``FileError`` when a picture cannot be read or a model
+    /// gives numbers that are not finite.
     public func sample(at index: Int) throws -> EncodedSample {
         let prompt = try options.draws.prompts(of: dataset.records[index], arrangement: shapes[index].arrangement)[0]
         let draw = SampleDraw(index: index, prompt: prompt)
-        return sample(draw, try read(draw))
+        return try sample(draw, try read(draw))
     }
 
     /// The latents of a diptych and of its source alone.
-    func latents(of diptych: Diptych) -> Latents {
-        let clean = encoders.packedLatents(diptych.canvas.tensor().unsqueezed(0))
-        return Latents(clean: clean.squeezed(0), masked: encoders.maskedLatents(diptych).squeezed(0))
+    func latents(of diptych: Diptych) throws -> Latents {
+        let clean = try encoders.packedLatents(diptych.canvas.tensor().unsqueezed(0))
+        return Latents(clean: clean.squeezed(0), masked: try encoders.maskedLatents(diptych).squeezed(0))
     }
 
-    /// A prompt's vectors; the empty prompt stands for dropped text.
-    public func text(_ prompt: String) -> EncodedText {
+    /// A prompt's vectors; the empty prompt stands for dropped text. Throws ``FileError`` when they are not finite.
+    public func text(_ prompt: String) throws -> EncodedText {
         if let known = texts[prompt] { return known }
-        let encoded = encoders.encode([prompt], maximumLength: options.maximumSequenceLength)
+        let encoded = try encoders.encode([prompt], maximumLength: options.maximumSequenceLength)
         let text = EncodedText(sequence: encoded.text.squeezed(0), pooled: encoded.pooled.squeezed(0))
         // The empty prompt comes again and again; of the others there may be millions, of megabytes each.
         if options.keepsSamples || prompt.isEmpty { texts[prompt] = text }

@@ -129,8 +129,11 @@ public struct ModelQuantizer {
 
     /// Writes the file, which replaces `path` when it is whole; `progress` hears of each tensor when it is done.
     ///
-    /// Throws `FileError` when a weight is not finite or too large for its new type, or when the file cannot be written.
-    public func write(to path: String, progress: (Report) throws -> Void) throws {
+    /// Gives what became zero. Throws `FileError` when a weight is not finite or too large for its new type, or when the file
+    /// cannot be written.
+    @discardableResult
+    public func write(to path: String, progress: (Report) throws -> Void) throws -> Narrowing {
+        var narrowing = Narrowing()
         try GGUFFile.write(metadata: metadata, tensors: plans, to: path) { plan in
             let arrangement = arrangements[plan.name]!
             let parts = try arrangement.parts.map { try archive.tensor($0.name) }
@@ -142,22 +145,20 @@ public struct ModelQuantizer {
             let numbers = joined.converted(to: .float32)
             let result: StoredTensor
             if let format = plan.type.quantization {
-                result = .quantized(QuantizedTensor(quantizing: numbers, to: format))
+                result = .quantized(
+                    try narrowing.quantize(numbers, to: format, path: archive.path, key: plan.name))
             } else {
-                result = .plain(numbers.converted(to: plan.type.dtype!))
+                result = .plain(
+                    try narrowing.convert(numbers, to: plan.type.dtype!, path: archive.path, key: plan.name))
             }
             let squares = Self.squares(result, numbers)
-            guard squares.numbers.isFinite, squares.error.isFinite else {
-                throw FileError(
-                    archive.path, key: plan.name, expected: "finite numbers within the range of \(plan.type)",
-                    found: "others")
-            }
             let error = squares.numbers > 0 ? (squares.error / squares.numbers).squareRoot() : 0
             try progress(
                 Report(
                     name: plan.name, source: info.typeName, plan: plan, relativeError: error, squares: squares))
             return result
         }
+        return narrowing
     }
 
     private static func squares(_ result: StoredTensor, _ numbers: Tensor) -> (error: Double, numbers: Double) {

@@ -2,7 +2,7 @@
 ///
 /// It is driven by the caller, which asks for the kind of value that must come next; nothing is built that was not
 /// asked for, so a hostile header costs no more memory than its own length.
-struct JSONScanner {
+package struct JSONScanner {
     /// What was expected at which byte, and what stood there.
     struct Fault: Error {
         var position: Int
@@ -221,5 +221,24 @@ struct JSONScanner {
             position += 1
         }
         return value
+    }
+}
+
+extension JSONScanner {
+    /// The keys of the object that is the value of `key` in the object `text`, in their order; nil when there is none, or
+    /// when a key comes twice.
+    package static func keys(of key: String, in text: String) -> [String]? {
+        var scanner = JSONScanner(Array(text.utf8))
+        var keys: [String]?
+        try? scanner.object { scanner, name in
+            guard name == key else { return try scanner.skipValue() }
+            var found: [String] = []
+            try scanner.object { scanner, name in
+                found.append(name)
+                try scanner.skipValue()
+            }
+            keys = found
+        }
+        return keys
     }
 }

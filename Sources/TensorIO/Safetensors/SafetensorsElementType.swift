@@ -25,10 +25,11 @@ enum SafetensorsElementType: String, CaseIterable {
     case i64 = "I64"
     case u64 = "U64"
 
-    /// The type as which this toolkit holds such elements, nil when it holds none.
+    /// The type as which this toolkit holds such elements, nil when it holds none. Doubles become `float32` as they are
+    /// read.
     var dtype: DType? {
         switch self {
-        case .f32: .float32
+        case .f32, .f64: .float32
         case .bf16: .bfloat16
         case .f16: .float16
         case .i32: .int32

@@ -52,14 +52,14 @@ public struct SafetensorsFile: TensorArchive, Sendable {
     }
 
     /// A tensor that views the mapped file, or an owned copy where the file is not aligned for its type; eight-bit
-    /// floating point becomes `float32`. Throws as ``stored(_:)`` does.
+    /// floating point and doubles become `float32`. Throws as ``stored(_:)`` does.
     public func tensor(_ name: String) throws -> Tensor { try stored(name).expanded(to: .float32) }
 
     /// A tensor that views the mapped file, eight-bit floating point as it is; an owned copy where the file is not
-    /// aligned for its type.
+    /// aligned for its type, and of doubles, which become `float32`.
     ///
-    /// Throws ``FileError`` when there is no such tensor, when its type is neither a ``DType`` nor eight-bit floating
-    /// point, or when a `BOOL` tensor holds bytes other than 0 and 1.
+    /// Throws ``FileError`` when there is no such tensor, when its type is neither a ``DType``, eight-bit floating point
+    /// nor `F64`, when a double is too large for `float32`, or when a `BOOL` tensor holds bytes other than 0 and 1.
     public func stored(_ name: String) throws -> StoredTensor {
         guard let entry = entry(name) else {
             throw FileError(
@@ -76,9 +76,30 @@ public struct SafetensorsFile: TensorArchive, Sendable {
         if let format = info.quantization {
             return .quantized(file.quantizedTensor(format: format, shape: info.shape, byteOffset: start))
         }
+        if entry.dtypeName == SafetensorsElementType.f64.rawValue {
+            return .plain(try narrowedDoubles(entry, shape: info.shape))
+        }
         if info.dtype == .bool, let wrong = file.bytes[entry.byteRange].first(where: { $0 > 1 }) {
             throw FileError(path, key: printable(name), expected: "bytes 0 or 1 for BOOL", found: "\(wrong)")
         }
         return .plain(file.tensor(dtype: info.dtype, shape: info.shape, byteOffset: start))
+    }
+
+    private func narrowedDoubles(_ entry: SafetensorsEntry, shape: Shape) throws -> Tensor {
+        let result = Tensor(uninitialized: shape)
+        let numbers = result.pointer(to: Float.self)
+        let bytes = UnsafeRawBufferPointer(rebasing: file.bytes[entry.byteRange])
+        for index in 0..<shape.count {
+            let double = Double(
+                bitPattern: UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: 8 * index, as: UInt64.self)))
+            let narrow = Float(double)
+            if double.isFinite && !narrow.isFinite {
+                throw FileError(
+                    path, key: printable(entry.name), expected: "doubles within the range of float32",
+                    found: "\(double)")
+            }
+            numbers[index] = narrow
+        }
+        return result
     }
 }

@@ -54,8 +54,16 @@ struct EditCommand: Subcommand {
 
     @Option(
         name: .long, parsing: .unconditional,
-        help: "Seeds the noise; the same numbers as PyTorch's CPU generator gives.")
+        help: "Seeds the random numbers, those of PyTorch's CPU generator.")
     var seed: UInt64 = 42
+
+    @Option(
+        name: .long,
+        help: """
+            What is taken from the seed's numbers: diffusers, for the pictures of diffusers' FluxFillPipeline and ICEdit's \
+            scripts; or noise-only, where the picture is encoded without chance.
+            """)
+    var noise = NoiseDraws.diffusers
 
     @Option(name: .long, parsing: .unconditional, help: "Sampling steps, at most \(Self.mostSteps).")
     var steps = 28
@@ -193,6 +201,7 @@ struct EditCommand: Subcommand {
         }
         var options = Editor.Options()
         options.seed = seed
+        options.noise = noise
         options.steps = steps
         options.guidance = guidance
         options.maximumSequenceLength = maxSequenceLength

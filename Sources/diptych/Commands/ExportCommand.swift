@@ -11,10 +11,10 @@ struct ExportCommand: Subcommand {
         commandName: "export",
         abstract: "Writes a trained adapter, or another program's, as a LoRA file in a layout of choice.",
         discussion: """
-            Formats: 'diffusers' (or 'peft') is what diffusers and PEFT load; mixtures, which they do not know, take the \
-            layout of ICEdit's released weights. 'kohya' is that of sd-scripts, 'comfyui' ComfyUI's own, both with fused \
-            projections. 'icedit' is ICEdit's with every scale multiplied in, for ICEdit's own programs. 'diptych' keeps every \
-            number and setting for this program. A mixture becomes a plain LoRA by 'diptych static'.
+            Formats: 'diffusers' (or 'peft') is what diffusers loads. 'kohya' is that of sd-scripts, 'comfyui' ComfyUI's own, \
+            both with fused projections. 'icedit' is ICEdit's with every scale multiplied in, for ICEdit's own programs. \
+            'diptych' keeps every number and setting for this program. Mixtures of experts go into 'icedit' and 'diptych' \
+            alone; 'diptych static' makes a plain LoRA of them for all other programs.
             """,
         examples: [
             CommandExample("a run for diffusers", "diptych export Runs/mine --format diffusers -o adapter.safetensors"),
@@ -80,13 +80,13 @@ struct ExportCommand: Subcommand {
         let checkpoint = try RunCheckpoint(path: path)
         let run = try RunConfiguration.parse(checkpoint.configuration, file: path)
         let adapter = run.adapterConfiguration
-        let layout = layout(hasMixtures: !adapter.moeTargets.isEmpty)
+        let layout = format.format
         let parameters = try average ? averages(of: checkpoint, path) : checkpoint.parameters
         let needsNames = layout == .kohya || layout == .comfyui
+        let naming = { try TransformerProportions.naming(base: base, adaptedBy: parameters) }
         let contents = try ExportedAdapters(
             parameters: parameters, configuration: adapter, format: layout,
-            naming: needsNames
-                ? TransformerProportions.naming(base: base, adaptedBy: parameters) : AdapterNaming(),
+            naming: needsNames ? naming() : (try? naming()) ?? AdapterNaming(),
             dtype: dtype.dtype)
         try write(contents, ExportMetadata(run, checkpoint), layout, from: "step \(checkpoint.step)")
     }
@@ -99,14 +99,9 @@ struct ExportCommand: Subcommand {
             .flatMap { file.info($0)?.shape.dimensions.last }
         let adapter = try AdapterFile(file, naming: naming, pooledWidth: pooledWidth)
         adapter.notices.forEach(note)
-        let layout = layout(hasMixtures: !adapter.mixtures.isEmpty)
+        let layout = format.format
         let contents = try adapter.exported(as: layout, dtype: dtype.dtype)
         try write(contents, ExportMetadata(file.metadata), layout, from: "from \(path)")
-    }
-
-    /// What is written for the layout that was asked for.
-    private func layout(hasMixtures: Bool) -> AdapterFormat {
-        format.format == .peft && hasMixtures ? .icedit : format.format
     }
 
     private func write(
@@ -116,10 +111,7 @@ struct ExportCommand: Subcommand {
         try SafetensorsFile.write(contents.tensors, metadata: header, to: output)
         let elements = contents.tensors.reduce(0) { $0 + $1.tensor.count }
         print("\(output): \(contents.tensors.count) tensors, \(elements.grouped) numbers, \(origin)")
-        if layout != format.format {
-            note("this adapter has mixtures of experts, which PEFT cannot hold: the file has ICEdit's layout")
-        }
-        contents.notices.forEach(note)
+        ([layout.readers] + contents.notices).forEach(note)
     }
 
     private func averages(of checkpoint: RunCheckpoint, _ path: String) throws -> MemoryArchive {

@@ -86,6 +86,7 @@ struct MergeCommand: Subcommand {
         if report.relativeRounding > 0.001 {
             note("the base's type rounds \(percent(report.relativeRounding)) of what was added away")
         }
+        if let notice = report.narrowing.notice { note(notice) }
     }
 
     private func percent(_ share: Double) -> String { String(format: "%.2f %%", share * 100) }

@@ -89,13 +89,14 @@ struct QuantizeCommand: Subcommand {
         let quantizer = try ModelQuantizer(input, type: type, part: part?.part, tokenizer: tokenizer)
         let bar = ProgressBar(total: quantizer.plans.count)
         var reports: [ModelQuantizer.Report] = []
-        try quantizer.write(to: path) {
+        let narrowing = try quantizer.write(to: path) {
             reports.append($0)
             bar.update(step: reports.count)
         }
         bar.finish()
         printTable(reports)
         printSummary(reports, quantizer.part)
+        if let notice = narrowing.notice { note(notice) }
     }
 
     /// A line for each tensor, or without --verbose for the ten that lost most.

@@ -161,13 +161,13 @@ struct StaticCommand: Subcommand {
             done += 1
             line.show(done)
         }
-        let (_, learned) = adapters.collectingStatistics { calibration.calibrate(adapters, progress: step) }
-        let (truths, seen) = adapters.collectingStatistics { calibration.predict(adapters, progress: step) }
+        let (_, learned) = try adapters.collectingStatistics { try calibration.calibrate(adapters, progress: step) }
+        let (truths, seen) = try adapters.collectingStatistics { try calibration.predict(adapters, progress: step) }
         for layer in (adapters.mixtures.map(\.layer)) where !(learned[layer]!.isFinite && seen[layer]!.isFinite) {
             throw FileError(adapter, key: layer, expected: "finite activations", found: "NaN or infinite ones")
         }
         adapters.strength = 0
-        let plain = calibration.predict(adapters, progress: step)
+        let plain = try calibration.predict(adapters, progress: step)
         adapters.strength = 1
         adapters.remove()
 
@@ -177,7 +177,7 @@ struct StaticCommand: Subcommand {
         for method in methods {
             let file = conversion.adapters(method, rank: rank, naming: naming)
             let set = try AdapterSet(file, into: pipeline.transformer)
-            let guesses = calibration.predict(set, progress: step)
+            let guesses = try calibration.predict(set, progress: step)
             set.remove()
             results.append(
                 StaticResult(
@@ -205,5 +205,6 @@ struct StaticCommand: Subcommand {
         print(
             "\(output): \(contents.tensors.count) tensors, \(elements.grouped) numbers, method \(result.method.rawValue)"
         )
+        ([format.format.readers] + contents.notices).forEach(note)
     }
 }

@@ -63,7 +63,11 @@ struct VelocityCommand: Subcommand {
             guidance: model.guidanceEmbeds ? try Self.tensor("guidance", [batch], in: file) : nil,
             imageIDs: try Self.tensor("img_ids", [tokens, 3], in: file),
             textIDs: Tensor(zeros: [text.shape[1], 3]))
-        let velocity = withoutGradients { pipeline.transformer(input).value }
+        func evaluate() -> Tensor { withoutGradients { pipeline.transformer(input).value } }
+        let velocity = evaluate()
+        guard velocity.isFinite else {
+            throw VelocityFault(pipeline, adapters: adapters, precision: latents.dtype).error(when: "", evaluate)
+        }
         try SafetensorsFile.write([("velocity", velocity)], metadata: [:], to: output)
     }
 
