@@ -35,10 +35,12 @@ let package = Package(
         .systemLibrary(name: "CHDF5", pkgConfig: "hdf5-serial", providers: [.apt(["libhdf5-dev"])]),
         .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
         .systemLibrary(name: "CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg-dev"])]),
+        .systemLibrary(name: "CPango", pkgConfig: "pangocairo", providers: [.apt(["libpango1.0-dev"])]),
         .systemLibrary(name: "CWebP", pkgConfig: "libwebpdemux", providers: [.apt(["libwebp-dev"])]),
         // 1: what must be C
         .target(name: "CKernels"),
         .target(name: "COneDNN", linkerSettings: [.linkedLibrary("dnnl")]),
+        .target(name: "CText", dependencies: ["CPango"]),
         .target(name: "CStorage", dependencies: ["CHDF5", "CPNG", "CJPEG", "CWebP"]),
         // 2 … 9: the layers
         layer("TensorCore", ["COpenBLAS", "CKernels", "COneDNN"]),
@@ -49,7 +51,7 @@ let package = Package(
         layer("Models", ["TensorCore", "Autograd", "TensorIO", "NeuralNet"]),
         layer("Adapters", ["COpenBLAS", "TensorCore", "Autograd", "TensorIO", "NeuralNet"]),
         layer("InContextEdit", ["TensorCore", "Autograd", "TensorIO", "NeuralNet", "Models", "Adapters"]),
-        layer("DiptychData", ["TensorCore", "TensorIO", "Models", "InContextEdit"]),
+        layer("DiptychData", ["CText", "TensorCore", "TensorIO", "Models", "InContextEdit"]),
         layer(
             "Training",
             [

@@ -2,14 +2,14 @@
 # Installs the Debian packages that the build needs, and those named, and says so; does nothing when they are there.
 set -eu
 
-needed="pkg-config libopenblas-dev libdnnl-dev libhdf5-dev libpng-dev libjpeg-dev libwebp-dev $*"
+needed="pkg-config libopenblas-dev libdnnl-dev libhdf5-dev libpng-dev libjpeg-dev libwebp-dev libpango1.0-dev fonts-dejavu-core $*"
 
 if ! command -v swift >/dev/null 2>&1; then
     echo "error: no 'swift' on the PATH: install Swift 6.3 or newer from swift.org first" >&2
     exit 1
 fi
 if ! command -v apt-get >/dev/null 2>&1; then
-    for library in openblas hdf5 libpng libjpeg libwebpdemux; do
+    for library in openblas hdf5 libpng libjpeg libwebpdemux pangocairo; do
         pkg-config --exists "$library" || { echo "error: no apt-get here; install the development files of $library" >&2; exit 1; }
     done
     echo "#include <oneapi/dnnl/dnnl.h>" | clang -E - >/dev/null 2>&1 \

@@ -3,8 +3,8 @@ import Testing
 
 /// The layers of ARCHITECTURE.md, bottom up; a target imports only targets of lower layers.
 private let layers: [[String]] = [
-    ["COpenBLAS", "CHDF5", "CPNG", "CJPEG", "CWebP"],
-    ["CKernels", "CStorage", "COneDNN"],
+    ["COpenBLAS", "CHDF5", "CPNG", "CJPEG", "CWebP", "CPango"],
+    ["CKernels", "CStorage", "CText", "COneDNN"],
     ["TensorCore"],
     ["Autograd", "TensorIO"],
     ["NeuralNet", "Optimizers"],

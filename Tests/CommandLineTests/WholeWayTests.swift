@@ -122,7 +122,7 @@ import Testing
             (["--set", "data.panel_width=50"], 1, "data.panel_width: expected integer, a multiple of 16"),
             (
                 ["--set", "data.path=nowhere"], 1,
-                "expected shards or a dataset folder with metadata.jsonl, found no such folder"
+                "or pictures NAME.source.png, found no such file or folder: nowhere"
             ),
             (["--set", "adapter.moe.targets=[nothing]"], 1, "nothing"),
             (["--resume"], 1, "my run: expected a run's folder or a checkpoint, found no such file"),

@@ -81,7 +81,7 @@ import Testing
         let folder = try Fixtures.scratchFolder()
         defer { try? FileManager.default.removeItem(at: folder) }
         let error = #expect(throws: FileError.self) { try PairDataset(path: folder.path) }
-        #expect(error?.found == "no such file")
+        #expect(error?.found == "an empty folder")
     }
 
     @Test(arguments: [["\n"], ["\r\n"], ["\r"], ["\n", "\r\n", "\r", "\r\n"]])

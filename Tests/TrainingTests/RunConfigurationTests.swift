@@ -262,7 +262,8 @@ private func leaves(_ object: Any, _ prefix: String = "") -> [String] {
         #expect(
             error.description.replacing(folder.path, with: "DIR") == """
                 run.yaml: base.path: expected a pipeline folder with model_index.json, found a folder without it: DIR
-                run.yaml: data.path: expected shards or a dataset folder with metadata.jsonl, found no such folder: DIR/none
+                run.yaml: data.path: expected a dataset: a list (metadata.jsonl, .csv), shards (.tar), folders 'source' and \
+                'target', or pictures NAME.source.png, found no such file or folder: DIR/none
                 run.yaml: output.folder: expected a folder or a new name, found a file: DIR/file
                 """)
         run.base.path = Fixtures.path("tiny-random-fill")

@@ -10,8 +10,8 @@ public import TensorIO
 ///         let target = try benchmark.target(at: index)
 ///     }
 ///
-/// It is read from a folder with a `metadata.jsonl`, from WebDataset shards (both as ``PairDataset``, with targets
-/// optional), or from MagicBrush's test folder as it comes. Of MagicBrush's two modes the items are the single-turn one:
+/// It is read from whatever ``PairDataset`` is read from, with targets optional, or from MagicBrush's test folder as it
+/// comes. Of MagicBrush's two modes the items are the single-turn one:
 /// every turn begins from the annotators' picture of the turn before. ``sessions`` puts the turns together for the
 /// multi-turn one, in which a model's own result is the source of its next turn.
 public struct EvaluationDataset: Sendable {
@@ -79,6 +79,14 @@ public struct EvaluationDataset: Sendable {
     /// The picture that is wanted, where it is known.
     public func target(at index: Int) throws -> Image? {
         try entries[index].target.map { try PairListing.image($0, shards, cropBottom: cropBottom) }
+    }
+
+    /// The sizes of a pair's pictures, from their headers.
+    func sizes(at index: Int) throws -> SheetCell.Sizes {
+        func size(_ file: PairFile) throws -> SheetCell.Size {
+            try PairListing.size(file, shards, cropBottom: cropBottom)
+        }
+        return (try size(entries[index].source), try entries[index].target.map(size))
     }
 
     /// The mask as it lies there: white where the edit is to change something.

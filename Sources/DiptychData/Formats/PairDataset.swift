@@ -1,8 +1,8 @@
 public import Foundation
 public import TensorIO
 
-/// Pairs of pictures with their instructions: a folder with a `metadata.jsonl`, a folder of WebDataset shards (`*.tar`), or
-/// a single shard. `Datasets/README.md` describes both formats.
+/// Pairs of pictures with their instructions: a list (`metadata.jsonl`, a table), WebDataset shards (`*.tar`), folders of
+/// sources and targets, or pictures whose names say what they are. `Datasets/README.md` describes these layouts.
 public struct PairDataset: Sendable {
     /// The name of the file that lists the pairs.
     public static let metadataName = "metadata.jsonl"
@@ -73,11 +73,13 @@ public struct PairDataset: Sendable {
     }
 
     /// Whether a path looks like a dataset of any format, as far as names can tell.
-    public static func isThere(_ path: String) -> Bool {
-        if path.hasSuffix(".tar") { return FileManager.default.fileExists(atPath: path) }
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
-        return names.contains { $0 == metadataName || $0.hasSuffix(".tar") && !$0.hasPrefix(".") }
-            || PairListing.isMagicBrushTest(names)
+    public static func isThere(_ path: String, reading: PairReading = PairReading()) -> Bool {
+        PairLayout.isThere(path, reading)
+    }
+
+    /// What is at a path that does not look like a dataset of any layout; nil where it does.
+    public static func absence(at path: String, reading: PairReading = PairReading()) -> FileError? {
+        PairLayout.isThere(path, reading) ? nil : PairLayout.absence(at: path)
     }
 
     /// Both panels of a pair, or the part of them that `view` shows, resized with Pillow's bicubic filter.
@@ -97,9 +99,12 @@ public struct PairDataset: Sendable {
 
     /// The size of a pair's source, from its header. Throws ``FileError`` when it has none.
     public func sourceSize(at index: Int) throws -> (width: Int, height: Int) {
-        let file = files[index]
-        let size = try PairListing.withMappedBytes(of: file.source, shards) { try Image.size(decoding: $0, name: $1) }
-        return (size.width, size.height - PairListing.cutRows(size.height, file.cropBottom))
+        try PairListing.size(files[index].source, shards, cropBottom: files[index].cropBottom)
+    }
+
+    /// The size of a pair's target, likewise.
+    func targetSize(at index: Int) throws -> (width: Int, height: Int) {
+        try PairListing.size(files[index].target, shards, cropBottom: files[index].cropBottom)
     }
 
     /// A fault of a pair, with its place in the dataset.

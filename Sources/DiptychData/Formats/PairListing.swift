@@ -62,57 +62,33 @@ struct PairListing: Sendable {
     /// What they are read for.
     let purpose: Purpose
 
-    /// Reads the list of a folder of pictures, or the headers and texts of a folder of shards or of one shard; for evaluation
-    /// also MagicBrush's test folder.
+    /// Reads what a dataset of any ``PairLayout`` lists: its list, the headers and texts of its shards, or the names of its
+    /// pictures; MagicBrush's test folder for evaluation only.
     ///
-    /// Throws ``FileError`` when there is neither.
+    /// Throws ``FileError`` when there is no dataset.
     init(path: String, reading: PairReading = PairReading(), purpose: Purpose = .training) throws(FileError) {
         self.reading = reading
         self.purpose = purpose
-        var isFolder: ObjCBool = false
-        let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
-        if exists, !isFolder.boolValue, path.hasSuffix(".tar") {
-            folder = URL(filePath: path).deletingLastPathComponent()
-            self.path = path
-            readShards([path])
-            finish()
-            return
-        }
-        folder = URL(filePath: path, directoryHint: .isDirectory)
-        let list = Self.path(of: PairDataset.metadataName, in: folder)
-        if exists, !FileManager.default.fileExists(atPath: list) {
-            let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
-            // By bytes, so that the order does not depend on the locale.
-            let shards = names.filter { $0.hasSuffix(".tar") && !$0.hasPrefix(".") }
-                .sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
-            if names.contains(ShardWriting.unfinishedName) {
+        let layout = try PairLayout(path: path, reading: reading)
+        folder = layout.folder
+        self.path = layout.path
+        switch layout.kind {
+        case .lines: readLines(try TextFile(contentsOf: layout.path, expected: "one JSON object a line"))
+        case .table: readTable(try TextFile(contentsOf: layout.path, expected: "a table with a header"))
+        case .shards(let paths): readShards(paths)
+        case .magicBrush:
+            guard purpose == .evaluation else {
                 throw FileError(
-                    path, expected: "a finished dataset",
-                    found: "one whose making was interrupted (the same command finishes it)")
+                    path, expected: "a dataset to train on",
+                    found:
+                        "MagicBrush's test folder, for evaluation only (diptych data check --evaluation reads it)")
             }
-            if !shards.isEmpty {
-                self.path = path
-                readShards(shards.map { Self.path(of: $0, in: folder) })
-                finish()
-                return
-            }
-            if Self.isMagicBrushTest(names) {
-                guard purpose == .evaluation else {
-                    throw FileError(
-                        path, expected: "a dataset to train on",
-                        found:
-                            "MagicBrush's test folder, for evaluation only (diptych data check --evaluation reads it)")
-                }
-                self.path = path
-                try readMagicBrush()
-                finish()
-                return
-            }
+            try readMagicBrush()
+        case .folders(let folders): readFolders(folders)
+        case .names: readNames()
         }
-        self.path = list
-        readLines(try TextFile(contentsOf: list, expected: "one JSON object a line"))
         if entries.isEmpty && faults.isEmpty {
-            faults.append(FileError(list, expected: "at least one pair", found: "an empty list"))
+            faults.append(FileError(layout.path, expected: "at least one pair", found: "an empty list"))
         }
         finish()
     }
@@ -143,42 +119,48 @@ struct PairListing: Sendable {
     // MARK: Lists
 
     private mutating func readLines(_ text: TextFile) {
-        for (index, line) in text.lines.enumerated() {
-            if line.allSatisfy(\.isWhitespace) { continue }
+        for (index, line) in text.lines.enumerated() where !line.allSatisfy(\.isWhitespace) {
             let place = "line \(index + 1)"
             do throws(FileError) {
-                let object = try Self.object(line, path, place)
-                let record: PairRecord
-                do throws(FileError) {
-                    record = try Self.record(object, path, place, purpose, reading)
-                } catch {
-                    if (try? Self.record(object, path, place, .evaluation, reading))?.target.isEmpty ?? false {
-                        untargeted += 1
-                    }
-                    throw error
-                }
-                var isWhole = true
-                // Masks are for evaluation; training has no use for them.
-                let mask = purpose == .evaluation ? object[reading.name(of: "mask")] as? String : nil
-                let pictures = [("source", record.source), ("target", record.target), ("mask", mask ?? "")]
-                for (key, name) in pictures where !name.isEmpty && reading.keeps(record) {
-                    if !FileManager.default.fileExists(atPath: Self.path(of: name, in: folder)) {
-                        isWhole = false
-                        faults.append(
-                            FileError(
-                                path, key: "\(place): \(key)", expected: "a picture", found: "no file '\(name)'"))
-                    }
-                }
-                guard isWhole else { continue }
-                entries.append(
-                    Entry(
-                        record: record, source: .path(Self.path(of: record.source, in: folder)),
-                        target: record.target.isEmpty ? nil : .path(Self.path(of: record.target, in: folder)),
-                        mask: mask.map { .path(Self.path(of: $0, in: folder)) }, list: path, place: place,
-                        name: EvaluationName(object, otherwise: "\(index + 1)")))
+                add(try Self.object(line, path, place), place: place, name: "\(index + 1)")
             } catch {
                 faults.append(error)
             }
+        }
+    }
+
+    /// Adds the pair that a list has at `place`, or what is wrong with it; `name` is the pair's where it has none itself.
+    mutating func add(_ object: [String: Any], place: String, name: String) {
+        do throws(FileError) {
+            let record: PairRecord
+            do throws(FileError) {
+                record = try Self.record(object, path, place, purpose, reading)
+            } catch {
+                if (try? Self.record(object, path, place, .evaluation, reading))?.target.isEmpty ?? false {
+                    untargeted += 1
+                }
+                throw error
+            }
+            var isWhole = true
+            // Masks are for evaluation; training has no use for them.
+            let mask = purpose == .evaluation ? object[reading.name(of: "mask")] as? String : nil
+            let pictures = [("source", record.source), ("target", record.target), ("mask", mask ?? "")]
+            for (key, name) in pictures where !name.isEmpty && reading.keeps(record) {
+                if !FileManager.default.fileExists(atPath: Self.path(of: name, in: folder)) {
+                    isWhole = false
+                    faults.append(
+                        FileError(path, key: "\(place): \(key)", expected: "a picture", found: "no file '\(name)'"))
+                }
+            }
+            guard isWhole else { return }
+            entries.append(
+                Entry(
+                    record: record, source: .path(Self.path(of: record.source, in: folder)),
+                    target: record.target.isEmpty ? nil : .path(Self.path(of: record.target, in: folder)),
+                    mask: mask.map { .path(Self.path(of: $0, in: folder)) }, list: path, place: place,
+                    name: EvaluationName(object, otherwise: name)))
+        } catch {
+            faults.append(error)
         }
     }
 
@@ -292,6 +274,14 @@ struct PairListing: Sendable {
         let image = try image(file, shards)
         let cut = cutRows(image.height, cropBottom)
         return cut == 0 ? image : image.crop(x: 0, y: 0, width: image.width, height: image.height - cut)
+    }
+
+    /// The size of such a picture, from its header.
+    static func size(
+        _ file: PairFile, _ shards: [TarFile], cropBottom: Int
+    ) throws -> (width: Int, height: Int) {
+        let size = try withMappedBytes(of: file, shards) { try Image.size(decoding: $0, name: $1) }
+        return (size.width, size.height - cutRows(size.height, cropBottom))
     }
 
     static func cutRows(_ height: Int, _ divisor: Int) -> Int {

@@ -2,7 +2,7 @@ public import InContextEdit
 import TensorCore
 public import TensorIO
 
-/// A picture of random pairs of a dataset with their instructions.
+/// A picture of random pairs of a dataset with their sizes, tasks and whole instructions.
 ///
 ///     try ContactSheet(path: "Datasets/mine", count: 12).image.write(to: "sheet.png")
 public struct ContactSheet: Sendable {
@@ -10,106 +10,138 @@ public struct ContactSheet: Sendable {
     public let image: Image
     /// The pairs shown, by number.
     public let indices: [Int]
+    /// Characters of the texts that no font of this machine has, each once.
+    public let missingCharacters: [Unicode.Scalar]
+    /// Where the pictures of each pair lie, in the order of ``indices``.
+    package let frames: [Frame]
 
-    private static let margin = 12
-    private static let gap = 3
+    /// That letters are missing, and what to do; nil when none is.
+    public var missingLetters: String? {
+        guard !missingCharacters.isEmpty else { return nil }
+        let shown = missingCharacters.prefix(8).map { scalar in
+            let digits = String(scalar.value, radix: 16, uppercase: true)
+            return "'\(scalar)' (U+" + String(repeating: "0", count: max(0, 4 - digits.count)) + digits + ")"
+        }
+        let more = missingCharacters.count > shown.count ? " …" : ""
+        return "no font of this machine has \(missingCharacters.count == 1 ? "the letter" : "the letters") "
+            + shown.joined(separator: " ") + more
+            + " of the instructions, drawn as boxes (the packages fonts-noto-core and fonts-noto-cjk have most)"
+    }
+
+    /// Where the pictures of a pair lie on the sheet.
+    package struct Frame: Sendable, Equatable {
+        package var source: Area
+        package var target: Area?
+    }
+
+    /// A rectangle of the sheet.
+    package struct Area: Sendable, Equatable {
+        package var x: Int, y: Int, width: Int, height: Int
+    }
+
+    private static let margin = 16
+    private static let gap = 4
+    private static let space = 4
     private static let paper: Image.Pixel = [255, 255, 255]
     private static let ink: Image.Pixel = [30, 30, 36]
-    private static let faded: Image.Pixel = [120, 120, 130]
-    private static let blank: Image.Pixel = [236, 236, 240]
+    private static let faded: Image.Pixel = [112, 112, 122]
 
-    /// Draws `count` pairs, drawn at random by `seed`, in columns; panels fit into squares of `panelSide` pixels. Stacked
-    /// ones have the width of two squares, and where some are stacked, those beside each other have the height of two.
+    /// Draws `count` pairs, drawn at random by `seed`, in rows of at most `columns`; panels fit into squares of `panelSide`
+    /// pixels, larger ones in a row that would not be full. Stacked pairs have the width of two squares. A source without a
+    /// target, in a dataset for evaluation, takes one square.
     ///
-    /// A dataset for evaluation may lack targets: their place stays grey.
-    ///
-    /// Throws what ``PairDataset`` or ``EvaluationDataset`` throws, and ``FileError`` for a picture that cannot be decoded.
+    /// Throws what ``PairDataset`` or ``EvaluationDataset`` throws, and ``FileError`` for a picture that cannot be decoded,
+    /// for a sheet larger than ``/TensorIO/Image/maximumSide`` and where the machine has no font.
     public init(
         path: String, reading: PairReading = PairReading(), isEvaluation: Bool = false, count: Int = 12,
         columns: Int = 3, panelSide: Int = 160, arrangement: ArrangementChoice = .beside, seed: UInt64 = 0
     ) throws {
         precondition(
             count > 0 && columns > 0 && panelSide >= 32, "\(count) pairs in \(columns) columns of \(panelSide)")
+        guard TextBlock.hasFonts else {
+            throw FileError(
+                "fontconfig", expected: "a font to write with, such as the package fonts-dejavu-core",
+                found: "none on this machine")
+        }
         let pairs =
             try isEvaluation
-            ? Pairs(EvaluationDataset(path: path, reading: reading))
-            : Pairs(PairDataset(path: path, reading: reading))
+            ? SheetPairs(EvaluationDataset(path: path, reading: reading))
+            : SheetPairs(PairDataset(path: path, reading: reading))
         var random = Random(seed: seed)
         indices = Array(random.permutation(pairs.words.count).prefix(count))
-        let columns = min(columns, indices.count)
-        let scale = panelSide >= 144 ? 2 : 1
-        let width = 2 * panelSide + Self.gap
-        let letters = max(4, width / (BitmapFont.advance * scale))
-        let lineHeight = BitmapFont.lineHeight * scale
-        let (lineCount, taskHeight) = (3, BitmapFont.lineHeight + 4)
-        let pictureHeight = arrangement == .beside ? panelSide : 2 * panelSide + Self.gap
-        let height = pictureHeight + 6 + taskHeight + lineCount * lineHeight
-        let rows = (indices.count + columns - 1) / columns
-        var sheet = Image(
-            width: columns * (width + Self.margin) + Self.margin, height: rows * (height + Self.margin) + Self.margin,
-            color: Self.paper)
-        for (i, index) in indices.enumerated() {
-            let x = Self.margin + i % columns * (width + Self.margin)
-            let y = Self.margin + i / columns * (height + Self.margin)
-            let panels = try pairs.panels(index)
-            let size = panels.source
-            let isStacked = arrangement.arrangement(panelWidth: size.width, panelHeight: size.height) == .stacked
-            let (boxWidth, boxHeight) = isStacked ? (width, panelSide) : (panelSide, pictureHeight)
-            let blank = Image(width: size.width, height: size.height, color: Self.blank)
-            for (number, panel) in [panels.source, panels.target ?? blank].enumerated() {
-                let fitted = Self.fitted(panel, width: boxWidth, height: boxHeight)
-                // Stacked panels meet in the middle of their place; their boxes may be higher than they are.
-                let middle = y + (pictureHeight + Self.gap) / 2
-                sheet.paste(
-                    fitted,
-                    x: x + (isStacked ? 0 : number * (panelSide + Self.gap)) + (boxWidth - fitted.width) / 2,
-                    y: !isStacked
-                        ? y + (pictureHeight - fitted.height) / 2
-                        : number == 0 ? middle - Self.gap - fitted.height : middle)
+        let cells = try indices.map { index in
+            let sizes = try pairs.sizes(index)
+            let isStacked =
+                arrangement.arrangement(panelWidth: sizes.source.width, panelHeight: sizes.source.height) == .stacked
+            return SheetCell(words: pairs.words[index], sizes: sizes, isStacked: isStacked)
+        }
+        let rows = SheetRows(
+            panels: cells.map(\.panels), most: 2 * columns, panelWidth: panelSide, gap: Self.gap, margin: Self.margin)
+
+        // The places of everything first: the sheet's height follows from its texts.
+        var placed: [SheetCell.Placed] = []
+        var y = Self.margin
+        for row in rows.rows {
+            var x = Self.margin
+            var height = 0
+            for cell in cells[row.cells] {
+                let place = cell.placed(
+                    x: x, y: y, panelWidth: row.panelWidth, gap: Self.gap, space: Self.space,
+                    letters: panelSide >= 144 ? 14 : 12)
+                placed.append(place)
+                height = max(height, place.bottom - y)
+                x += place.width + Self.margin
             }
-            let words = pairs.words[index]
-            let head = [words.name, words.task].compactMap(\.self).joined(separator: "  ")
-            BitmapFont.draw(head, on: &sheet, x: x, y: y + pictureHeight + 6, color: Self.faded)
-            let text = BitmapFont.lines(words.instruction, columns: letters, most: lineCount)
-            for (number, line) in text.enumerated() {
-                BitmapFont.draw(
-                    line, on: &sheet, x: x, y: y + pictureHeight + 6 + taskHeight + number * lineHeight, scale: scale,
-                    color: Self.ink)
+            y += height + Self.margin
+        }
+        let (width, height) = (rows.width + 2 * Self.margin, y)
+        guard max(width, height) <= Image.maximumSide else {
+            throw FileError(
+                path, expected: "a sheet of at most \(Image.maximumSide) pixels a side",
+                found: "\(width)x\(height) (a smaller --count or --panel, or other --columns)")
+        }
+        var sheet = Image(width: width, height: height, color: Self.paper)
+        var (missing, seen) = ([Unicode.Scalar](), Set<Unicode.Scalar>())
+        for (index, place) in zip(indices, placed) {
+            let panels = try pairs.panels(index)
+            for (panel, area) in [(panels.source, place.source), (panels.target, place.target)] {
+                guard let panel, let area else { continue }
+                sheet.paste(SheetCell.fitted(panel, to: area), x: area.x, y: area.y)
+            }
+            for text in place.labels + [place.head] {
+                text.block.draw(on: &sheet, x: text.x, y: text.y, color: Self.faded)
+            }
+            place.words.block.draw(on: &sheet, x: place.words.x, y: place.words.y, color: Self.ink)
+            for text in place.labels + [place.head, place.words] {
+                missing += text.block.missing.filter { seen.insert($0).inserted }
             }
         }
         image = sheet
+        missingCharacters = missing
+        frames = placed.map { Frame(source: $0.source, target: $0.target) }
+    }
+}
+
+/// What is drawn of a dataset of either kind.
+private struct SheetPairs {
+    let words: [SheetCell.Words]
+    let sizes: (Int) throws -> SheetCell.Sizes
+    let panels: (Int) throws -> (source: Image, target: Image?)
+
+    init(_ dataset: PairDataset) {
+        words = dataset.records.enumerated().map {
+            SheetCell.Words(name: "\($0 + 1)", task: $1.task, instruction: $1.fields.instruction)
+        }
+        sizes = { (try dataset.sourceSize(at: $0), try dataset.targetSize(at: $0)) }
+        panels = {
+            let panels = try dataset.panels(at: $0)
+            return (panels.source, panels.target)
+        }
     }
 
-    /// What is drawn of a dataset of either kind.
-    private struct Pairs {
-        let words: [(name: String, task: String?, instruction: String)]
-        let panels: (Int) throws -> (source: Image, target: Image?)
-
-        init(_ dataset: PairDataset) {
-            words = dataset.records.enumerated().map { ("\($0 + 1)", $1.task, $1.fields.instruction) }
-            panels = {
-                let panels = try dataset.panels(at: $0)
-                return (panels.source, panels.target)
-            }
-        }
-
-        init(_ dataset: EvaluationDataset) {
-            words = dataset.items.map { ($0.id, $0.task, $0.instruction) }
-            panels = { (try dataset.source(at: $0), try dataset.target(at: $0)) }
-        }
-    }
-
-    /// A picture as large as fits into a box; small ones are enlarged in whole pixels, so that they stay as they are.
-    private static func fitted(_ image: Image, width: Int, height: Int) -> Image {
-        // The side that meets the box first.
-        let (side, box) =
-            image.width * height >= image.height * width ? (image.width, width) : (image.height, height)
-        if side == box { return image }
-        if side * 2 <= box {
-            let factor = box / side
-            return image.resized(width: image.width * factor, height: image.height * factor, filter: .nearest)
-        }
-        return image.resized(
-            width: max(1, image.width * box / side), height: max(1, image.height * box / side), filter: .bicubic)
+    init(_ dataset: EvaluationDataset) {
+        words = dataset.items.map { SheetCell.Words(name: $0.id, task: $0.task, instruction: $0.instruction) }
+        sizes = { try dataset.sizes(at: $0) }
+        panels = { (try dataset.source(at: $0), try dataset.target(at: $0)) }
     }
 }

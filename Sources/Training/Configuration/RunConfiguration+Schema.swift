@@ -38,7 +38,7 @@ extension RunConfiguration {
             peerNames: ["te_dtype", "text_encoder_dtype", "t5xxl_dtype"]),
 
         .init(
-            "data.path", \.data.path, .path, "A dataset: a folder with metadata.jsonl, or shards (*.tar).",
+            "data.path", \.data.path, .path, "A dataset: a list (metadata.jsonl, .csv), shards, or pictures.",
             isRequired: true,
             peerNames: ["folder_path", "train_data_dir", "dataset_config"]),
         .init("data.panel_width", \.data.panelWidth, .pixels(), "Width of one panel."),

@@ -52,9 +52,10 @@ extension RunConfiguration {
             faults.append(
                 .init(source, key: "adapter.start_from", message: "\(expected), found no such file: \(start)"))
         }
-        for (number, path) in datasetPaths.enumerated() where !PairDataset.isThere(path) {
-            let key = number == 0 ? "data.path" : "data.also"
-            check(key, path, holds: PairDataset.metadataName, "shards or a dataset folder")
+        for (number, path) in datasetPaths.enumerated() {
+            guard let fault = PairDataset.absence(at: path, reading: reading(ofDataset: number)) else { continue }
+            let message = "expected \(fault.expected), found \(fault.found): \(path)"
+            faults.append(.init(source, key: number == 0 ? "data.path" : "data.also", message: message))
         }
         var path = output.folder
         while kind(of: path) == nil, path.contains("/"), path != "/" {

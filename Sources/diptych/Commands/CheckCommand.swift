@@ -26,7 +26,8 @@ struct CheckCommand: Subcommand {
     @OptionGroup var common: CommonOptions
 
     @Argument(
-        help: "A folder with a metadata.jsonl, a folder of shards, a shard (.tar), or a cache.", completion: .file())
+        help: "A dataset: a folder with a list, shards or pictures, a list (.jsonl, .csv), a shard (.tar); or a cache.",
+        completion: .file())
     var path: String
 
     @OptionGroup var dataset: DatasetOptions

@@ -3,11 +3,13 @@ import DiptychData
 import Foundation
 import InContextEdit
 import TensorIO
+import Training
 
 /// `diptych data preview PATH -o sheet.png`
 struct PreviewCommand: Subcommand {
     static let configuration = CommandConfiguration(
-        commandName: "preview", abstract: "Draws a sheet of random pairs of a dataset with their instructions.",
+        commandName: "preview",
+        abstract: "Draws a sheet of random pairs of a dataset with their sizes, tasks and whole instructions.",
         examples: [
             CommandExample("twelve random pairs", "diptych data preview Datasets/mine -o sheet.png"),
             CommandExample(
@@ -17,7 +19,9 @@ struct PreviewCommand: Subcommand {
 
     @OptionGroup var common: CommonOptions
 
-    @Argument(help: "A folder with a metadata.jsonl, a folder of shards, or a shard (.tar).", completion: .file())
+    @Argument(
+        help: "A dataset: a folder with a list, shards or pictures, a list (.jsonl, .csv), or a shard (.tar).",
+        completion: .file())
     var path: String
 
     @OptionGroup var dataset: DatasetOptions
@@ -46,14 +50,6 @@ struct PreviewCommand: Subcommand {
         ] where !range.contains(value) {
             throw ValidationError("--\(name): expected \(range.lowerBound) to \(range.upperBound), found \(value)")
         }
-        // The largest picture that can be read again.
-        let rows = (count + columns - 1) / columns
-        let height = arrangement == .beside ? panel : 2 * panel + 3
-        if rows * (height + 120) > Image.maximumSide || columns * (2 * panel + 15) > Image.maximumSide {
-            throw ValidationError(
-                "--count: expected a sheet of at most \(Image.maximumSide) pixels a side, found more; use more columns or a smaller --panel"
-            )
-        }
     }
 
     func run() throws {
@@ -64,6 +60,7 @@ struct PreviewCommand: Subcommand {
             path: path, reading: dataset.reading, isEvaluation: dataset.evaluation, count: count, columns: columns,
             panelSide: panel, arrangement: arrangement, seed: seed)
         try sheet.image.write(to: output)
+        if let line = sheet.missingLetters { note(line) }
         print("\(sheet.indices.count) pairs: \(output)")
     }
 }

@@ -37,7 +37,7 @@ struct StaticCommand: Subcommand {
 
     @OptionGroup var base: BaseOptions
 
-    @Option(name: .long, help: "Edit pairs to run on: a folder with metadata.jsonl or shards.", completion: .file())
+    @Option(name: .long, help: "Edit pairs to run on: a dataset of any layout.", completion: .file())
     var data: String
 
     @Option(
