@@ -91,7 +91,7 @@ struct TrainCommand: Subcommand {
             print("checkpoint: \(checkpoint)")
             return
         }
-        try configuration.validateFiles(source: opened.source)
+        try configuration.validateFiles(source: opened.source, isResuming: opened.checkpoint != nil)
         let line = Mutex<ProgressLine?>(nil)
         let session = try TrainingSession(
             opened, acceptsChangedData: changedData,
