@@ -25,7 +25,7 @@ import Testing
 
         let sheet = try Program.run(["data", "preview", path("scenes"), "--count", "4", "--out", path("sheet.png")])
         #expect(sheet.status == 0, "\(sheet.error)")
-        #expect(try Image(contentsOf: path("sheet.png")).width > 900)
+        #expect(try Image(contentsOf: path("sheet.png")).width > 600)
 
         let run = try Program.run(
             ["train", checkout.appending(path: "Configs/demo.yaml").path]

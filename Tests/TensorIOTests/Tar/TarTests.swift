@@ -92,7 +92,7 @@ import Testing
             #expect(try fault { $0 = $0.prefix(700) }?.found == "the end of the file at 700")
             #expect(try fault { $0 = $0.prefix(1536) }?.key == "byte 1536")
             #expect(try fault { $0 = $0.prefix(2300) }?.expected == "a member of 512 bytes")
-            #expect(try fault { $0 = Data() }?.expected == "an empty block as the end of the archive")
+            #expect(try fault { $0 = Data() }?.found == "an empty file")
             #expect(
                 try fault {
                     $0.append(contentsOf: []); $0.replaceSubrange(124..<135, with: "7777777777x".utf8)
