@@ -8,7 +8,7 @@ DIPTYCH = .build/$(CONFIGURATION)/diptych
 # Where `make install` puts the program, its manual and its completions; DESTDIR stands before it when a package is made.
 PREFIX ?= /usr/local
 DESTDIR ?=
-SOURCES = Package.swift Sources Tests Benchmarks
+SOURCES = Package.swift Sources Tests Benchmarks Fuzz
 
 # A virtual environment beside the sources, with packages of Python.
 define environment
@@ -17,7 +17,7 @@ define environment
 	.venv/bin/pip install -q $(1)
 endef
 
-.PHONY: demo test build install uninstall lint format bench bench-peer bench-kernels bench-loader dependencies clean
+.PHONY: demo test build install uninstall lint format fuzz bench bench-peer bench-kernels bench-loader dependencies clean
 
 build: dependencies
 	$(BUILD) --product diptych
@@ -41,6 +41,14 @@ lint:
 
 format:
 	$(SWIFT) format --in-place --recursive --parallel $(SOURCES)
+
+# Wrong inputs for every parser of files from outside: so many each, in a process of their own; inputs that break one are
+# kept in fuzz-crashes.
+FUZZ_COUNT ?= 40000
+FUZZ_SEED ?= 1
+fuzz: dependencies
+	$(BUILD) --product diptych-fuzz
+	nice -n 19 .build/$(CONFIGURATION)/diptych-fuzz --count $(FUZZ_COUNT) --seed $(FUZZ_SEED)
 
 # Products by shape and steps by phase: time, rate, share of the rate probed in the same run, peak memory.
 bench: dependencies

@@ -70,6 +70,15 @@ let package = Package(
                 "TensorCore", "TensorIO", "Autograd", "NeuralNet", "Optimizers", "Models", "Adapters", "InContextEdit",
                 "DiptychData", "Training", argumentParser,
             ], path: "Benchmarks/diptych-bench", swiftSettings: upcoming),
+        // wrong inputs for every parser
+        .target(
+            name: "FuzzTargets",
+            dependencies: [
+                "TensorCore", "TensorIO", "Models", "Adapters", "InContextEdit", "DiptychData", "Training",
+            ], path: "Fuzz/FuzzTargets", swiftSettings: upcoming),
+        .executableTarget(
+            name: "diptych-fuzz", dependencies: ["FuzzTargets", argumentParser], path: "Fuzz/diptych-fuzz",
+            swiftSettings: upcoming),
         // tests
         .target(
             name: "TestSupport", dependencies: ["TensorCore", "TensorIO"], path: "Tests/TestSupport",
@@ -86,6 +95,7 @@ let package = Package(
         tests(of: "Training", ["Adapters", "DiptychData", "InContextEdit", "Optimizers"]),
         .testTarget(
             name: "CommandLineTests", dependencies: ["diptych", "TensorCore", "TestSupport"], swiftSettings: upcoming),
+        .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets"], swiftSettings: upcoming),
         .testTarget(name: "ArchitectureTests", swiftSettings: upcoming),
     ]
 )

@@ -140,6 +140,7 @@ int cimage_jpeg_header(const uint8_t *bytes, size_t count, CImageHeader *header,
     header->channels = reader->info.num_components;
     header->depth = reader->info.data_precision;
     header->is_arithmetic = reader->info.arith_code;
+    header->is_progressive = jpeg_has_multiple_scans(&reader->info);
     destroy_reader(reader);
     return 0;
 }

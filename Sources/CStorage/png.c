@@ -92,6 +92,7 @@ int cimage_png_header(const uint8_t *bytes, size_t count, CImageHeader *header, 
     header->channels = png_get_channels(png, info);
     header->depth = png_get_bit_depth(png, info);
     header->is_arithmetic = 0;
+    header->is_progressive = 0;
     png_structp done = png;
     png_destroy_read_struct(&done, &info, NULL);
     return 0;

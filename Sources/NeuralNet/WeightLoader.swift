@@ -172,7 +172,7 @@ public struct WeightError: Error, CustomStringConvertible, Equatable {
     }
 
     private static func list(_ names: [String]) -> String {
-        let shown = names.prefix(8).joined(separator: ", ")
+        let shown = names.prefix(8).map { printable($0, limit: 240) }.joined(separator: ", ")
         return names.count > 8 ? "\(shown), and \(names.count - 8) more" : shown
     }
 }

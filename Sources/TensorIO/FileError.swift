@@ -20,12 +20,18 @@ public struct FileError: Error, CustomStringConvertible, Equatable, Sendable {
         self.nearest = nearest
     }
 
-    /// `path: key: expected …, found … (did you mean …?)`
+    /// The most characters of each part that ``description`` shows: the rest of a line of a megabyte says nothing more.
+    private static let longestPart = 600
+
+    /// `path: key: expected …, found … (did you mean …?)`, in one line of bounded length, whatever came from the file:
+    /// control characters are escaped.
     public var description: String {
-        var line = path + ": "
-        if let key { line += key + ": " }
-        line += "expected \(expected), found \(found)"
-        if let nearest { line += " (did you mean '\(nearest)'?)" }
+        func shown(_ part: String) -> String { printable(part, limit: Self.longestPart) }
+        // A path has a bound of its own.
+        var line = printable(path, limit: 4096) + ": "
+        if let key { line += shown(key) + ": " }
+        line += "expected \(shown(expected)), found \(shown(found))"
+        if let nearest { line += " (did you mean '\(shown(nearest))'?)" }
         return line
     }
 }

@@ -1,11 +1,24 @@
 /// The candidate with the fewest single-character edits from `name`, if it is near enough to be a likely misspelling.
+///
+/// Names of more than 200 bytes, which nobody types, have none, and of very many candidates only the first are looked at: a
+/// file decides how many there are and how long.
 public func nearestName(to name: String, among candidates: some Sequence<String>) -> String? {
+    let (longest, mostCandidates, mostWork) = (200, 20_000, 20_000_000)
+    guard name.utf8.count <= longest else { return nil }
+    let letters = Array(name.lowercased())
+    let most = max(2, letters.count / 3)
     var best: (name: String, distance: Int)?
-    for candidate in candidates {
-        let distance = editDistance(Array(name.lowercased()), Array(candidate.lowercased()))
+    var work = 0
+    for candidate in candidates.prefix(mostCandidates) where candidate.utf8.count <= longest {
+        let others = Array(candidate.lowercased())
+        // Each letter more is an edit.
+        guard abs(others.count - letters.count) <= min(most, (best?.distance ?? .max) - 1) else { continue }
+        work += letters.count * others.count
+        if work > mostWork { break }
+        let distance = editDistance(letters, others)
         if distance < best?.distance ?? Int.max { best = (candidate, distance) }
     }
-    guard let best, best.distance <= max(2, name.count / 3) else { return nil }
+    guard let best, best.distance <= most else { return nil }
     return best.name
 }
 

@@ -36,14 +36,10 @@ package struct ErrorReport {
         self.status = status
     }
 
-    /// An error in one line; a configuration's or a dataset's faults in one line each.
+    /// An error in one line; a configuration's or a dataset's faults in one line each, up to a hundred.
     package static func lines(for error: any Error) -> [String] {
-        if let error = error as? ConfigurationError { return error.faults.map { oneLine($0.description) } }
-        if let error = error as? DatasetError { return error.lines.map(oneLine) }
+        if let error = error as? ConfigurationError { return faultLines(error.faults) }
+        if let error = error as? DatasetError { return faultLines(error.lines) }
         return [oneLine("\(error)")]
-    }
-
-    private static func oneLine(_ text: String) -> String {
-        text.split(whereSeparator: \.isNewline).joined(separator: " ")
     }
 }

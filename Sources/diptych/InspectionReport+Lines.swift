@@ -3,6 +3,9 @@ import TensorIO
 
 /// The report as a person reads it. What comes from the file is printable, and cut where it is long.
 extension InspectionReport {
+    /// The most lines of a list that a file decides how long it is.
+    private static let mostLines = 100
+
     /// Every line; at most `limit` tensors are listed.
     func lines(limit: Int) -> [String] {
         var lines: [String]
@@ -19,8 +22,12 @@ extension InspectionReport {
         lines += (adapter?.lines ?? []).map { "  " + $0 }
         for model in models ?? [] { lines += Self.lines(of: model) }
         if let missing { lines.append("  a pipeline also needs " + missing.joined(separator: ", ")) }
-        for key in metadataKeys {
+        let most = max(limit, Self.mostLines)
+        for key in metadataKeys.prefix(most) {
             lines.append("  \(printable(key)) = \(printable(metadata?[key] ?? "", limit: 200))")
+        }
+        if metadataKeys.count > most {
+            lines.append("  and \((metadataKeys.count - most).grouped) more keys (--json has all)")
         }
         return lines + listing(limit)
     }
@@ -38,9 +45,11 @@ extension InspectionReport {
         var tasks = dataset.tasks
         let untasked = dataset.pairs - tasks.values.reduce(0, +)
         if untasked > 0 { tasks["no task", default: 0] += untasked }
-        return ["dataset, \(dataset.pairs.grouped) pairs"]
-            + tasks.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+        let lines = tasks.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.prefix(Self.mostLines)
             .map { "  \(printable($0.key)): \($0.value.grouped)" }
+        return ["dataset, \(dataset.pairs.grouped) pairs"] + lines
+            + (tasks.count > lines.count
+                ? ["  and \((tasks.count - lines.count).grouped) more tasks (--json has all)"] : [])
     }
 
     private var pipelineLines: [String] {
@@ -69,7 +78,9 @@ extension InspectionReport {
         ]
         if !checkpoint.routing.isEmpty { lines.append(RoutingTable(checkpoint.routing).text) }
         lines.append("configuration")
-        lines += TextFile.lines(of: checkpoint.configuration).map { "  " + printable(String($0), limit: 1000) }
+        lines += TextFile.lines(of: checkpoint.configuration).prefix(1000).map {
+            "  " + printable(String($0), limit: 1000)
+        }
         return lines + ["tensors"]
     }
 

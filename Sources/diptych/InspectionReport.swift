@@ -109,10 +109,17 @@ struct InspectionReport: Encodable {
             types = [:]
             for name in archive.names {
                 let info = archive.info(name)
-                types[info?.typeName ?? "unsupported", default: 0] += info?.shape.count ?? 0
+                let type = info?.typeName ?? "unsupported"
+                types[type] = Self.sum(types[type] ?? 0, info?.shape.count ?? 0)
             }
             count = archive.names.count
-            numbers = types.values.reduce(0, +)
+            numbers = types.values.reduce(0, Self.sum)
+        }
+
+        /// Shapes of HDF5 datasets need nothing of their file: a few together can be more than any number.
+        private static func sum(_ a: Int, _ b: Int) -> Int {
+            let (sum, overflow) = a.addingReportingOverflow(b)
+            return overflow ? .max : sum
         }
     }
 

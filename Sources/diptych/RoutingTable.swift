@@ -1,11 +1,22 @@
 import Adapters
 import Foundation
+import TensorIO
 
 /// How the tokens of the last step were spread over the experts, as a table: the share of each expert in each mixture.
 struct RoutingTable {
     let layers: [RoutingStatistics]
 
-    init(_ layers: [RoutingStatistics]) { self.layers = layers }
+    /// A checkpoint may say anything: more mixtures and experts than models have are not shown.
+    private static let (mostLayers, mostExperts) = (500, 256)
+
+    init(_ layers: [RoutingStatistics]) {
+        self.layers = layers.prefix(Self.mostLayers).map { layer in
+            var layer = layer
+            layer.layer = printable(layer.layer)
+            layer.load = Array(layer.load.prefix(Self.mostExperts))
+            return layer
+        }
+    }
 
     var text: String {
         guard let first = layers.first else { return "" }

@@ -138,7 +138,7 @@ import Training
             ])
         #expect(
             configurationFaults(requiredConfiguration + "training: {steps: 1, steps: 2}") == [
-                "run.yaml:4: steps: expected a key once, found it again"
+                "run.yaml:4: training.steps: expected a key once, found it again (first on line 4)"
             ])
     }
 

@@ -74,7 +74,14 @@ extension AdapterNaming {
             guard let place = places.place(of: key.stem), let shape = archive.info(name)?.shape, shape.rank >= 2 else {
                 continue
             }
-            if case .a = key.role, shape[1] % place.inputs == 0 { return shape[1] / place.inputs }
+            guard case .a = key.role, place.inputs > 0, shape[1] % place.inputs == 0 else { continue }
+            let width = shape[1] / place.inputs
+            guard 1...Self.widest ~= width else {
+                throw FileError(
+                    archive.path, key: name, expected: "inputs of a model at most \(Self.widest) wide",
+                    found: "\(shape)")
+            }
+            return width
         }
         return nil
     }
@@ -90,10 +97,17 @@ extension AdapterNaming {
             guard case .a = key.role, let place = places.place(of: key.stem), place.isEntrance(entrance),
                 let shape = archive.info(name)?.shape, shape.rank >= 2
             else { continue }
+            guard shape[1] <= Self.widest else {
+                throw FileError(
+                    archive.path, key: name, expected: "at most \(Self.widest) inputs", found: "\(shape)")
+            }
             return shape[1]
         }
         return nil
     }
+
+    /// The width of the widest model whose layers are believed.
+    private static let widest = 1 << 20
 
     private init(component: String, blocks: [LayerArrangement]) {
         self.component = component

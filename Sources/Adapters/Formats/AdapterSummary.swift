@@ -22,7 +22,20 @@ public struct AdapterSummary: Sendable {
 
     /// Whether a file with these names is an adapter.
     public static func isAdapter(_ names: some Sequence<String>) -> Bool {
-        names.contains { $0.contains("lora_") || $0.contains("_lora.") || $0.contains(".lora.") }
+        names.contains { name in
+            // By bytes: a file may have a million names.
+            var name = name
+            return name.withUTF8 { bytes in
+                var rest = bytes[...]
+                while let start = rest.firstIndex(of: UInt8(ascii: "l")) {
+                    if rest[start...].starts(with: "lora_".utf8) { return true }
+                    let isWord = start > 0 && [UInt8(ascii: "_"), UInt8(ascii: ".")].contains(bytes[start - 1])
+                    if isWord, rest[start...].starts(with: "lora.".utf8) { return true }
+                    rest = rest[(start + 1)...]
+                }
+                return false
+            }
+        }
     }
 
     /// Reads the keys. Throws ``FileError`` for the first that belongs to no layout that is read here, and for an alpha
@@ -101,7 +114,8 @@ public struct AdapterSummary: Sendable {
     /// `32`, or `16 (38), 32 (19)`.
     private static func list<Value: Comparable & CustomStringConvertible>(_ counts: [Value: Int]) -> String {
         let sorted = counts.sorted { $0.key < $1.key }
-        return sorted.count == 1
-            ? sorted[0].key.description : sorted.map { "\($0.key) (\($0.value))" }.joined(separator: ", ")
+        if sorted.count == 1 { return sorted[0].key.description }
+        let shown = sorted.prefix(8).map { "\($0.key) (\($0.value))" }.joined(separator: ", ")
+        return sorted.count > 8 ? "\(shown) and \(sorted.count - 8) more" : shown
     }
 }

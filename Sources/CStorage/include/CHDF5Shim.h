@@ -62,6 +62,10 @@ hid_t storage_h5_create(storage_h5_sink *sink);
 /// Opens an existing file for reading.
 hid_t storage_h5_open(const char *path);
 
+/// Whether the library comes through opening everything in a file, tried in a process of its own: 0 when it ends that
+/// process or keeps it busy without end. `reads_elements` also reads datasets of numbers; texts are always read.
+int storage_h5_survives(const char *path, size_t byte_count, int reads_elements);
+
 /// 1 for a hard link, 0 for a soft, external or user-defined one, negative when there is none.
 int storage_h5_is_hard_link(hid_t group, const char *name);
 

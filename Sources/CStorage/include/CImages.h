@@ -22,6 +22,8 @@ typedef struct {
     int32_t depth;
     /// Whether the entropy coding is arithmetic, which has no lower bound of bits a block (JPEG only).
     int32_t is_arithmetic;
+    /// Whether the whole picture waits in memory for its last scan (JPEG only).
+    int32_t is_progressive;
 } CImageHeader;
 
 int cimage_png_header(const uint8_t *bytes, size_t count, CImageHeader *header, CImageFault *fault);

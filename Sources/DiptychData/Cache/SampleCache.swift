@@ -55,7 +55,13 @@ public final class SampleCache: SampleSource {
         // A file whose pairs were all left out has no rows.
         var width = 0
         for file in layout.pairsFiles where width == 0 {
-            width = try files.with(file.name) { try $0.dataset("clean") }?.shape[2] ?? 0
+            guard let clean = try files.with(file.name, { try $0.dataset("clean") }) else { continue }
+            let shape = clean.shape
+            guard shape.rank == 3, shape[2] > 0 else {
+                throw FileError(
+                    layout.path(file.name), key: "clean", expected: "latents of three axes", found: "\(shape)")
+            }
+            width = shape[2]
         }
         latentWidth = width
     }
@@ -91,8 +97,9 @@ public final class SampleCache: SampleSource {
 
     /// The tokens of a prompt before padding.
     public func tokenCount(of prompt: String) throws -> Int {
-        if counts == nil { counts = try files.tokenCounts() }
-        return counts![try files.number(of: prompt)]
+        let counts = try self.counts ?? files.tokenCounts()
+        self.counts = counts
+        return counts[try files.number(of: prompt)]
     }
 
     /// The files, opened when they are needed; for all threads.
@@ -117,7 +124,7 @@ public final class SampleCache: SampleSource {
                 }
                 var rows: [Int: Int] = [:]
                 if try root.exists("pairs") {
-                    for (row, pair) in try root.tensor("pairs").elements(as: Int32.self).enumerated() {
+                    for (row, pair) in try root.numbers("pairs", as: Int32.self).enumerated() {
                         rows[Int(pair)] = row
                     }
                 }
@@ -132,8 +139,18 @@ public final class SampleCache: SampleSource {
                 return dataset
             }
 
-            func row(_ name: String, _ row: Int) throws -> Tensor {
+            /// A row as `float32`. Throws ``FileError`` unless it has these extents; nil stands for any of at least one.
+            func row(_ name: String, _ row: Int, _ extents: [Int?]) throws -> Tensor {
                 let stored = try dataset(name).tensor(rows: row..<row + 1)
+                let found = stored.shape.dimensions.dropFirst()
+                guard stored.dtype.isFloatingPoint, found.count == extents.count,
+                    zip(found, extents).allSatisfy({ $0 > 0 && $0 == $1 ?? $0 })
+                else {
+                    let shape = extents.map { $0.map { "\($0)" } ?? "any" }.joined(separator: ", ")
+                    throw FileError(
+                        path, key: name, expected: "floating-point rows of [\(shape)]",
+                        found: "\(stored.dtype) \(Shape(Array(found)))")
+                }
                 try sums?.require(stored, name, row: row, in: path)
                 return stored.converted(to: .float32)
             }
@@ -162,14 +179,21 @@ public final class SampleCache: SampleSource {
         }
 
         func latents(_ pair: Int) throws -> (clean: Tensor, masked: Tensor) {
-            let name = layout.pairsFiles[fileOfPair[pair]!].name
+            guard let number = fileOfPair[pair] else {
+                throw FileError(
+                    layout.folder, key: "pair \(pair + 1)", expected: "a pair of the dataset", found: "none")
+            }
+            let (name, shape) = (layout.pairsFiles[number].name, layout.pairsFiles[number].shape)
             let file = try file(name)
             guard let row = file.rows[pair] else {
                 throw FileError(
                     layout.path(name), key: "pair \(pair + 1)", expected: "its latents",
                     found: "none, as it could not be read")
             }
-            return try Self.naming("pair \(pair + 1)") { (try file.row("clean", row), try file.row("masked", row)) }
+            return try Self.naming("pair \(pair + 1)") {
+                let clean = try file.row("clean", row, [shape.tokenCount, nil])
+                return (clean, try file.row("masked", row, [shape.tokenCount, clean.shape[2]]))
+            }
         }
 
         func text(_ prompt: String) throws -> EncodedText {
@@ -178,8 +202,8 @@ public final class SampleCache: SampleSource {
             let row = number % SampleCacheLayout.textsPerFile
             return try Self.naming(SampleCacheFile.place(ofPrompt: prompt)) {
                 EncodedText(
-                    sequence: try file.row("sequence", row).squeezed(0),
-                    pooled: try file.row("pooled", row).squeezed(0))
+                    sequence: try file.row("sequence", row, [nil, nil]).squeezed(0),
+                    pooled: try file.row("pooled", row, [nil]).squeezed(0))
             }
         }
 
@@ -196,8 +220,14 @@ public final class SampleCache: SampleSource {
 
         func tokenCounts() throws -> [Int] {
             try layout.textsFiles.flatMap { file in
-                try HDF5File(reading: layout.path(file.name)).root.tensor("tokens").elements(as: Int32.self).map(
-                    Int.init)
+                let path = layout.path(file.name)
+                let counts = try HDF5File(reading: path).root.numbers("tokens", as: Int32.self)
+                guard counts.count == file.texts.count, counts.allSatisfy({ $0 > 0 }) else {
+                    throw FileError(
+                        path, key: "tokens", expected: "\(file.texts.count) numbers above 0",
+                        found: "\(counts.count), \(counts.min() ?? 0) the least")
+                }
+                return counts.map(Int.init)
             }
         }
 

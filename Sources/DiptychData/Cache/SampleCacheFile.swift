@@ -20,7 +20,7 @@ struct SampleCacheFile {
         self.path = path
         do {
             let (root, sums) = try Self.open(path, digest, SampleCacheSums.pairs)
-            let list = try root.tensor("pairs").elements(as: Int32.self)
+            let list = try root.numbers("pairs", as: Int32.self)
             let numbers = list.map(Int.init)
             let known = pairs.map(Set.init)
             guard sums.fits(Fingerprint(pairs: list)), sums.fits(count: numbers.count),
@@ -49,7 +49,7 @@ struct SampleCacheFile {
             guard sums.fits(count: texts.count) else {
                 throw FileError(path, key: "texts", expected: "as many texts as checksums", found: "\(texts.count)")
             }
-            let tokens = (try? root.tensor("tokens").elements(as: Int32.self)) ?? []
+            let tokens = (try? root.numbers("tokens", as: Int32.self)) ?? []
             if !sums.fits(Fingerprint(texts: texts, tokens: tokens)) {
                 // They are counted anew without an encoder.
                 faults.append(FileError(path, key: "tokens", expected: "the values that were written", found: "others"))

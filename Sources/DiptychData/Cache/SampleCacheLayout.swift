@@ -101,6 +101,14 @@ struct SampleCacheManifest: Codable {
             throw FileError(
                 path, key: "version", expected: "\(SampleCacheLayout.version)", found: "\(manifest.version)")
         }
+        let (count, leftOut) = (manifest.pairs, manifest.leftOut)
+        guard count >= 0, manifest.texts >= 0, Set(leftOut).count == leftOut.count,
+            leftOut.allSatisfy({ 0..<count ~= $0 })
+        else {
+            throw FileError(
+                path, expected: "numbers of pairs and texts, and pairs left out that are among them, each once",
+                found: "\(count) pairs, \(manifest.texts) texts, \(leftOut.count) pairs left out")
+        }
         self = manifest
     }
 

@@ -24,7 +24,7 @@ struct SampleCacheSums: Sendable {
     init?(reading root: HDF5Group, _ names: [String]) throws {
         guard try root.exists(Self.dataset) else { return nil }
         self.names = names
-        values = try root.tensor(Self.dataset).elements(as: Int64.self)
+        values = try root.numbers(Self.dataset)
     }
 
     /// Writes them.

@@ -129,9 +129,11 @@ public struct PairDataset: Sendable {
     }
 
     private func panel(_ file: PairFile, _ index: Int, width: Int, height: Int, _ view: PanelView) throws -> Image {
-        let image = view.applied(to: try picture(file, index))
-        if image.width == width && image.height == height { return image }
-        return image.resized(width: width, height: height, filter: .bicubic)
+        try PairListing.withImage(file, shards, cropBottom: files[index].cropBottom) { image in
+            let image = view.applied(to: image)
+            if image.width == width && image.height == height { return image }
+            return image.resized(width: width, height: height, filter: .bicubic)
+        }
     }
 
     /// Writes a list of pairs beside pictures that are already in `folder`, replacing an old list only when whole.

@@ -269,6 +269,20 @@ struct PairListing: Sendable {
         return try withBytes(of: file, shards) { try Image(decoding: $0, name: $1) }
     }
 
+    /// Lends a picture without its bottom `height / cropBottom` rows to `body`, which must not keep it nor read another: so
+    /// many threads hold no more of them than ``PictureBudget/shared`` allows.
+    static func withImage<Result>(
+        _ file: PairFile, _ shards: [TarFile], cropBottom: Int = 0, _ body: (Image) throws -> Result
+    ) throws -> Result {
+        try withBytes(of: file, shards) { bytes, name in
+            try Image.withDecoded(bytes, name: name) { image in
+                let cut = cutRows(image.height, cropBottom)
+                return try body(
+                    cut == 0 ? image : image.crop(x: 0, y: 0, width: image.width, height: image.height - cut))
+            }
+        }
+    }
+
     /// The same without its bottom `height / cropBottom` rows.
     static func image(_ file: PairFile, _ shards: [TarFile], cropBottom: Int) throws -> Image {
         let image = try image(file, shards)

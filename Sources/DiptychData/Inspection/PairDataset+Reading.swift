@@ -16,7 +16,7 @@ extension PairDataset {
                 var found: [FileError] = []
                 for file in [files[indices[i]].source, files[indices[i]].target] {
                     do {
-                        _ = try PairListing.image(file, shards)
+                        try PairListing.withImage(file, shards) { _ in }
                     } catch {
                         found.append(fault(at: indices[i], error))
                     }

@@ -48,6 +48,9 @@ public struct ModelFile {
         (.textEncoder2, .llama, "enc.blk.0.attn_q.weight"),
     ]
 
+    /// The most models that are looked for in a file: a hostile one may have the mark of a model in every name.
+    private static let mostModels = 16
+
     /// All models in an archive: one of most files, several of ComfyUI's whole checkpoints, none of other files.
     public static func models(in archive: any TensorArchive) -> [ModelFile] {
         var found: [ModelFile] = []
@@ -57,6 +60,7 @@ public struct ModelFile {
                 // The encoder itself reads names with it and without.
                 if part == .textEncoder, prefix.hasSuffix("text_model.") { prefix.removeLast("text_model.".count) }
                 guard prefix.isEmpty || prefix.hasSuffix(".") else { continue }
+                guard found.count < mostModels else { return found }
                 if found.contains(where: { $0.part == part && $0.layout == layout && $0.prefix == prefix }) { continue }
                 found.append(
                     ModelFile(
@@ -83,14 +87,14 @@ public struct ModelFile {
         guard fitting.count == 1 else {
             throw FileError(
                 path, expected: "one model that is \(part.title)",
-                found: "several, at " + fitting.map { "'\($0.prefix)'" }.joined(separator: ", "))
+                found: "several, at " + fitting.map { "'\(printable($0.prefix))'" }.joined(separator: ", "))
         }
         return model
     }
 
     /// What was found, in a few words.
     public var summary: String {
-        "\(part.title) with names as in \(layout)" + (prefix.isEmpty ? "" : " behind '\(prefix)'")
+        "\(part.title) with names as in \(layout)" + (prefix.isEmpty ? "" : " behind '\(printable(prefix))'")
     }
 
     // MARK: Loading

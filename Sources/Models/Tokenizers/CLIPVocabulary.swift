@@ -77,10 +77,10 @@ struct CLIPVocabulary {
         var trie = ByteTrie(byteCount: 6 * members.count)
         var largest: Int32 = 0
         for (piece, value) in members {
-            guard case .number(let number) = value, let id = Int32(exactly: number), id >= 0 else {
+            guard let id = value.tokenID else {
                 throw FileError(
                     node.path, key: (node.key.isEmpty ? "" : node.key + ".") + abbreviated(piece),
-                    expected: "a token id (a whole number from 0)", found: value.kind)
+                    expected: JSONValue.tokenIDExpectation, found: value.kind)
             }
             trie.insert(Array(piece.utf8), value: id)
             largest = max(largest, id)

@@ -12,6 +12,18 @@ enum JSONValue: Sendable {
     case array([JSONValue])
     case object([(key: String, value: JSONValue)])
 
+    /// The largest id of a token: no table of vectors has so many rows, and sums of ids stay far from their type's end.
+    static let largestTokenID: Int32 = (1 << 24) - 1
+    static let tokenIDExpectation = "a token id (a whole number from 0 to \(largestTokenID))"
+
+    /// The value as the id of a token; nil when it is none.
+    var tokenID: Int32? {
+        guard case .number(let number) = self, let id = Int32(exactly: number), 0...Self.largestTokenID ~= id else {
+            return nil
+        }
+        return id
+    }
+
     /// What it is, in words for an error.
     var kind: String {
         switch self {
@@ -92,9 +104,7 @@ struct JSONNode: Sendable {
 
     /// A token id: a whole number that fits the encoders' embedding tables.
     func tokenID() throws -> Int32 {
-        guard case .number(let number) = value, let id = Int32(exactly: number), id >= 0 else {
-            throw fault(expected: "a token id (a whole number from 0)")
-        }
+        guard let id = value.tokenID else { throw fault(expected: JSONValue.tokenIDExpectation) }
         return id
     }
 

@@ -41,7 +41,7 @@ struct TokenizerConfiguration: Sendable {
                 extraIDs = Int(count)
             }
             for (id, node) in try file.member("added_tokens_decoder")?.members() ?? [] {
-                guard let id = Int32(id), id >= 0 else {
+                guard let id = Int32(id), 0...JSONValue.largestTokenID ~= id else {
                     throw node.fault(expected: "a token id as the key", found: id)
                 }
                 addedTokens.append(try AddedToken(node, id: id))

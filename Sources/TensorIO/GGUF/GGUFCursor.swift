@@ -20,7 +20,7 @@ struct GGUFCursor {
     var remaining: Int { bytes.count - position }
 
     func fault(_ expected: String, _ found: String, nearest: String? = nil) -> FileError {
-        FileError(path, key: key, expected: expected, found: found, nearest: nearest)
+        FileError(path, key: printable(key), expected: expected, found: found, nearest: nearest)
     }
 
     /// A whole number of fixed width.

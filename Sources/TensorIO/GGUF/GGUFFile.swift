@@ -44,6 +44,7 @@ public struct GGUFFile: TensorArchive, Sendable {
     private static let originalShapePrefix = "comfy.gguf.orig_shape."
 
     private static func originalShapes(_ header: GGUFHeader, _ path: String) throws -> [String: Shape] {
+        guard header.metadata.contains(where: { $0.key.hasPrefix(originalShapePrefix) }) else { return [:] }
         var counts: [String: Int] = [:]
         for entry in header.entries { counts[entry.name] = entry.shape.count }
         var shapes: [String: Shape] = [:]

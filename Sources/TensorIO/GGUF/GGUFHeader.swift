@@ -61,7 +61,7 @@ struct GGUFHeader {
         for place in 0..<count {
             cursor.key = "metadata value \(place)"
             let key = try cursor.text("a key")
-            cursor.key = printable(key)
+            cursor.key = key
             guard seen.insert(key).inserted else { throw cursor.fault("each key once", "it twice") }
             metadata.append((key, try cursor.value()))
         }
@@ -78,7 +78,7 @@ struct GGUFHeader {
         init(_ place: Int, _ cursor: inout GGUFCursor) throws {
             cursor.key = "tensor \(place)"
             name = try cursor.text("a name")
-            cursor.key = printable(name)
+            cursor.key = name
             let rank = try cursor.integer("the number of extents", as: UInt32.self)
             guard rank <= UInt32(GGUFHeader.highestRank) else {
                 throw cursor.fault("at most \(GGUFHeader.highestRank) extents", "\(rank)")

@@ -107,12 +107,12 @@ public final class HDF5Dataset: HDF5Object, @unchecked Sendable {
         return try tensor()
     }
 
-    /// The rows `rows` along axis 0. Throws ``FileError`` as ``tensor()`` does.
+    /// The rows `rows` along axis 0. Throws ``FileError`` as ``tensor()`` does, and when there are not so many.
     public func tensor(rows: Range<Int>) throws -> Tensor {
         try store.perform {
-            precondition(
-                currentShape.rank > 0 && rows.lowerBound >= 0 && rows.upperBound <= currentShape[0],
-                "rows \(rows) of \(location) \(currentShape)")
+            guard currentShape.rank > 0, rows.lowerBound >= 0, rows.upperBound <= currentShape[0] else {
+                throw fault(expected: "the rows \(rows)", found: "\(dtype) \(currentShape)")
+            }
             return try read(rows: rows)
         }
     }

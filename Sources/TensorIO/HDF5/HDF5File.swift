@@ -12,8 +12,9 @@
 /// made one at a time, so files and objects may be shared between threads. Format: https://docs.hdfgroup.org/hdf5
 ///
 /// Files written here carry checksums in their metadata, save for lists of very uneven texts and for the index that says where
-/// a chunk lies, so most damage to them is noticed: what must not be taken for another row needs a checksum of its own. The older format that other programs write has none, and libhdf5 1.10 itself may crash on such a file when
-/// its bytes are damaged: read foreign files from sources that you trust.
+/// a chunk lies, so most damage to them is noticed: what must not be taken for another row needs a checksum of its own. The
+/// older format that other programs write has none, and libhdf5 1.10 itself crashes on some damaged files: each file is
+/// therefore opened, and all of it looked at, in a process of its own first.
 public final class HDF5File: Sendable {
     private let store: HDF5Store
 

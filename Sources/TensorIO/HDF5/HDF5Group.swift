@@ -25,11 +25,24 @@ public final class HDF5Group: HDF5Object, @unchecked Sendable {
     }
 
     /// The names of all members: in the order in which they were made where the file knows it, otherwise sorted.
+    ///
+    /// Throws ``FileError`` when the file is damaged, or has two names that are one text.
     public var members: [String] {
         get throws {
             try store.perform {
-                let count = try store.check(storage_h5_member_count(id), location, "a list of members")
-                return try (0..<hsize_t(count)).map { try name(at: $0, storage_h5_member_name) }
+                let count = Int(try store.check(storage_h5_member_count(id), location, "a list of members"))
+                // A link takes more than eight bytes of its file.
+                guard store.isWritable || count <= store.fileByteCount / 8 else {
+                    throw fault(expected: "members that fit into the file", found: "\(count)")
+                }
+                var seen = Set<String>()
+                return try (0..<hsize_t(count)).map { index in
+                    let name = try name(at: index, storage_h5_member_name)
+                    guard seen.insert(name).inserted else {
+                        throw fault(hdf5Join(location, name), expected: "each member once", found: "it twice")
+                    }
+                    return name
+                }
             }
         }
     }
@@ -145,6 +158,17 @@ public final class HDF5Group: HDF5Object, @unchecked Sendable {
 
     /// Reads a tensor whole. Throws ``FileError`` when it is missing or the file is damaged.
     public func tensor(_ name: String) throws -> Tensor { try dataset(name).tensor() }
+
+    /// Reads a list of numbers. Throws ``FileError`` when it is missing, of another type, or no list.
+    public func numbers<Number: TensorElement>(_ name: String, as type: Number.Type = Number.self) throws -> [Number] {
+        let dataset = try dataset(name)
+        let found = dataset.info
+        guard found.dtype == Number.dtype, found.shape.rank == 1 else {
+            throw dataset.fault(
+                expected: "a list of numbers of type \(Number.dtype)", found: "\(found.dtype) \(found.shape)")
+        }
+        return try dataset.tensor().elements()
+    }
 
     /// Reads a tensor whole. Throws ``FileError`` when it is missing or not of this type and shape.
     public func tensor(_ name: String, dtype: DType, shape: Shape) throws -> Tensor {

@@ -94,11 +94,14 @@ extension HDF5Object {
     private func read(_ attribute: HDF5Handle, _ key: String) throws -> HDF5Attribute {
         let type = HDF5Handle(try store.check(H5Aget_type(attribute.id), key, "a readable type"))
         let space = HDF5Handle(try store.check(H5Aget_space(attribute.id), key, "a readable shape"))
+        guard H5Sget_simple_extent_type(space.id) != H5S_NULL else {
+            throw fault(key, expected: "a value", found: "an attribute without any")
+        }
         let count = Int(try store.check(H5Sget_simple_extent_npoints(space.id), key, "a readable shape"))
         let rank = try store.check(H5Sget_simple_extent_ndims(space.id), key, "a readable shape")
         // An attribute lies in the file as it is declared: no more elements than bytes.
         let (byteCount, overflow) = count.multipliedReportingOverflow(by: max(H5Tget_size(type.id), 1))
-        guard rank <= 1, !overflow, byteCount <= store.fileByteCount, count <= 1 << 24 else {
+        guard rank <= 1, rank == 1 || count == 1, !overflow, byteCount <= store.fileByteCount, count <= 1 << 24 else {
             throw fault(
                 key, expected: "one value or a list that fits into the file",
                 found: rank > 1 ? "\(rank) axes" : "\(count) elements")

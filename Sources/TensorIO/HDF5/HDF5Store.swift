@@ -34,7 +34,15 @@ final class HDF5Store: @unchecked Sendable {
         self.path = path
         fileByteCount = mapped.byteCount
         output = nil
+        // Files of this program have checksums over all but the places of chunks, which are compared with other checksums;
+        // those of other formats have none, so that their elements are tried too.
+        let hasChecksums = Self.hasChecksums(mapped)
         file = try HDF5Library.locked {
+            guard storage_h5_survives(path, mapped.byteCount, hasChecksums ? 0 : 1) != 0 else {
+                throw FileError(
+                    path, expected: "an HDF5 file that is whole", found: "damage that the HDF5 library does not survive"
+                )
+            }
             let id = storage_h5_open(path)
             guard id >= 0 else {
                 let message = HDF5Library.message()
@@ -46,6 +54,14 @@ final class HDF5Store: @unchecked Sendable {
             return HDF5Handle(id)
         }
         state = .open
+    }
+
+    /// Whether the file is of a version of the format whose metadata carries checksums.
+    private static func hasChecksums(_ file: MappedFile) -> Bool {
+        withExtendedLifetime(file) {
+            file.bytes.starts(with: [0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A])
+                && file.bytes.count > 8 && file.bytes[8] >= 2
+        }
     }
 
     init(creating path: String) throws {

@@ -3,6 +3,8 @@ import CStorage
 extension Image {
     /// The largest width or height that is read.
     public static let maximumSide = 16384
+    /// The most pixels that are read, 512 MiB of them; Pillow refuses more too (`DecompressionBombError`).
+    public static let maximumPixelCount = (512 << 20) / 3
 
     /// Reads a PNG, JPEG or still WebP file, told by its content.
     ///
@@ -10,7 +12,7 @@ extension Image {
     /// give it: alpha of PNG is dropped, that of WebP composed on white, grey repeated, 16 bits cut to their upper 8
     /// (16-bit grey without alpha is clipped at 255), four inks turned to light, and the orientation of EXIF applied.
     /// Throws ``FileError`` for files that cannot be read, other formats, animations, damaged or truncated content, and
-    /// sides above ``maximumSide``.
+    /// sizes above ``maximumSide`` or ``maximumPixelCount``.
     public init(contentsOf path: String) throws {
         let bytes = try readWholeFile(path, expected: "an image file that can be read")
         self = try bytes.withUnsafeBytes { try Image(decoding: $0, name: path) }
@@ -68,6 +70,16 @@ extension Image {
         }
     }
 
+    /// The bytes that ``init(decoding:name:)`` needs at its most. Throws as it does for faulty headers.
+    package static func decodingByteCount(_ bytes: UnsafeRawBufferPointer, name: String) throws -> Int {
+        let (header, format) = try header(bytes, name)
+        // Turning needs a second picture; a progressive JPEG's coefficients, of two bytes each, wait for its last scan; libwebp
+        // decodes to four channels, in a buffer of its own and in one of ours.
+        let turned = ImageOrientation(bytes, format) == .upright ? 3 : 6
+        let buffers = format == .webp ? 8 : header.is_progressive != 0 ? 6 : 0
+        return Int(header.width) * Int(header.height) * (turned + buffers)
+    }
+
     private static func header(
         _ bytes: UnsafeRawBufferPointer, _ name: String
     ) throws -> (header: CImageHeader, format: StoredImageFormat) {
@@ -95,6 +107,11 @@ extension CImageHeader {
         guard width > 0, height > 0, width <= Image.maximumSide, height <= Image.maximumSide else {
             throw FileError(
                 name, key: "header", expected: "sides of 1 to \(Image.maximumSide) pixels", found: "\(width)x\(height)")
+        }
+        guard width * height <= Image.maximumPixelCount else {
+            throw FileError(
+                name, key: "header", expected: "at most \(Image.maximumPixelCount) pixels",
+                found: "\(width)x\(height), \(width * height) pixels")
         }
         // Deflate packs at most 1032 bytes into one; a JPEG's Huffman code spends a bit at least on each block of 8x8.
         // WebP has no such bound: a picture of one colour takes some ten bytes at any size.

@@ -10,6 +10,23 @@ package struct JSONScanner {
         var found: String
     }
 
+    /// The keys of an object so far. Most objects have few, for which a hash table is a waste.
+    private struct Keys {
+        private var few: [String] = []
+        private var many = Set<String>()
+
+        /// Adds a key; false when it is there already.
+        mutating func insert(_ key: String) -> Bool {
+            if few.count < 8 {
+                if few.contains(key) { return false }
+                few.append(key)
+                return true
+            }
+            if many.isEmpty { many = Set(few) }
+            return many.insert(key).inserted
+        }
+    }
+
     private let bytes: [UInt8]
     private(set) var position = 0
 
@@ -30,11 +47,11 @@ package struct JSONScanner {
     mutating func object(_ member: (inout JSONScanner, String) throws -> Void) throws {
         try expect(UInt8(ascii: "{"), "an object")
         if take(UInt8(ascii: "}")) { return }
-        var seen = Set<String>()
+        var seen = Keys()
         repeat {
             let start = position
             let key = try string(as: "a key")
-            guard seen.insert(key).inserted else {
+            guard seen.insert(key) else {
                 throw Fault(position: start, expected: "each key once", found: "'\(printable(key))' twice")
             }
             try expect(UInt8(ascii: ":"), "':'")

@@ -67,7 +67,7 @@ struct SafetensorsHeader {
         var listed: [Listed] = []
         do {
             try scanner.object { scanner, name in
-                current = printable(name)
+                current = name
                 if name == "__metadata__" {
                     if scanner.takeNull() { return }
                     try scanner.object { scanner, key in metadata[key] = try scanner.string() }
@@ -99,15 +99,18 @@ struct SafetensorsHeader {
 
         init(_ name: String, _ scanner: inout JSONScanner) throws {
             self.name = name
-            var missing: Set = ["dtype", "shape", "data_offsets"]
+            // No collection here: a header may list a million tensors.
+            var (hasType, hasShape) = (false, false)
             var dtype = ""
             var shape: [Int] = []
             var offsets: [Int] = []
             try scanner.object { scanner, field in
-                missing.remove(field)
                 switch field {
-                case "dtype": dtype = try scanner.string()
+                case "dtype":
+                    dtype = try scanner.string()
+                    hasType = true
                 case "shape":
+                    hasShape = true
                     try scanner.array { scanner in
                         guard shape.count < SafetensorsHeader.highestRank else {
                             throw scanner.fault("at most \(SafetensorsHeader.highestRank) extents")
@@ -123,21 +126,24 @@ struct SafetensorsHeader {
                 default: try scanner.skipValue()
                 }
             }
-            guard missing.isEmpty else {
-                let names = missing.sorted().joined(separator: ", ")
+            guard hasType, hasShape, offsets.count == 2 else {
+                let names = [
+                    offsets.count == 2 ? nil : "data_offsets", hasType ? nil : "dtype", hasShape ? nil : "shape",
+                ]
                 throw JSONScanner.Fault(
-                    position: scanner.position, expected: "the fields \(names)", found: "none of them")
+                    position: scanner.position,
+                    expected: "the fields \(names.compactMap(\.self).joined(separator: ", "))", found: "none of them")
             }
             (self.dtype, self.shape, start, end) = (dtype, shape, offsets[0], offsets[1])
         }
     }
 
     private func check(_ tensor: Listed, dataLength: Int) throws {
-        let key = printable(tensor.name)
+        let key = tensor.name
         guard let type = SafetensorsElementType(rawValue: tensor.dtype) else {
             let known = SafetensorsElementType.allCases.map(\.rawValue)
             throw FileError(
-                path, key: key, expected: "a dtype of safetensors", found: "'\(printable(tensor.dtype))'",
+                path, key: printable(key), expected: "a dtype of safetensors", found: "'\(printable(tensor.dtype))'",
                 nearest: nearestName(to: tensor.dtype, among: known))
         }
         guard tensor.start <= tensor.end else {
@@ -175,7 +181,7 @@ struct SafetensorsHeader {
             guard tensor.start == covered else {
                 let what = tensor.start < covered ? "an overlap" : "a hole"
                 throw fault(
-                    printable(tensor.name), "data from byte \(covered) on", "\(what), data from \(tensor.start) on")
+                    tensor.name, "data from byte \(covered) on", "\(what), data from \(tensor.start) on")
             }
             covered = tensor.end
         }
@@ -185,6 +191,6 @@ struct SafetensorsHeader {
     }
 
     private func fault(_ key: String, _ expected: String, _ found: String) -> FileError {
-        FileError(path, key: key, expected: expected, found: found)
+        FileError(path, key: printable(key), expected: expected, found: found)
     }
 }

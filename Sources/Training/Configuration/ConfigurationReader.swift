@@ -11,9 +11,6 @@ struct ConfigurationReader {
     private var places: [String: (file: String, line: Int?, isValid: Bool)] = [:]
     /// The name that stands for the configuration as a whole.
     private let file: String
-    /// Second lines of keys that a mapping has twice, by line.
-    private var duplicates: [Int: DuplicateKey] = [:]
-
     /// Whether the file is a mapping, so that what it lacks is worth a word.
     private var isReadable = true
 
@@ -23,11 +20,13 @@ struct ConfigurationReader {
     mutating func read(text: String) {
         let document = ConfigurationDocument(text, file: file)
         faults += document.faults
-        duplicates = document.duplicates
-        isReadable = document.faults.isEmpty
+        faults += document.duplicates.map { duplicate in
+            .init(
+                file, line: duplicate.line, key: duplicate.key,
+                message: "expected a key once, found it again (first on line \(duplicate.firstLine))")
+        }
+        isReadable = document.faults.isEmpty && (document.root != nil || document.duplicates.isEmpty)
         if let root = document.root, !isNull(root) { read(root, section: "", from: file) }
-        for (line, duplicate) in duplicates { report(duplicate, key: duplicate.name, line: line) }
-        duplicates = [:]
     }
 
     /// Applies `key=value`; the value is YAML.
@@ -42,8 +41,8 @@ struct ConfigurationReader {
         let document = ConfigurationDocument(value, file: flag)
         guard document.faults.isEmpty, document.duplicates.isEmpty else {
             faults += document.faults.map { .init(flag, key: key, message: $0.message) }
-            faults += document.duplicates.values.map {
-                .init(flag, key: key + "." + $0.name, message: "expected a key once, found it twice")
+            faults += document.duplicates.map {
+                .init(flag, key: key + "." + $0.key, message: "expected a key once, found it twice")
             }
             return
         }
@@ -87,9 +86,6 @@ struct ConfigurationReader {
         for (name, value) in mapping {
             let line = file == self.file ? name.mark?.line : nil
             let key = (section.isEmpty ? "" : section + ".") + (name.scalar?.string ?? brief(name))
-            if let line, let duplicate = duplicates.removeValue(forKey: line) {
-                report(duplicate, key: key, line: line)
-            }
             read(value, key: key, line: line, from: file)
         }
     }
@@ -121,13 +117,6 @@ struct ConfigurationReader {
         }
     }
 
-    private mutating func report(_ duplicate: DuplicateKey, key: String, line: Int) {
-        faults.append(
-            .init(
-                file, line: line, key: key,
-                message: "expected a key once, found it again (first on line \(duplicate.firstLine))"))
-    }
-
     /// The valid key that was probably meant: the same name in another section, the key that another trainer calls so, a
     /// misspelling in the same section, or a misspelling anywhere.
     static func suggestion(for key: String) -> String? {
@@ -148,78 +137,5 @@ struct ConfigurationReader {
         if let peer = RunConfiguration.schema.first(where: { $0.peerNames.contains(name) }) { return peer.key }
         if let sibling = misspelt(in: siblings(of: section)) { return sibling }
         return nearestName(to: key, among: keys) ?? misspelt(in: RunConfiguration.schema.map(\.key))
-    }
-}
-
-/// A key that stands twice in one mapping.
-struct DuplicateKey: Equatable {
-    var name: String
-    var firstLine: Int
-}
-
-/// A YAML text as a tree, or why it is none.
-struct ConfigurationDocument {
-    private(set) var root: Node?
-    private(set) var faults: [ConfigurationError.Fault] = []
-    /// Keys that stand twice in one mapping, by their second line; the tree holds the second.
-    private(set) var duplicates: [Int: DuplicateKey] = [:]
-
-    init(_ text: String, file: String) {
-        // Joined again by line feeds alone, so that a line has one number for us and for the parser.
-        var lines = TextFile.lines(of: text).map(String.init)
-        while true {
-            do {
-                root = try Yams.compose(yaml: lines.joined(separator: "\n"), .default, .default, .utf8)
-                return
-            } catch let YamlError.duplicatedKeysInMapping(names, context) {
-                // The parser stops here. So that faults further down are found too, the first of the two is taken out.
-                let name = names[0]
-                let first = context.mark
-                guard let block = Self.block(of: name, at: first, in: lines) else {
-                    faults.append(
-                        .init(file, line: first.line, key: name, message: "expected a key once, found it again"))
-                    return
-                }
-                duplicates[block.second] = DuplicateKey(name: name, firstLine: first.line)
-                for line in block.lines { lines[line] = "" }
-            } catch {
-                faults.append(Self.fault(error, file: file))
-                return
-            }
-        }
-    }
-
-    /// The lines (from 0) of the block-style key at `mark` and the line (from 1) on which it stands again.
-    private static func block(of name: String, at mark: Mark, in lines: [String]) -> (lines: Range<Int>, second: Int)? {
-        let indentation = mark.column - 1
-        var end: Int?
-        for (index, line) in lines.enumerated().dropFirst(mark.line) {
-            let content = line.drop { $0 == " " }
-            if content.isEmpty || content.hasPrefix("#") { continue }
-            let column = line.count - content.count
-            let isItem = content == "-" || content.hasPrefix("- ")
-            if column < indentation { return nil }
-            if column > indentation || isItem { continue }
-            end = end ?? index
-            if content.hasPrefix(name + ":") { return (mark.line - 1..<end!, index + 1) }
-        }
-        return nil
-    }
-
-    private static func fault(_ error: any Error, file: String) -> ConfigurationError.Fault {
-        switch error {
-        case YamlError.scanner(let context, let problem, let mark, _),
-            YamlError.parser(let context, let problem, let mark, _),
-            YamlError.composer(let context, let problem, let mark, _):
-            var message = "expected YAML, found a fault: " + (context.map { $0.text + ", " } ?? "") + problem
-            if message.contains("alias") { message += " (a value that begins with * needs quotes)" }
-            if message.contains("cannot start any token") { message += " (indent with spaces, not tabs; quote % @ `)" }
-            return .init(file, line: mark.line, column: mark.column, message: message)
-        case YamlError.reader(let problem, let offset, _, let yaml):
-            let line = offset.map { yaml.prefix($0).count { $0.isNewline } + 1 }
-            return .init(file, line: line, message: "expected YAML, found a fault: \(problem)")
-        default:
-            return .init(file, message: "expected YAML, found a fault: \(error)")
-        }
     }
 }

@@ -117,7 +117,12 @@ public final class TrainingSession {
     /// Says which pairs are left out, once each.
     private func reportSkipped(_ progress: ProgressBar) {
         let pairs = trainer.skippedPairs
-        for fault in pairs.dropFirst(reportedPairs) { progress.print("skipped: \(fault)") }
+        let most = 100
+        for fault in pairs.prefix(most).dropFirst(reportedPairs) { progress.print("skipped: \(fault)") }
+        if pairs.count > most, reportedPairs <= most {
+            progress.print(
+                "skipped: more pairs, which are not named (diptych data check names a hundred and counts all)")
+        }
         reportedPairs = pairs.count
     }
 

@@ -58,11 +58,11 @@ struct CheckCommand: Subcommand {
         }
         for (title, rows) in [("task", check.tasks), ("size", check.sizes)] where !rows.isEmpty {
             let most = rows[0].count
-            let width = rows.prefix(20).map(\.name.count).max() ?? 0
+            let width = rows.prefix(20).map { printable($0.name).count }.max() ?? 0
             print("\n\(title)")
             for row in rows.prefix(20) {
                 let bar = String(repeating: "#", count: max(1, row.count * 40 / most))
-                let name = row.name.padding(toLength: width, withPad: " ", startingAt: 0)
+                let name = printable(row.name).padding(toLength: width, withPad: " ", startingAt: 0)
                 print(
                     "  \(name)  \(String(repeating: " ", count: max(0, 9 - row.count.grouped.count)))\(row.count.grouped)  \(bar)"
                 )
@@ -93,7 +93,7 @@ struct CheckCommand: Subcommand {
             return
         }
         fflush(nil)
-        _ = StandardStream.error.write(faults.map { "error: \($0)\n" }.joined())
+        _ = StandardStream.error.write(faultLines(faults).map { "error: \($0)\n" }.joined())
         print("\n\(faults.count.grouped) \(faults.count == 1 ? "fault" : "faults")")
         throw ExitCode(1)
     }

@@ -93,6 +93,6 @@ struct EncodeCommand: Subcommand {
     }
 
     private func report(_ faults: [FileError], as what: String = "skipped") {
-        for fault in faults { warn("\(fault)", as: what) }
+        for line in faultLines(faults) { warn(line, as: what) }
     }
 }

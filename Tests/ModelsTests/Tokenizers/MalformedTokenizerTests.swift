@@ -68,9 +68,11 @@ import Testing
         try expectCLIPFault(
             "FOLDER/vocab.json: expected an object of pieces and ids, found an array of 0", vocabulary: "[]")
         try expectCLIPFault(
-            "FOLDER/vocab.json: a: expected a token id (a whole number from 0), found 'x'", vocabulary: #"{"a": "x"}"#)
+            "FOLDER/vocab.json: a: expected a token id (a whole number from 0 to 16777215), found 'x'",
+            vocabulary: #"{"a": "x"}"#)
         try expectCLIPFault(
-            "FOLDER/vocab.json: a: expected a token id (a whole number from 0), found 1.5", vocabulary: #"{"a": 1.5}"#)
+            "FOLDER/vocab.json: a: expected a token id (a whole number from 0 to 16777215), found 1.5",
+            vocabulary: #"{"a": 1.5}"#)
         try expectCLIPFault(
             "FOLDER/vocab.json: bos_token: expected '<|startoftext|>' in the vocabulary, found no such token",
             vocabulary: #"{"a": 0}"#)
@@ -207,7 +209,7 @@ import Testing
             "expected the part's type, found nothing")
         try fault(
             #""added_tokens": [{"id": -1, "content": "x"}]"#, "added_tokens[0].id",
-            "expected a token id (a whole number from 0), found -1")
+            "expected a token id (a whole number from 0 to 16777215), found -1")
     }
 
     @Test func characterMapsThatAreBroken() throws {
