@@ -90,7 +90,7 @@ let package = Package(
         tests(of: "Optimizers"),
         tests(of: "Models"),
         tests(of: "Adapters", ["Models", "Optimizers"]),
-        tests(of: "InContextEdit", ["Models"]),
+        tests(of: "InContextEdit", ["Models", "DiptychData"]),
         tests(of: "DiptychData", ["InContextEdit"]),
         tests(of: "Training", ["Adapters", "DiptychData", "InContextEdit", "Optimizers"]),
         .testTarget(
