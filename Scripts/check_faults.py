@@ -5,27 +5,38 @@
 
     python Scripts/check_faults.py --diptych .build/release/diptych
 
-`diptych data check` must name every broken pair and no other. Training must stop before its first step and name every pair
-whose pictures or listing it cannot use; with `data.on_error: skip` it must go through a whole pass and finish. When every pair
+`diptych data check` must name every faulty pair and no other. Training must stop before its first step and name the very same; with `data.on_error: skip` it must go through a whole pass and finish. When every pair
 of one shape is broken it must still finish, resumed in the middle with the same losses, and end in one line only when nothing
 can be read. Of a cache with flipped bytes `diptych data check` must name the samples, and `diptych data encode` restore it.
 """
 import argparse
 import io
 import json
+import struct
 import subprocess
 import sys
 import tarfile
 import tempfile
+import zlib
 from pathlib import Path
 from random import Random
 
-# What is done to a member, and whether training could not go on with the pair.
+# What is done to a member, and whether it makes the pair faulty: check and training have one set of rules.
 KINDS = [
     ("garbage", True), ("truncated", True), ("spoiled", True), ("empty", True), ("other format", True),
-    ("no instruction", True), ("no json", True), ("bad json", True), ("no target", True), ("other size", False),
-    ("duplicate", False),
+    ("no instruction", True), ("no json", True), ("bad json", True), ("no target", True), ("other proportions", True),
+    ("other size", False), ("duplicate", False),
 ]
+
+
+def png(width, height):
+    """A grey picture."""
+    def chunk(name, data):
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    rows = zlib.compress((b"\0" + bytes([120]) * width) * height)
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
+            + chunk(b"IDAT", rows) + chunk(b"IEND", b""))
 
 
 def broken(kind, pair, others):
@@ -52,6 +63,9 @@ def broken(kind, pair, others):
         pair[text] = pair[text][:-3]
     elif kind == "no target":
         del pair[target]
+    elif kind == "other proportions":
+        del pair[target]
+        pair[target.split(".")[0] + ".target.png"] = png(32, 48)
     elif kind == "other size":
         pair[target] = others["small"]
     elif kind == "duplicate":
@@ -107,10 +121,11 @@ def check_shapes(diptych, work):
     print("on_error: skip trains 40 steps without any pair of one shape, 20 of 60, with the same losses when resumed")
     cut(square)
     nothing = train("nothing", 40)
-    expected = "expected at least one pair that can be read, found none among 60; line 1: expected "
-    if nothing.returncode != 1 or nothing.stderr.count("\n") != 1 or expected not in nothing.stderr:
+    expected = "expected at least one pair that can be read, found none among 60; line 1: target: expected "
+    lines = [line for line in nothing.stderr.splitlines() if not line.startswith("note: ")]
+    if nothing.returncode != 1 or len(lines) != 1 or expected not in lines[0]:
         sys.exit(f"nothing to read: status {nothing.returncode}\n{nothing.stderr[-2000:]}")
-    print(f"with nothing to read it ends in one line: {nothing.stderr.strip()[-90:]}")
+    print(f"with nothing to read it ends in one line: {lines[0][-90:]}")
 
 
 def check_cache(diptych, work):
@@ -142,7 +157,7 @@ def check_cache(diptych, work):
         check = run(diptych, "data", "check", cache)
         again = run(*encode)
         named = [line.removeprefix("error: ") for line in check.stderr.splitlines()]
-        told = [line.removeprefix("damaged: ") for line in again.stderr.splitlines()]
+        told = [line.removeprefix("damaged: ") for line in again.stderr.splitlines() if line.startswith("damaged: ")]
         if again.returncode or check.returncode != (1 if named else 0) or (bool(named) != bool(told)):
             sys.exit(f"a damaged cache: status {check.returncode}, {again.returncode}\n{check.stderr}\n{again.stderr}")
         after = contents()
@@ -174,7 +189,7 @@ def main():
         with tarfile.open(work / "small" / "scenes-000000.tar") as tar:
             small = next(tar.extractfile(m).read() for m in tar if ".target." in m.name)
         spoiled.mkdir()
-        number, faulty, unusable, first = 0, {}, set(), {}
+        number, broken_pairs, faulty, first = 0, 0, {}, {}
         for shard in sorted(whole.glob("*.tar")):
             pairs = {}
             with tarfile.open(shard) as tar:
@@ -185,11 +200,11 @@ def main():
                     if not first:
                         first = {name.split(".", 1)[1]: data for name, data in pair.items()}
                     if number % 100 == 57:
-                        kind, stops = KINDS[len(faulty) % len(KINDS)]
+                        kind, is_faulty = KINDS[broken_pairs % len(KINDS)]
                         pair = broken(kind, pair, {"small": small, "first": first})
-                        faulty[key] = kind
-                        if stops:
-                            unusable.add(key)
+                        broken_pairs += 1
+                        if is_faulty:
+                            faulty[key] = kind
                     number += 1
                     for name, data in pair.items():
                         info = tarfile.TarInfo(name)
@@ -206,6 +221,9 @@ def main():
         if check.returncode != 1 or missed or wrong:
             sys.exit(f"check: status {check.returncode}, missed {[(k, faulty[k]) for k in sorted(missed)]}, "
                      f"wrongly named {sorted(wrong)}")
+        for note in ("of another size than the source", "there already, with the same pictures"):
+            if note not in check.stderr:
+                sys.exit(f"check: no note '{note}'\n{check.stderr}")
         print(f"check names all {len(faulty)} of {number} pairs that are broken, and no other")
 
         settings = {"data.path": spoiled, "data.panel_width": 32, "data.panel_height": 32, "data.cache_latents": "false",
@@ -214,15 +232,15 @@ def main():
         command = [options.diptych, "train", "Configs/demo.yaml"]
         command += [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
         stopped = run(*command, "--set", f"output.folder={work / 'stopped'}")
-        if stopped.returncode != 1 or (work / "stopped").exists() or named(stopped.stderr) != unusable:
+        if stopped.returncode != 1 or (work / "stopped").exists() or named(stopped.stderr) != set(faulty):
             sys.exit(f"on_error: stop: status {stopped.returncode}\n{stopped.stderr}")
         print(f"on_error: stop ends before the first step and names {len(named(stopped.stderr))} pairs")
         skipped = run(*command, "--set", "data.on_error=skip", "--set", f"output.folder={work / 'skipped'}")
         lines = [line for line in skipped.stderr.splitlines() if line.startswith("skipped: ")]
         keys = {line.split(": ")[2] for line in lines}
-        if skipped.returncode or keys != unusable or len(lines) != len(unusable):
+        if skipped.returncode or keys != set(faulty) or len(lines) != len(faulty):
             sys.exit(f"on_error: skip: status {skipped.returncode}, {len(lines)} lines, not named "
-                     f"{sorted(unusable - keys)}\n{skipped.stderr[-2000:]}")
+                     f"{sorted(set(faulty) - keys)}\n{skipped.stderr[-2000:]}")
         print(f"on_error: skip trains {settings['training.steps']} steps, more than a pass, and names {len(lines)} pairs")
         check_shapes(options.diptych, work)
         check_cache(options.diptych, work)

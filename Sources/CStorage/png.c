@@ -13,7 +13,7 @@ typedef struct {
     const uint8_t *bytes;
     size_t count;
     size_t position;
-    // writing
+    // writing, and rows of four samples when reading
     uint8_t *output;
     size_t length;
     size_t capacity;
@@ -92,10 +92,16 @@ int cimage_png_header(const uint8_t *bytes, size_t count, CImageHeader *header, 
     header->channels = png_get_channels(png, info);
     header->depth = png_get_bit_depth(png, info);
     header->is_arithmetic = 0;
-    header->is_progressive = 0;
+    header->is_progressive = png_get_interlace_type(png, info) != PNG_INTERLACE_NONE;
     png_structp done = png;
     png_destroy_read_struct(&done, &info, NULL);
     return 0;
+}
+
+// Lays a colour of an opacity over a background, rounded to the nearest as Pillow's paste does.
+static uint8_t lay(int color, int alpha, int background) {
+    int sum = color * alpha + background * (255 - alpha) + 128;
+    return (uint8_t)((sum + (sum >> 8)) >> 8);
 }
 
 // Spreads `n` samples that lie at the end of `pixels` to RGB over the whole of it, front to back: the triple that is
@@ -108,83 +114,153 @@ static void spread_grey(uint8_t *pixels, size_t n) {
     }
 }
 
-// Pillow's convert("RGB") clips 16-bit grey at 255 instead of scaling it.
-static void spread_grey16(uint8_t *pixels, size_t n) {
+// The same for grey and opacity; whether any pixel is less than opaque.
+static int spread_grey_alpha(uint8_t *pixels, size_t n, const uint8_t *background) {
     const uint8_t *source = pixels + n;
+    int transparent = 0;
     for (size_t i = 0; i < n; i++) {
-        uint8_t value = source[2 * i] ? 255 : source[2 * i + 1];
-        pixels[3 * i] = pixels[3 * i + 1] = pixels[3 * i + 2] = value;
+        int value = source[2 * i], alpha = source[2 * i + 1];
+        transparent |= alpha != 255;
+        for (int c = 0; c < 3; c++) pixels[3 * i + c] = lay(value, alpha, background[c]);
     }
+    return transparent;
 }
 
-static void spread_palette(Session *session, uint8_t *pixels, size_t n, const png_color *palette, int colors) {
+// The same for indices; whether any pixel's entry is less than opaque.
+static int spread_palette(Session *session, uint8_t *pixels, size_t n, const uint8_t colors[256][3],
+                          const uint8_t *alphas, int count) {
     const uint8_t *source = pixels + 2 * n;
+    int transparent = 0;
     for (size_t i = 0; i < n; i++) {
         int index = source[i];
-        if (index >= colors) {
+        if (index >= count) {
             char expected[64], found[64];
-            snprintf(expected, sizeof expected, "palette indices below %d", colors);
+            snprintf(expected, sizeof expected, "palette indices below %d", count);
             snprintf(found, sizeof found, "index %d", index);
             fail(session, expected, found);
         }
-        pixels[3 * i] = palette[index].red;
-        pixels[3 * i + 1] = palette[index].green;
-        pixels[3 * i + 2] = palette[index].blue;
+        transparent |= alphas[index] != 255;
+        memcpy(pixels + 3 * i, colors[index], 3);
     }
+    return transparent;
+}
+
+static int read_palette(Session *session, png_structp png, png_infop info, uint8_t *pixels, size_t n,
+                        const uint8_t *background) {
+    png_colorp palette = NULL;
+    png_bytep opacities = NULL;
+    int count = 0, opacity_count = 0;
+    png_get_PLTE(png, info, &palette, &count);
+    if (png_get_valid(png, info, PNG_INFO_tRNS)) png_get_tRNS(png, info, &opacities, &opacity_count, NULL);
+    uint8_t colors[256][3], alphas[256];
+    for (int i = 0; i < count && i < 256; i++) {
+        int alpha = alphas[i] = opacities && i < opacity_count ? opacities[i] : 255;
+        colors[i][0] = lay(palette[i].red, alpha, background[0]);
+        colors[i][1] = lay(palette[i].green, alpha, background[1]);
+        colors[i][2] = lay(palette[i].blue, alpha, background[2]);
+    }
+    return spread_palette(session, pixels, n, colors, alphas, count);
+}
+
+// Lays `n` pixels of RGB and opacity over the background; whether any is less than opaque.
+static int lay_rgba(const uint8_t *source, uint8_t *pixels, size_t n, const uint8_t *background) {
+    int transparent = 0;
+    for (size_t i = 0; i < n; i++) {
+        int alpha = source[4 * i + 3];
+        transparent |= alpha != 255;
+        for (int c = 0; c < 3; c++) pixels[3 * i + c] = lay(source[4 * i + c], alpha, background[c]);
+    }
+    return transparent;
 }
 
 int cimage_png_decode(const uint8_t *bytes, size_t count, uint8_t *pixels, uint32_t width, uint32_t height,
-                      CImageFault *fault) {
-    Session session = {.fault = fault, .bytes = bytes, .count = count};
-    png_infop info = NULL;
-    png_structp volatile png = NULL;
-    png_infop volatile kept = NULL;
-    if (setjmp(session.escape)) {
-        png_structp doomed = png;
-        png_infop doomed_info = kept;
-        png_destroy_read_struct(&doomed, &doomed_info, NULL);
-        return 1;
-    }
-    png = open_reader(&session, &info);
-    kept = info;
-    if (!png) {
+                      const uint8_t background[3], int *is_transparent, CImageFault *fault) {
+    // On the heap, so that the buffer that a callback leaves behind is well defined after a longjmp.
+    Session *session = calloc(1, sizeof *session);
+    if (!session) {
         set_fault(fault, "memory to read a PNG", "none");
         return 1;
     }
+    session->fault = fault;
+    session->bytes = bytes;
+    session->count = count;
+    png_infop info = NULL;
+    png_structp volatile png = NULL;
+    png_infop volatile kept = NULL;
+    if (setjmp(session->escape)) {
+        png_structp doomed = png;
+        png_infop doomed_info = kept;
+        png_destroy_read_struct(&doomed, &doomed_info, NULL);
+        free(session->output);
+        free(session);
+        return 1;
+    }
+    png = open_reader(session, &info);
+    kept = info;
+    if (!png) fail(session, "memory to read a PNG", "none");
     png_read_info(png, info);
     if (png_get_image_width(png, info) != width || png_get_image_height(png, info) != height) {
-        fail(&session, "the size of the header", "another");
+        fail(session, "the size of the header", "another");
     }
     int type = png_get_color_type(png, info);
     int depth = png_get_bit_depth(png, info);
-    int is_grey16 = type == PNG_COLOR_TYPE_GRAY && depth == 16;
-    size_t samples = type == PNG_COLOR_TYPE_RGB || type == PNG_COLOR_TYPE_RGB_ALPHA ? 3 : is_grey16 ? 2 : 1;
-    if (type == PNG_COLOR_TYPE_PALETTE) png_set_packing(png);
-    if (type == PNG_COLOR_TYPE_GRAY && depth < 8) png_set_expand_gray_1_2_4_to_8(png);
-    if (depth == 16 && !is_grey16) png_set_strip_16(png);
-    if (type & PNG_COLOR_MASK_ALPHA) png_set_strip_alpha(png);
+    int is_palette = type == PNG_COLOR_TYPE_PALETTE;
+    int is_rgb = type == PNG_COLOR_TYPE_RGB || type == PNG_COLOR_TYPE_RGB_ALPHA;
+    // A colour that a chunk tRNS calls transparent becomes a channel; that of 16 bits is compared before they are cut.
+    int has_alpha = type & PNG_COLOR_MASK_ALPHA ? 1 : 0;
+    if (!is_palette && png_get_valid(png, info, PNG_INFO_tRNS)) has_alpha = 1;
+    size_t samples = (is_rgb ? 3 : 1) + (has_alpha ? 1 : 0);
+    if (is_palette) {
+        png_set_packing(png);
+        samples = 1;
+    } else {
+        if (type == PNG_COLOR_TYPE_GRAY && depth < 8) png_set_expand_gray_1_2_4_to_8(png);
+        if (has_alpha && !(type & PNG_COLOR_MASK_ALPHA)) png_set_tRNS_to_alpha(png);
+        if (depth == 16) png_set_strip_16(png);
+    }
     int passes = png_set_interlace_handling(png);
     png_read_update_info(png, info);
-    if (png_get_rowbytes(png, info) != samples * width) fail(&session, "a PNG of a known layout", "another");
+    if (png_get_rowbytes(png, info) != samples * width) fail(session, "a PNG of a known layout", "another");
 
     size_t n = (size_t)width * height;
-    uint8_t *first = pixels + (3 - samples) * n;
-    for (int pass = 0; pass < passes; pass++) {
-        for (uint32_t y = 0; y < height; y++) png_read_row(png, first + samples * width * y, NULL);
+    int transparent = 0;
+    if (samples == 4) {
+        // Four samples have no room in three: a row at a time, all of them where the rows come interlaced.
+        session->output = malloc(4 * (passes > 1 ? n : width));
+        if (!session->output) fail(session, "memory to read a PNG", "none");
+        if (passes > 1) {
+            for (int pass = 0; pass < passes; pass++) {
+                for (uint32_t y = 0; y < height; y++) {
+                    png_read_row(png, session->output + (size_t)4 * width * y, NULL);
+                }
+            }
+            transparent = lay_rgba(session->output, pixels, n, background);
+        } else {
+            for (uint32_t y = 0; y < height; y++) {
+                png_read_row(png, session->output, NULL);
+                transparent |= lay_rgba(session->output, pixels + (size_t)3 * width * y, width, background);
+            }
+        }
+        png_read_end(png, NULL);
+    } else {
+        uint8_t *first = pixels + (3 - samples) * n;
+        for (int pass = 0; pass < passes; pass++) {
+            for (uint32_t y = 0; y < height; y++) png_read_row(png, first + samples * width * y, NULL);
+        }
+        png_read_end(png, NULL);
+        if (is_palette) {
+            transparent = read_palette(session, png, info, pixels, n, background);
+        } else if (samples == 2) {
+            transparent = spread_grey_alpha(pixels, n, background);
+        } else if (samples == 1) {
+            spread_grey(pixels, n);
+        }
     }
-    png_read_end(png, NULL);
-    if (type == PNG_COLOR_TYPE_PALETTE) {
-        png_colorp palette = NULL;
-        int colors = 0;
-        png_get_PLTE(png, info, &palette, &colors);
-        spread_palette(&session, pixels, n, palette, colors);
-    } else if (is_grey16) {
-        spread_grey16(pixels, n);
-    } else if (samples == 1) {
-        spread_grey(pixels, n);
-    }
+    *is_transparent = transparent;
     png_structp done = png;
     png_destroy_read_struct(&done, &info, NULL);
+    free(session->output);
+    free(session);
     return 0;
 }
 

@@ -54,13 +54,45 @@ extension PromptForm {
             + "On the \(edited), the scene is exactly the same as on the \(source) but "
     }
 
-    /// The prompt of an edit whose panels lie so. Throws ``PromptError`` when a field that this form needs is missing.
+    /// Whether an instruction has the words before it already, in part or whole, for panels that lie in either way.
+    public static func repeatsTrigger(_ instruction: String) -> Bool { withoutTrigger(instruction) != instruction }
+
+    /// An instruction without the sentences of ``trigger(_:)``, however they are capitalised and spaced: they are said once.
+    static func withoutTrigger(_ instruction: String) -> String {
+        // Shorter than the shortest of the sentences.
+        if instruction.utf8.count < 48 { return instruction }
+        var words = instruction.split(whereSeparator: \.isWhitespace)
+        let count = words.count
+        for arrangement in DiptychArrangement.allCases {
+            let (layout, source, edited) = arrangement.words
+            for sentence in [
+                "a diptych with two \(layout) images of the same scene.",
+                "on the \(edited), the scene is exactly the same as on the \(source) but",
+            ] {
+                let sentence = sentence.split(separator: " ")
+                var start = 0
+                while start + sentence.count <= words.count {
+                    let end = start + sentence.count
+                    if zip(words[start..<end], sentence).allSatisfy({ $0.lowercased() == $1 }) {
+                        words.removeSubrange(start..<end)
+                    } else {
+                        start += 1
+                    }
+                }
+            }
+        }
+        // An instruction of nothing else is left alone.
+        return words.count == count || words.isEmpty ? instruction : words.joined(separator: " ")
+    }
+
+    /// The prompt of an edit whose panels lie so; an instruction that has this form's own sentence does not get it again.
+    /// Throws ``PromptError`` when a field that this form needs is missing.
     public func prompt(
         _ fields: PromptFields, arrangement: DiptychArrangement = .beside
     ) throws(PromptError) -> String {
         let (layout, source, edited) = arrangement.words
         switch self {
-        case .inContext: return Self.trigger(arrangement) + fields.instruction
+        case .inContext: return Self.trigger(arrangement) + Self.withoutTrigger(fields.instruction)
         case .direct: return fields.instruction
         case .descriptive:
             let subject = try need(fields.subject, "subject")

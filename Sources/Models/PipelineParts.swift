@@ -51,11 +51,11 @@ public struct PipelineParts: Hashable, Sendable {
 
     /// Loads both text encoders and their tokenizers. Throws `FileError` or `WeightError`.
     public func loadTextEncoders() throws -> TextEncoders {
-        let clipTokenizer = try CLIPTokenizer(folder: tokenizerFolder(.tokenizer))
+        let tokenizers = try loadTokenizers()
         return try TextEncoders(
-            path: folder, clipTokenizer: clipTokenizer,
+            path: folder, clipTokenizer: tokenizers.clip,
             clip: load(.textEncoder, at: clip, folder: CLIPTextEncoder.load(folder:)) { try $0.loadCLIP() },
-            t5Tokenizer: loadT5Tokenizer(),
+            t5Tokenizer: tokenizers.t5,
             t5: load(.textEncoder2, at: t5, folder: T5Encoder.load(folder:)) { try $0.loadT5() })
     }
 
@@ -80,7 +80,7 @@ public struct PipelineParts: Hashable, Sendable {
         return try file(ModelFile.open(place, part))
     }
 
-    private func tokenizerFolder(_ part: PipelineFolder.Part) throws -> String {
+    func tokenizerFolder(_ part: PipelineFolder.Part) throws -> String {
         let path = "\(folder)/\(part)"
         guard FileManager.default.fileExists(atPath: path) else {
             throw FileError(
@@ -91,7 +91,7 @@ public struct PipelineParts: Hashable, Sendable {
         return path
     }
 
-    private func loadT5Tokenizer() throws -> T5Tokenizer {
+    func loadT5Tokenizer() throws -> T5Tokenizer {
         let part = PipelineFolder.Part.tokenizer2
         if !FileManager.default.fileExists(atPath: "\(folder)/\(part)"), let t5, try Self.isFile(t5),
             try GGUFFile.isGGUF(t5)

@@ -1,7 +1,9 @@
 import ArgumentParser
 import DiptychData
+import TensorIO
 
-/// How a dataset is read: its own names, as `data.columns` of a configuration gives them, and what it is for.
+/// How a dataset is read: its own names, as `data.columns` of a configuration gives them, what is allowed in it and what it
+/// is for.
 struct DatasetOptions: ParsableArguments {
     @Option(
         name: .long,
@@ -13,6 +15,17 @@ struct DatasetOptions: ParsableArguments {
         help: "The dataset is for evaluation: targets may be absent, and MagicBrush's test folder is read as it comes.")
     var evaluation = false
 
+    @Option(
+        name: .long,
+        help: "What transparent parts of pictures are laid over: \(ImageBackground.expected); white if not said.")
+    var background: ImageBackground?
+
+    @Flag(name: .long, help: "The list may name pictures that lie outside the dataset's folder.")
+    var allowOutside = false
+
+    @Flag(name: .long, help: "Targets may have other proportions than their sources.")
+    var allowMismatch = false
+
     func validate() throws {
         for entry in column {
             guard let fault = PairReading.fault(ofColumn: entry) else { continue }
@@ -20,12 +33,18 @@ struct DatasetOptions: ParsableArguments {
         }
     }
 
-    var reading: PairReading {
-        var reading = PairReading()
+    var reading: PairReading { applied(to: PairReading()) }
+
+    /// The choices of a run, and what the command line says beside them.
+    func applied(to reading: PairReading) -> PairReading {
+        var reading = reading
         for entry in column {
             guard let (name, column) = PairReading.column(entry) else { continue }
             reading.columns[name] = column
         }
+        if let background { reading.background = background }
+        reading.allowsOutside = reading.allowsOutside || allowOutside
+        reading.allowsMismatch = reading.allowsMismatch || allowMismatch
         return reading
     }
 }

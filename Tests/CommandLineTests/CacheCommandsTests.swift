@@ -20,6 +20,10 @@ import Testing
         ].flatMap { ["--set", $0] } + more.flatMap { ["--set", $0] }
     }
 
+    private func withoutNotes(_ text: String) -> String {
+        text.split(separator: "\n").filter { !$0.hasPrefix("note: ") }.map { $0 + "\n" }.joined()
+    }
+
     @Test func encodeAndTrain() throws {
         defer { try? FileManager.default.removeItem(at: folder) }
         let made = try Program.run(["data", "scenes", "--count", "12", "--out", path("scenes")])
@@ -34,7 +38,8 @@ import Testing
             early.error == "error: \(path("cache")): expected a cache (diptych data encode makes it), found nothing\n")
 
         let encoded = try Program.run(encode)
-        #expect(encoded.status == 0 && encoded.error.isEmpty && encoded.output.hasPrefix("12 pairs encoded in"))
+        #expect(encoded.status == 0 && encoded.output.hasPrefix("12 pairs encoded in"))
+        #expect(withoutNotes(encoded.error).isEmpty && encoded.error.contains("note: T5 reads the first 16 tokens of "))
         let run = try Program.run(["train", demo] + settings("data.cache=\(path("cache"))"))
         #expect(run.status == 0 && run.output.contains("12 pairs, encoded in \(path("cache"))"), "\(run.error)")
         #expect(run.output.contains("waited for data: "))
@@ -49,13 +54,13 @@ import Testing
         #expect(check.error.hasPrefix("error: \(file.path): pair "), "\(check.error)")
         let mended = try Program.run(encode)
         #expect(mended.status == 0 && mended.output.contains(", what was damaged encoded anew: "), "\(mended.output)")
-        #expect(mended.error == check.error.replacing("error: ", with: "damaged: "))
+        #expect(withoutNotes(mended.error) == check.error.replacing("error: ", with: "damaged: "))
         #expect(try Program.run(["data", "check", path("cache")]).status == 0)
 
         let stale = try Program.run(encode + ["--set", "data.max_sequence_length=24"])
         #expect(stale.status == 1)
         #expect(
-            stale.error
+            withoutNotes(stale.error)
                 == "error: \(path("cache")): max_sequence_length: expected 24 as data.max_sequence_length has it now, found a "
                 + "stale cache of 16 (diptych data encode --overwrite makes it anew)\n")
         let again = try Program.run(encode + ["--set", "data.max_sequence_length=24", "--overwrite"])

@@ -141,9 +141,9 @@ import Testing
         bytes[bytes.count - 30] ^= 255
         try bytes.write(to: picture)
         let error = #expect(throws: DatasetError.self) { try setting.encode() }
-        #expect(error?.faults.map(\.key) == ["line 2"])
+        #expect(error?.faults.map(\.key) == ["line 2: target"])
         let outcome = try setting.encode(skips: true)
-        #expect(outcome.isFinished && outcome.leftOut.map(\.key) == ["line 2"])
+        #expect(outcome.isFinished && outcome.leftOut.map(\.key) == ["line 2: target"])
         #expect(try setting.open().leftOut == [1])
         // A file that is missing altogether.
         try FileManager.default.removeItem(atPath: setting.path("texts-00000.h5"))

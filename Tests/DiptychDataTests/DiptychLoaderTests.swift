@@ -21,7 +21,7 @@ import Testing
                 let names = ["a\(index).png", "b\(index).png"]
                 try SyntheticPhoto.make(width: 40 + index, height: 24, seed: index)
                     .write(to: folder.appending(path: names[0]).path)
-                try SyntheticPhoto.make(width: 20, height: 16 + index, seed: index + 9)
+                try SyntheticPhoto.make(width: 2 * (40 + index), height: 48, seed: index + 9)
                     .write(to: folder.appending(path: names[1]).path)
                 records.append(
                     PairRecord(
@@ -151,7 +151,8 @@ import Testing
         let loader = try setting.loader(setting.encoder(), batch: 3)
         try FileManager.default.removeItem(at: setting.folder.appending(path: "b1.png"))
         let error = #expect(throws: FileError.self) { try loader.next() }
-        #expect(error?.path.hasSuffix("/b1.png") == true)
+        #expect(error?.path.hasSuffix("/metadata.jsonl") == true && error?.key == "line 2: target")
+        #expect(error?.found.contains("/b1.png)") == true, "\(String(describing: error))")
     }
 
     @Test func readingAheadChangesNothing() throws {
@@ -257,7 +258,7 @@ import Testing
         let loader = try DiptychLoader(
             encoder, options: options, order: EpochOrder(count: 3, seed: 5), random: Random(seed: 3))
         for _ in 0..<3 { #expect(try loader.next().indices.sorted() == [0, 2, 2]) }
-        #expect(loader.skipped.count == 1 && loader.skipped[0].key == "line 2")
+        #expect(loader.skipped.count == 1 && loader.skipped[0].key == "line 2: target")
         for name in ["a0", "a2"] { try Data([1]).write(to: setting.folder.appending(path: "\(name).png")) }
         let none = try DiptychLoader(
             setting.encoder(), options: options, order: EpochOrder(count: 3, seed: 5), random: Random(seed: 3))

@@ -226,9 +226,9 @@ import Testing
         defer { setting.remove() }
         for name in ["s3", "t38"] { try Data([1, 2]).write(to: URL(filePath: setting.path("\(name).png"))) }
         let error = #expect(throws: DatasetError.self) { try setting.writer().write(to: setting.cache) }
-        #expect(error?.faults.map(\.key) == ["line 4", "line 39"])
+        #expect(error?.faults.map(\.key) == ["line 4: source", "line 39: target"])
         let outcome = try setting.writer().write(to: setting.cache, skipsFaults: true)
-        #expect(outcome.isFinished && outcome.leftOut.map(\.key) == ["line 4", "line 39"])
+        #expect(outcome.isFinished && outcome.leftOut.map(\.key) == ["line 4: source", "line 39: target"])
         #expect(try setting.writer().write(to: setting.cache, skipsFaults: true).leftOut.count == 2)
         let cache = try setting.open()
         #expect(cache.leftOut == [3, 38])

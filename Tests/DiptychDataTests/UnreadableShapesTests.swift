@@ -84,7 +84,7 @@ import Testing
             let c = try setting.loader(from: place).next()
             #expect(c.indices == a.indices && c.noise.floats == a.noise.floats && c.text.floats == a.text.floats)
         }
-        let lost = (0..<10).filter { shapes.contains($0 % 3) }.map { "line \($0 + 1)" }
+        let lost = (0..<10).filter { shapes.contains($0 % 3) }.map { "line \($0 + 1): target" }
         #expect(loader.skipped.compactMap(\.key).sorted() == lost.sorted())
         #expect(ahead.skipped.compactMap(\.key).sorted() == lost.sorted())
         #expect(throws: FileError.self) {
@@ -102,7 +102,7 @@ import Testing
             let error = #expect(throws: FileError.self) { try loader.next() }
             #expect(error?.path.hasSuffix("/metadata.jsonl") == true)
             #expect(error?.expected == "at least one pair that can be read")
-            #expect(error?.found.hasPrefix("none among 10; line 1: expected ") == true)
+            #expect(error?.found.hasPrefix("none among 10; line 1: target: expected ") == true)
             #expect(error?.description.contains("\n") == false)
         }
     }

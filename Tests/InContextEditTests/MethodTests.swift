@@ -76,6 +76,27 @@ import Testing
             try PromptForm.globalCaptions.prompt(fields) == "On the left a ginger cat. On the right a blue cat.")
     }
 
+    @Test(arguments: DiptychArrangement.allCases)
+    func theSentenceIsNotSaidTwice(arrangement: DiptychArrangement) throws {
+        let expected = PromptForm.trigger(arrangement) + "make the cat blue"
+        func prompt(_ instruction: String) throws -> String {
+            try PromptForm.inContext.prompt(PromptFields(instruction: instruction), arrangement: arrangement)
+        }
+        for own in [
+            PromptForm.trigger(.beside) + "make the cat blue", PromptForm.trigger(.stacked) + "make the cat blue",
+            " a diptych with two side-by-side images  of the same scene. make the\ncat blue",
+            "On the Right, the scene is exactly the same as on the left but make the cat blue", "make the cat blue",
+        ] {
+            #expect(try prompt(own) == expected, "\(own)")
+            #expect(PromptForm.repeatsTrigger(own) == (own != "make the cat blue"))
+        }
+        // What is only alike stays as it is, spaces and all.
+        let other = "on the right, the scene is  exactly the same as on the left and make the cat blue"
+        #expect(try prompt(other) == PromptForm.trigger(arrangement) + other)
+        #expect(
+            try PromptForm.direct.prompt(PromptFields(instruction: expected), arrangement: arrangement) == expected)
+    }
+
     @Test func formsOfStackedDiptychs() throws {
         func prompt(_ form: PromptForm) throws -> String { try form.prompt(fields, arrangement: .stacked) }
         #expect(

@@ -1,7 +1,7 @@
 """Reference values for images from Pillow and diffusers: decoding, resampling, conversion to tensors and back.
 
 Writes one small file for every layout of PNG and JPEG, what Pillow makes of it (`decoded.safetensors`, keyed by file
-name), resized pictures (`resampled.safetensors`) and what diffusers' VaeImageProcessor computes (`tensors.safetensors`).
+name; see `decode_png` for the two points in which Pillow is not followed), resized pictures (`resampled.safetensors`) and what diffusers' VaeImageProcessor computes (`tensors.safetensors`).
 
     pip install numpy pillow safetensors torch diffusers
     python make_image_fixtures.py --out ../Fixtures/images --seed 0 [--extra N]
@@ -74,7 +74,7 @@ def png_files(rng, size):
             channels = CHANNELS[COLOR_TYPES[kind]]
             samples = rng.integers(0, 1 << depth, (height, width, channels))
             if depth == 16 and kind == "grey":
-                samples[:, ::2] //= 200  # some values below 256, which Pillow does not clip
+                samples[:, ::2] //= 200  # some values below 256, of which nothing is left in eight bits
             palette, transparency = None, None
             if kind == "palette":
                 colors = (1 << depth) - 1 if depth > 1 else 2
@@ -86,10 +86,44 @@ def png_files(rng, size):
             elif kind == "rgb" and interlaced:
                 transparency = struct.pack(">3H", *samples[0, 0].tolist())
             name = f"{kind}{depth}{'-interlaced' if interlaced else ''}.png"
-            yield name, png(samples, depth, COLOR_TYPES[kind], interlaced, palette, transparency)
+            data = png(samples, depth, COLOR_TYPES[kind], interlaced, palette, transparency)
+            yield name, data, {color: decode_png(data, samples, depth, kind, palette, transparency, color)
+                               for color in ("#ffffff", "#204060")}
     exif = Image.Exif()
     exif[0x0112] = 6
-    yield "exif6.png", png(scene(rng, 9, 5), 8, 2, exif=exif.tobytes()[6:])
+    data = png(scene(rng, 9, 5), 8, 2, exif=exif.tobytes()[6:])
+    yield "exif6.png", data, {"#ffffff": decode(data)}
+
+
+def decode_png(data, samples, depth, kind, palette, transparency, background):
+    """What a PNG looks like on a background: Pillow's `paste` with the opacity as a mask.
+
+    Pillow's own `convert("RGB")` drops opacity and clips 16-bit grey at 255; elsewhere this must be equal to it.
+    """
+    height, width, _ = samples.shape
+    alpha = np.full((height, width), 255)
+    if kind == "palette":
+        color = palette[samples[..., 0]]
+        if transparency is not None:
+            opacity = np.full(len(palette), 255)
+            opacity[:len(transparency)] = np.frombuffer(transparency, np.uint8)
+            alpha = opacity[samples[..., 0]]
+    else:
+        eight = samples >> 8 if depth == 16 else samples * 255 // ((1 << depth) - 1)
+        has_alpha = kind in ("greyalpha", "rgba")
+        color = eight[..., :-1] if has_alpha else eight
+        if has_alpha:
+            alpha = eight[..., -1]
+        elif transparency is not None:
+            hidden = np.frombuffer(transparency, ">u2").astype(int)
+            alpha = np.where((samples == hidden).all(-1), 0, 255)
+        color = np.broadcast_to(color, (height, width, 3))
+    color = Image.fromarray(np.ascontiguousarray(color).astype(np.uint8))
+    if (kind, depth) != ("grey", 16):
+        assert (np.array(color) == decode(data)).all(), (kind, depth)
+    canvas = Image.new("RGB", (width, height), background)
+    canvas.paste(color, mask=Image.fromarray(alpha.astype(np.uint8)))
+    return np.array(canvas)
 
 
 def jpeg(image, **options):
@@ -186,11 +220,15 @@ if __name__ == "__main__":
     for round in range(args.extra + 1):
         def size():
             return (21, 13) if round == 0 else tuple(rng.integers(1, 150, 2).tolist())
-        for files in (png_files, jpeg_files):
-            for name, data in files(rng, size):
-                name = f"{round}-{name}" if round else name
-                (args.out / name).write_bytes(data)
-                decoded[name] = decode(data)
+        for name, data, pictures in png_files(rng, size):
+            name = f"{round}-{name}" if round else name
+            (args.out / name).write_bytes(data)
+            for background, picture in pictures.items():
+                decoded[name if background == "#ffffff" else name + background] = picture
+        for name, data in jpeg_files(rng, size):
+            name = f"{round}-{name}" if round else name
+            (args.out / name).write_bytes(data)
+            decoded[name] = decode(data)
     save_file(decoded, args.out / "decoded.safetensors")
     save_file(resampled(rng, args.extra), args.out / "resampled.safetensors")
     save_file(tensors(rng), args.out / "tensors.safetensors")

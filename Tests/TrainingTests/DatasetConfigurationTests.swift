@@ -12,8 +12,8 @@ import Training
         ("data.columns=[instruction]", "data.columns: expected name=column, found 'instruction'"),
         (
             "data.also=[{path: a, columns: [sorce=a]}]",
-            "data.also: expected one of source, target, instruction, mask, instructions, score, task, subject, description, "
-                + "input_caption, output_caption in the columns of dataset 2, found 'sorce' (did you mean 'source'?)"
+            "data.also: expected one of source, target, instruction, mask, instructions, score, mirrorable, task, subject, "
+                + "description, input_caption, output_caption in the columns of dataset 2, found 'sorce' (did you mean 'source'?)"
         ),
         ("data.also=[{tasks: [a]}]", "data.also: dataset 2: expected the key 'path', found none"),
         ("data.also=[a, [b]]", "data.also: dataset 3: expected a path or a mapping with one, found ['b']"),

@@ -1,6 +1,7 @@
 import DiptychData
 import Foundation
 import InContextEdit
+import TensorIO
 import TestSupport
 import Testing
 import Training
@@ -52,6 +53,9 @@ private func leaves(_ object: Any, _ prefix: String = "") -> [String] {
               tasks: [style, remove]
               minimum_score: 7.5
               crop_bottom: [0, 32, 0]
+              background: "#204060"
+              allow_outside: yes
+              allow_mismatch: true
               instruction: random
               mirror: 0
               crop_scale: 1
@@ -137,6 +141,9 @@ private func leaves(_ object: Any, _ prefix: String = "") -> [String] {
         expected.data.tasks = ["style", "remove"]
         expected.data.minimumScore = 7.5
         expected.data.cropBottom = [0, 32, 0]
+        expected.data.background = ImageBackground([0x20, 0x40, 0x60])
+        expected.data.allowOutside = true
+        expected.data.allowMismatch = true
         expected.data.instruction = .random
         expected.data.buckets = ["64x96", "96x64"]
         expected.data.textPadding = .trimmed

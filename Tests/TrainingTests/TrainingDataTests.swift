@@ -109,14 +109,14 @@ import Training
             try Data("no picture".utf8).write(to: fixture.folder.appending(path: "pairs/\(name).png"))
         }
         let error = #expect(throws: DatasetError.self) { try fixture.train(fixture.configuration()) }
-        #expect(error?.faults.map(\.key) == ["line 4", "line 7"], "\(String(describing: error))")
+        #expect(error?.faults.map(\.key) == ["line 4: source", "line 7: target"], "\(String(describing: error))")
 
         // Together with what is wrong in the list.
         let list = fixture.folder.appending(path: "pairs/metadata.jsonl")
         let lines = try String(contentsOf: list, encoding: .utf8)
         try Data((lines + "{\n").utf8).write(to: list)
         let both = #expect(throws: DatasetError.self) { try fixture.train(fixture.configuration()) }
-        #expect(both?.faults.map(\.key) == ["line 9", "line 4", "line 7"])
+        #expect(both?.faults.map(\.key) == ["line 9", "line 4: source", "line 7: target"])
         try Data(lines.utf8).write(to: list)
 
         let skipping = fixture.configuration("skipping", steps: 6) { $0.data.onError = .skip }
@@ -240,7 +240,7 @@ import Training
         let session = try TrainingSession(settings("whole"))
         let silent = ProgressOutput(isUnicode: false, width: { nil }, now: { 0 }, write: { _ in })
         #expect(try session.run(progress: ProgressBar(total: 7, output: silent)) == .finished)
-        #expect(session.trainer.skippedPairs.compactMap(\.key).sorted() == ["line 1", "line 2", "line 3"])
+        #expect(session.trainer.skippedPairs.compactMap(\.key).sorted() == [1, 2, 3].map { "line \($0): target" })
         let whole = try MetricLog.read(session.folder.metricsPath("metrics.jsonl"))
         for (name, stop) in [("early", 1), ("late", 4)] {
             try fixture.train(settings(name, steps: stop))
@@ -251,7 +251,8 @@ import Training
         // With nothing left the run ends, in one line.
         try cut(3..<9)
         let error = #expect(throws: FileError.self) { try fixture.train(settings("none")) }
-        #expect(error?.found.hasPrefix("none among 9; line 1: expected ") == true, "\(String(describing: error))")
+        #expect(
+            error?.found.hasPrefix("none among 9; line 1: target: expected ") == true, "\(String(describing: error))")
         #expect(RunFolder(settings("none").output.folder).checkpointSteps().isEmpty)
     }
 }

@@ -22,15 +22,16 @@ typedef struct {
     int32_t depth;
     /// Whether the entropy coding is arithmetic, which has no lower bound of bits a block (JPEG only).
     int32_t is_arithmetic;
-    /// Whether the whole picture waits in memory for its last scan (JPEG only).
+    /// Whether the whole picture waits in memory for its last scan: a progressive JPEG, an interlaced PNG.
     int32_t is_progressive;
 } CImageHeader;
 
 int cimage_png_header(const uint8_t *bytes, size_t count, CImageHeader *header, CImageFault *fault);
 
-/// Decodes to interleaved 8-bit RGB; `pixels` holds width * height * 3 bytes, as the header said.
+/// Decodes to interleaved 8-bit RGB; `pixels` holds width * height * 3 bytes, as the header said. What is transparent is
+/// laid over `background`, an RGB triple; `is_transparent` tells whether anything was.
 int cimage_png_decode(const uint8_t *bytes, size_t count, uint8_t *pixels, uint32_t width, uint32_t height,
-                      CImageFault *fault);
+                      const uint8_t background[3], int *is_transparent, CImageFault *fault);
 
 /// Encodes interleaved 8-bit RGB. The caller frees `*bytes` with free().
 int cimage_png_encode(const uint8_t *pixels, uint32_t width, uint32_t height, uint8_t **bytes, size_t *count,

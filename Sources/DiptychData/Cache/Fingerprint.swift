@@ -157,7 +157,8 @@ extension PairDataset {
             {
                 add { $0.add(text ?? "\u{0}") }
             }
-            add { $0.add(file.cropBottom) }
+            add { $0.add(file.reading.cropBottom) }
+            if let mirrorable = record.mirrorable { add { $0.add(mirrorable ? "mirrorable" : "not mirrorable") } }
             for picture in [file.source, file.target] {
                 do {
                     try PairListing.withMappedBytes(of: picture, shards) { bytes, _ in

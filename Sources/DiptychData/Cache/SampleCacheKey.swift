@@ -40,6 +40,8 @@ public struct SampleCacheKey: Sendable, Hashable {
             Component(name: "prompt_form", title: "data.prompt_form", value: draws.promptForm.rawValue),
             Component(name: "instruction", title: "data.instruction", value: draws.instruction.rawValue),
             Component(name: "panels", title: "the panels' shapes", value: shapes),
+            Component(name: "background", title: "data.background", value: dataset.backgrounds),
+            Component(name: "allow_mismatch", title: "data.allow_mismatch", value: dataset.mismatches),
             Component(name: "pairs", title: "the pairs of data.path", value: "\(dataset.fingerprint())"),
             Component(name: "precision", title: "data.cache_precision", value: precision.rawValue),
         ]
@@ -53,6 +55,18 @@ public struct SampleCacheKey: Sendable, Hashable {
             result.add(component.value)
         }
         return result.description
+    }
+}
+
+extension PairDataset {
+    /// What transparent parts are laid over, of each part where they differ.
+    fileprivate var backgrounds: String { ofParts { $0.background.rawValue } }
+    /// Whether targets of other proportions are taken, likewise.
+    fileprivate var mismatches: String { ofParts { $0.allowsMismatch ? "true" : "false" } }
+
+    private func ofParts(_ word: (PairReading) -> String) -> String {
+        let words = parts.filter { !$0.isEmpty }.map { word(files[$0.lowerBound].reading) }
+        return Set(words).count == 1 ? words[0] : words.joined(separator: " ")
     }
 }
 

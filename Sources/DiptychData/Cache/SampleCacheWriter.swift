@@ -19,6 +19,8 @@ public struct SampleCacheWriter {
         public var leftOut: [FileError]
         /// What was found damaged, of which the samples have been encoded anew.
         public var damaged: [FileError]
+        /// How many pictures that were encoded now have transparent parts, where all were looked at before.
+        public var transparentPictures: Int
         /// Whether all is done.
         public var isFinished: Bool
     }
@@ -83,8 +85,9 @@ public struct SampleCacheWriter {
         if !pending.pairs.isEmpty || !pending.texts.isEmpty {
             let pairs = pending.pairs.flatMap(\.pairs)
             if !skipsFaults {
-                let faults = dataset.unreadablePairs(among: pairs)
-                if !faults.isEmpty { throw DatasetError(faults: faults) }
+                let inspection = dataset.inspect(among: pairs)
+                if !inspection.faults.isEmpty { throw DatasetError(faults: inspection.faults) }
+                work.transparentPictures = inspection.transparentPictures
             }
             let encoders = try FillEncoders(parts, options: encoderOptions)
             var options = options
@@ -222,6 +225,7 @@ public struct SampleCacheWriter {
         var found = 0, done = 0
         var leftOut: [(index: Int, fault: FileError?)] = []
         var damaged: [FileError] = []
+        var transparentPictures = 0
 
         init(total: Int, digest: String, precision: DType) {
             self.total = total
@@ -238,7 +242,7 @@ public struct SampleCacheWriter {
                             at: index,
                             FileError(
                                 "", expected: "a pair that can be read", found: "one that an earlier run left out"))
-                }, damaged: damaged, isFinished: false)
+                }, damaged: damaged, transparentPictures: transparentPictures, isFinished: false)
         }
     }
 

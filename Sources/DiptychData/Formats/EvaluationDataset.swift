@@ -48,6 +48,7 @@ public struct EvaluationDataset: Sendable {
     private let entries: [PairListing.Entry]
     private let shards: [TarFile]
     private let cropBottom: Int
+    private let background: ImageBackground
 
     /// Reads and checks the list; pictures are decoded only when they are needed. Throws ``DatasetError`` with all faults,
     /// unless `reading` leaves them out, and ``FileError`` when there is no dataset.
@@ -61,6 +62,7 @@ public struct EvaluationDataset: Sendable {
         entries = listing.entries
         shards = listing.shards
         cropBottom = reading.cropBottom
+        background = reading.background
         items = listing.entries.map { entry in
             Item(
                 id: entry.name.id, instruction: entry.record.fields.instruction, task: entry.record.task,
@@ -73,12 +75,12 @@ public struct EvaluationDataset: Sendable {
 
     /// The picture to edit.
     public func source(at index: Int) throws -> Image {
-        try PairListing.image(entries[index].source, shards, cropBottom: cropBottom)
+        try picture(entries[index].source)
     }
 
     /// The picture that is wanted, where it is known.
     public func target(at index: Int) throws -> Image? {
-        try entries[index].target.map { try PairListing.image($0, shards, cropBottom: cropBottom) }
+        try entries[index].target.map(picture)
     }
 
     /// The sizes of a pair's pictures, from their headers.
@@ -89,9 +91,15 @@ public struct EvaluationDataset: Sendable {
         return (try size(entries[index].source), try entries[index].target.map(size))
     }
 
-    /// The mask as it lies there: white where the edit is to change something.
+    /// The mask as it lies there: white, or transparent, where the edit is to change something.
     public func mask(at index: Int) throws -> Image? {
-        try entries[index].mask.map { try PairListing.image($0, shards, cropBottom: cropBottom) }
+        try entries[index].mask.map {
+            try PairListing.image($0, shards, cropBottom: cropBottom, background: .white)
+        }
+    }
+
+    private func picture(_ file: PairFile) throws -> Image {
+        try PairListing.image(file, shards, cropBottom: cropBottom, background: background)
     }
 
     static func sessions(of items: [Item]) -> [[Int]] {

@@ -20,11 +20,11 @@ public struct PairDataset: Sendable {
     let files: [Files]
     let shards: [TarFile]
 
-    /// Where the pictures of a pair lie, and what of them is cut off.
+    /// Where the pictures of a pair lie, and how they are read.
     struct Files: Sendable {
         var source: PairFile
         var target: PairFile
-        var cropBottom: Int
+        var reading: PairReading
         /// What lists the pair, and where in that.
         var list: String
         var place: String
@@ -42,8 +42,7 @@ public struct PairDataset: Sendable {
         records = listing.entries.map(\.record)
         files = listing.entries.map {
             // A listing for training has faults in the place of pairs without a target.
-            Files(
-                source: $0.source, target: $0.target!, cropBottom: reading.cropBottom, list: $0.list, place: $0.place)
+            Files(source: $0.source, target: $0.target!, reading: reading, list: $0.list, place: $0.place)
         }
         shards = listing.shards
         parts = [0..<records.count]
@@ -83,33 +82,72 @@ public struct PairDataset: Sendable {
     }
 
     /// Both panels of a pair, or the part of them that `view` shows, resized with Pillow's bicubic filter.
+    ///
+    /// Throws ``FileError`` with the pair's place when one cannot be decoded or has other proportions than its source.
     public func panels(
         at index: Int, width: Int, height: Int, view: PanelView = .whole
     ) throws -> (source: Image, target: Image) {
-        (
-            try panel(files[index].source, index, width: width, height: height, view),
-            try panel(files[index].target, index, width: width, height: height, view)
-        )
+        let file = files[index]
+        func panel(_ picture: PairFile, _ name: String) throws -> (image: Image, size: PictureSize) {
+            do {
+                return try PairListing.withImage(picture, shards, file.reading) { whole, _ in
+                    let image = view.applied(to: whole)
+                    let fits = image.width == width && image.height == height
+                    return (
+                        fits ? image : image.resized(width: width, height: height, filter: .bicubic), PictureSize(whole)
+                    )
+                }
+            } catch {
+                throw PairRules.fault(error, name, list: file.list, place: file.place)
+            }
+        }
+        let (source, target) = (try panel(file.source, "source"), try panel(file.target, "target"))
+        if let fault = fault(at: index, (source.size, target.size)) { throw fault }
+        return (source.image, target.image)
     }
 
-    /// Both panels of a pair in their own sizes.
+    /// Both panels of a pair in their own sizes. Throws ``FileError`` with the pair's place when one cannot be decoded.
     public func panels(at index: Int) throws -> (source: Image, target: Image) {
-        (try picture(files[index].source, index), try picture(files[index].target, index))
+        let reading = files[index].reading
+        func picture(_ file: PairFile, _ name: String) throws -> Image {
+            do {
+                return try PairListing.image(
+                    file, shards, cropBottom: reading.cropBottom, background: reading.background)
+            } catch {
+                throw PairRules.fault(error, name, list: files[index].list, place: files[index].place)
+            }
+        }
+        return (try picture(files[index].source, "source"), try picture(files[index].target, "target"))
     }
 
     /// The size of a pair's source, from its header. Throws ``FileError`` when it has none.
     public func sourceSize(at index: Int) throws -> (width: Int, height: Int) {
-        try PairListing.size(files[index].source, shards, cropBottom: files[index].cropBottom)
+        try PairListing.size(files[index].source, shards, cropBottom: files[index].reading.cropBottom)
     }
 
     /// The size of a pair's target, likewise.
     func targetSize(at index: Int) throws -> (width: Int, height: Int) {
-        try PairListing.size(files[index].target, shards, cropBottom: files[index].cropBottom)
+        try PairListing.size(files[index].target, shards, cropBottom: files[index].reading.cropBottom)
+    }
+
+    /// The sizes of both pictures of a pair, from their headers. Throws ``FileError`` when one has none.
+    func sizes(at index: Int) throws -> (source: PictureSize, target: PictureSize) {
+        let (source, target) = (try sourceSize(at: index), try targetSize(at: index))
+        return (PictureSize(source.width, source.height), PictureSize(target.width, target.height))
+    }
+
+    /// What is wrong with the sizes of a pair; nil when nothing is.
+    func fault(at index: Int, _ sizes: (source: PictureSize, target: PictureSize)) -> FileError? {
+        let file = files[index]
+        return PairRules.fault(ofTarget: sizes.target, sizes.source, file.reading).map {
+            FileError(file.list, key: "\(file.place): target", expected: $0.expected, found: $0.found)
+        }
     }
 
     /// A fault of a pair, with its place in the dataset.
     func fault(at index: Int, _ error: any Error) -> FileError {
         let (file, fault) = (files[index], error as? FileError)
+        if let fault, fault.path == file.list, fault.key?.hasPrefix(file.place) ?? false { return fault }
         let picture = fault.map { $0.path.hasPrefix(file.list) ? "" : " (\($0.path))" } ?? ""
         return FileError(
             file.list, key: file.place, expected: fault?.expected ?? "a pair that can be read",
@@ -122,18 +160,6 @@ public struct PairDataset: Sendable {
             listPath, expected: "at least one pair that can be read",
             found: "none among \(records.count); \(first.key ?? "the first"): expected \(first.expected), found "
                 + first.found)
-    }
-
-    private func picture(_ file: PairFile, _ index: Int) throws -> Image {
-        try PairListing.image(file, shards, cropBottom: files[index].cropBottom)
-    }
-
-    private func panel(_ file: PairFile, _ index: Int, width: Int, height: Int, _ view: PanelView) throws -> Image {
-        try PairListing.withImage(file, shards, cropBottom: files[index].cropBottom) { image in
-            let image = view.applied(to: image)
-            if image.width == width && image.height == height { return image }
-            return image.resized(width: width, height: height, filter: .bicubic)
-        }
     }
 
     /// Writes a list of pairs beside pictures that are already in `folder`, replacing an old list only when whole.

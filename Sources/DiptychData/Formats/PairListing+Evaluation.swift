@@ -82,6 +82,7 @@ extension PairListing {
             }
             captions = read
         }
+        var paths = PairPaths(folder: folder, allowsOutside: reading.allowsOutside)
         func name(_ turn: [String: Any]) -> String { "\(turn["input"] ?? "nothing") to \(turn["output"] ?? "nothing")" }
         var listed: Set<String> = []
         for (session, steps) in sessions.sorted(by: { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }) {
@@ -89,7 +90,8 @@ extension PairListing {
                 listed.insert(name(step))
                 do throws(FileError) {
                     entries.append(
-                        try magicBrushEntry(step, session, number + 1, captions[session] ?? [:], sessionsPath))
+                        try Self.magicBrushEntry(
+                            step, session, number + 1, captions[session] ?? [:], sessionsPath, &paths))
                 } catch {
                     faults.append(error)
                 }
@@ -109,8 +111,9 @@ extension PairListing {
         }
     }
 
-    private func magicBrushEntry(
-        _ turn: [String: Any], _ session: String, _ number: Int, _ captions: [String: String], _ list: String
+    private static func magicBrushEntry(
+        _ turn: [String: Any], _ session: String, _ number: Int, _ captions: [String: String], _ list: String,
+        _ paths: inout PairPaths
     ) throws(FileError) -> Entry {
         let place = "\(session): turn \(number)"
         var names = PairReading()
@@ -119,22 +122,22 @@ extension PairListing {
         object["input_caption"] = (turn["input"] as? String).flatMap { captions[$0] }
         object["output_caption"] = (turn["output"] as? String).flatMap { captions[$0] }
         var record = try Self.record(object, list, place, .training, names)
-        func file(_ name: String, _ key: String) throws(FileError) -> String {
-            let inner = "images/\(session)/\(name)"
-            guard FileManager.default.fileExists(atPath: Self.path(of: inner, in: folder)) else {
-                throw FileError(list, key: "\(place): \(key)", expected: "a picture", found: "no file '\(inner)'")
+        let mask = turn["mask"] as? String
+        var files: [PairFile] = []
+        let pictures = [("input", record.source), ("output", record.target)] + (mask.map { [("mask", $0)] } ?? [])
+        for (key, name) in pictures {
+            do throws(PairPaths.Fault) {
+                files.append(.path(try paths.find("images/\(session)/\(name)")))
+            } catch {
+                throw FileError(list, place, key, error)
             }
-            return inner
         }
-        record.source = try file(record.source, "input")
-        record.target = try file(record.target, "output")
-        var mask: PairFile?
-        if let name = turn["mask"] as? String { mask = .path(Self.path(of: try file(name, "mask"), in: folder)) }
+        (record.source, record.target) = ("images/\(session)/\(record.source)", "images/\(session)/\(record.target)")
         var name = EvaluationName([:], otherwise: "\(session)-\(number)")
         (name.session, name.turn) = (session, number)
         return Entry(
-            record: record, source: .path(Self.path(of: record.source, in: folder)),
-            target: .path(Self.path(of: record.target, in: folder)), mask: mask, list: list, place: place, name: name)
+            record: record, source: files[0], target: files[1], mask: mask == nil ? nil : files[2], list: list,
+            place: place, name: name)
     }
 
     private static func json(_ path: String) throws(FileError) -> Any {

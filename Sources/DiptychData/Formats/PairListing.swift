@@ -57,6 +57,10 @@ struct PairListing: Sendable {
     var faults: [FileError] = []
     /// How many of the faults are pairs that lack nothing but a target.
     var untargeted = 0
+    /// Where the pictures that a list names are found.
+    private var paths: PairPaths
+    /// Pairs of a list that are not asked for, whose pictures are not looked for.
+    private var left = 0
     /// How the pairs are named and chosen.
     let reading: PairReading
     /// What they are read for.
@@ -72,6 +76,7 @@ struct PairListing: Sendable {
         let layout = try PairLayout(path: path, reading: reading)
         folder = layout.folder
         self.path = layout.path
+        paths = PairPaths(folder: folder, allowsOutside: reading.allowsOutside)
         switch layout.kind {
         case .lines: readLines(try TextFile(contentsOf: layout.path, expected: "one JSON object a line"))
         case .table: readTable(try TextFile(contentsOf: layout.path, expected: "a table with a header"))
@@ -104,7 +109,7 @@ struct PairListing: Sendable {
                     nearest: faults[0].nearest)
             ]
         }
-        let count = entries.count
+        let count = entries.count + left
         entries.removeAll { !reading.keeps($0.record) }
         if purpose == .evaluation { nameEntries() }
         guard entries.isEmpty, count > 0 else { return }
@@ -141,24 +146,28 @@ struct PairListing: Sendable {
                 }
                 throw error
             }
-            var isWhole = true
+            guard reading.keeps(record) else {
+                left += 1
+                return
+            }
             // Masks are for evaluation; training has no use for them.
             let mask = purpose == .evaluation ? object[reading.name(of: "mask")] as? String : nil
-            let pictures = [("source", record.source), ("target", record.target), ("mask", mask ?? "")]
-            for (key, name) in pictures where !name.isEmpty && reading.keeps(record) {
-                if !FileManager.default.fileExists(atPath: Self.path(of: name, in: folder)) {
+            var files: [String: PairFile] = [:]
+            var isWhole = true
+            for (key, name) in [("source", record.source), ("target", record.target), ("mask", mask ?? "")]
+            where !name.isEmpty {
+                do throws(PairPaths.Fault) {
+                    files[key] = .path(try paths.find(name))
+                } catch {
                     isWhole = false
-                    faults.append(
-                        FileError(path, key: "\(place): \(key)", expected: "a picture", found: "no file '\(name)'"))
+                    faults.append(FileError(path, place, key, error))
                 }
             }
-            guard isWhole else { return }
+            guard isWhole, let source = files["source"] else { return }
             entries.append(
                 Entry(
-                    record: record, source: .path(Self.path(of: record.source, in: folder)),
-                    target: record.target.isEmpty ? nil : .path(Self.path(of: record.target, in: folder)),
-                    mask: mask.map { .path(Self.path(of: $0, in: folder)) }, list: path, place: place,
-                    name: EvaluationName(object, otherwise: name)))
+                    record: record, source: source, target: files["target"], mask: files["mask"], list: path,
+                    place: place, name: EvaluationName(object, otherwise: name)))
         } catch {
             faults.append(error)
         }
@@ -208,7 +217,9 @@ struct PairListing: Sendable {
             throw FileError(
                 path, key: "\(place): \(reading.name(of: column))", expected: "some text", found: "an empty string")
         }
-        return PairRecord(strings, instructions: instructions, score: try score(object, path, place, reading))
+        return PairRecord(
+            strings, instructions: instructions, score: try score(object, path, place, reading),
+            mirrorable: try mirrorable(object, path, place, reading))
     }
 
     /// A list of texts that are not empty.
@@ -234,6 +245,20 @@ struct PairListing: Sendable {
             return number
         }
         throw FileError(path, key: "\(place): \(key)", expected: "a number", found: "\(value)")
+    }
+
+    /// A truth value, as tables may spell it too.
+    private static func mirrorable(
+        _ object: [String: Any], _ path: String, _ place: String, _ reading: PairReading
+    ) throws(FileError) -> Bool? {
+        let key = reading.name(of: "mirrorable")
+        guard let value = object[key], !(value is NSNull) else { return nil }
+        switch (value as? String)?.lowercased() ?? (value as? NSNumber)?.stringValue {
+        case "true", "yes", "1": return true
+        case "false", "no", "0": return false
+        case "": return nil
+        default: throw FileError(path, key: "\(place): \(key)", expected: "true or false", found: "\(value)")
+        }
     }
 
     // MARK: Pictures
@@ -264,28 +289,34 @@ struct PairListing: Sendable {
         }
     }
 
-    static func image(_ file: PairFile, _ shards: [TarFile]) throws -> Image {
-        if case .path(let path) = file { return try Image(contentsOf: path) }
-        return try withBytes(of: file, shards) { try Image(decoding: $0, name: $1) }
+    /// A decoded picture, and whether any part of it was transparent.
+    static func decode(
+        _ file: PairFile, _ shards: [TarFile], _ background: ImageBackground
+    ) throws -> (image: Image, isTransparent: Bool) {
+        if case .path(let path) = file { return try Image.decode(contentsOf: path, background: background) }
+        return try withBytes(of: file, shards) { try Image.decode($0, name: $1, background: background) }
     }
 
-    /// Lends a picture without its bottom `height / cropBottom` rows to `body`, which must not keep it nor read another: so
-    /// many threads hold no more of them than ``PictureBudget/shared`` allows.
+    /// Lends a picture without its bottom `height / cropBottom` rows to `body`, with whether any part was transparent. `body`
+    /// must not keep it nor read another: so many threads hold no more of them than ``PictureBudget/shared`` allows.
     static func withImage<Result>(
-        _ file: PairFile, _ shards: [TarFile], cropBottom: Int = 0, _ body: (Image) throws -> Result
+        _ file: PairFile, _ shards: [TarFile], _ reading: PairReading, _ body: (Image, Bool) throws -> Result
     ) throws -> Result {
         try withBytes(of: file, shards) { bytes, name in
-            try Image.withDecoded(bytes, name: name) { image in
-                let cut = cutRows(image.height, cropBottom)
+            try Image.withDecoded(bytes, name: name, background: reading.background) { image, isTransparent in
+                let cut = cutRows(image.height, reading.cropBottom)
                 return try body(
-                    cut == 0 ? image : image.crop(x: 0, y: 0, width: image.width, height: image.height - cut))
+                    cut == 0 ? image : image.crop(x: 0, y: 0, width: image.width, height: image.height - cut),
+                    isTransparent)
             }
         }
     }
 
-    /// The same without its bottom `height / cropBottom` rows.
-    static func image(_ file: PairFile, _ shards: [TarFile], cropBottom: Int) throws -> Image {
-        let image = try image(file, shards)
+    /// A picture without its bottom `height / cropBottom` rows.
+    static func image(
+        _ file: PairFile, _ shards: [TarFile], cropBottom: Int, background: ImageBackground
+    ) throws -> Image {
+        let image = try decode(file, shards, background).image
         let cut = cutRows(image.height, cropBottom)
         return cut == 0 ? image : image.crop(x: 0, y: 0, width: image.width, height: image.height - cut)
     }

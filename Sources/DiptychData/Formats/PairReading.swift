@@ -1,6 +1,6 @@
 import Foundation
 import InContextEdit
-import TensorIO
+public import TensorIO
 
 /// How the pairs of a dataset are named, chosen and cut.
 public struct PairReading: Sendable, Hashable {
@@ -13,6 +13,12 @@ public struct PairReading: Sendable, Hashable {
     public var minimumScore: Double?
     /// A divisor: of both pictures the bottom `height / cropBottom` rows are cut off; 0 keeps all. MagicBrush needs 32.
     public var cropBottom = 0
+    /// What transparent parts of pictures are laid over.
+    public var background = ImageBackground.white
+    /// Whether a list may name pictures that lie outside the dataset's folder.
+    public var allowsOutside = false
+    /// Whether a target may have other proportions than its source; both are then squashed into the panel.
+    public var allowsMismatch = false
     /// Whether pairs that are listed wrongly are left out instead of refused.
     public var leavesFaultsOut = false
     /// Whether Emu Edit's faulty rows are left out: those with two captions alike, and those of "a train station in city".

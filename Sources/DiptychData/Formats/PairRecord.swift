@@ -12,6 +12,8 @@ public struct PairRecord: Sendable, Hashable {
     public var task: String?
     /// Every way to demand the edit, where there are several; the first is `fields.instruction` unless that is given.
     public var instructions: [String] = []
+    /// Whether the pair is as true in a mirror; where it is not said, the words decide.
+    public var mirrorable: Bool?
     /// How well the target does what the instruction says, on the dataset's own scale.
     public var score: Double?
 
@@ -26,7 +28,7 @@ public struct PairRecord: Sendable, Hashable {
     static let requiredKeys = ["source", "target", "instruction"]
     static let optionalKeys = ["task", "subject", "description", "input_caption", "output_caption"]
     /// Every name that a dataset's own names can stand for.
-    public static let columns = requiredKeys + ["mask", "instructions", "score"] + optionalKeys
+    public static let columns = requiredKeys + ["mask", "instructions", "score", "mirrorable"] + optionalKeys
 
     /// The record as a JSON object.
     var jsonObject: [String: Any] {
@@ -38,10 +40,11 @@ public struct PairRecord: Sendable, Hashable {
         object["output_caption"] = fields.outputCaption
         if !instructions.isEmpty { object["instructions"] = instructions }
         object["score"] = score
+        object["mirrorable"] = mirrorable
         return object
     }
 
-    init(_ object: [String: String], instructions: [String], score: Double?) {
+    init(_ object: [String: String], instructions: [String], score: Double?, mirrorable: Bool?) {
         self.init(
             source: object["source"] ?? "", target: object["target"] ?? "",
             fields: PromptFields(
@@ -50,5 +53,6 @@ public struct PairRecord: Sendable, Hashable {
                 outputCaption: object["output_caption"]), task: object["task"])
         self.instructions = instructions
         self.score = score
+        self.mirrorable = mirrorable
     }
 }

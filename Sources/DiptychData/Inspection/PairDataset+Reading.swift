@@ -3,34 +3,50 @@ import TensorCore
 public import TensorIO
 
 extension PairDataset {
-    /// Decodes both pictures of every pair, or of those of the given numbers, and says which cannot be read.
+    /// What a look at every picture finds.
+    public struct Inspection: Sendable {
+        /// The pairs that cannot be trained on, in their order.
+        public var faults: [FileError] = []
+        /// How many pictures have transparent parts.
+        public var transparentPictures = 0
+    }
+
+    /// Decodes both pictures of every pair, or of those of the given numbers, and finds the pairs that ``DatasetCheck``
+    /// calls faulty.
     ///
     /// `progress` is told how many pairs are done, of how many; calls never overlap, but come from several threads.
-    public func unreadablePairs(
+    public func inspect(
         among indices: [Int]? = nil, progress: @Sendable (_ done: Int, _ total: Int) -> Void = { _, _ in }
-    ) -> [FileError] {
+    ) -> Inspection {
         let indices = indices ?? Array(records.indices)
-        let state = Mutex((faults: [(Int, FileError)](), done: 0))
+        let state = Mutex((faults: [(Int, FileError)](), transparent: 0, done: 0))
         parallelFor(indices.count, grain: 1) { range in
             for i in range {
-                var found: [FileError] = []
-                for file in [files[indices[i]].source, files[indices[i]].target] {
+                let (pair, file) = (indices[i], files[indices[i]])
+                var (found, sizes, transparent): ([FileError], [PictureSize], Int) = ([], [], 0)
+                for (picture, name) in [(file.source, "source"), (file.target, "target")] {
                     do {
-                        try PairListing.withImage(file, shards) { _ in }
+                        var whole = file.reading
+                        whole.cropBottom = 0
+                        try PairListing.withImage(picture, shards, whole) { image, isTransparent in
+                            sizes.append(PictureSize(image))
+                            transparent += isTransparent ? 1 : 0
+                        }
                     } catch {
-                        found.append(fault(at: indices[i], error))
+                        found.append(PairRules.fault(error, name, list: file.list, place: file.place))
                     }
                 }
+                if sizes.count == 2, let fault = fault(at: pair, (sizes[0], sizes[1])) { found.append(fault) }
                 state.withLock { state in
                     state.faults += found.map { (i, $0) }
+                    state.transparent += transparent
                     state.done += 1
                     progress(state.done, indices.count)
                 }
             }
         }
-        return state.withLock { $0.faults }.enumerated().sorted {
-            ($0.element.0, $0.offset) < ($1.element.0, $1.offset)
-        }
-        .map(\.element.1)
+        let (faults, transparent, _) = state.withLock { $0 }
+        let ordered = faults.enumerated().sorted { ($0.element.0, $0.offset) < ($1.element.0, $1.offset) }
+        return Inspection(faults: ordered.map(\.element.1), transparentPictures: transparent)
     }
 }

@@ -97,6 +97,8 @@ public final class DiptychLoader {
     public private(set) var random: Random
     /// Seconds spent waiting for samples that were not ready.
     public private(set) var waitingSeconds = 0.0
+    /// Samples given, and how many of them mirrored.
+    public private(set) var sampleCount = 0, mirroredCount = 0
     /// Pairs that were replaced because they cannot be read, each once.
     public private(set) var skipped: [FileError] = []
 
@@ -174,6 +176,8 @@ public final class DiptychLoader {
         let result = prefetcher!.take()
         waitingSeconds += begin.duration(to: .now) / .seconds(1)
         let reading = try result.get()
+        sampleCount += 1
+        if reading.draw.view.isMirrored { mirroredCount += 1 }
         for one in reading.faults where reported.insert(one.index).inserted { skipped.append(one.fault) }
         return reading
     }

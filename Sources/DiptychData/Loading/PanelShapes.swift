@@ -23,23 +23,34 @@ public struct PanelShapes: Sendable, Hashable {
     /// A source without a readable size gets the commonest shape, where others can stand in for it: who reads it says what is
     /// wrong.
     public init(_ shapes: [DiptychGeometry], of dataset: PairDataset) {
+        let count = dataset.records.count
+        let sizes = Mutex([PictureSize?](repeating: nil, count: count))
+        if shapes.count > 1 {
+            parallelFor(count, grain: 16) { range in
+                for i in range {
+                    guard let size = try? dataset.sourceSize(at: i) else { continue }
+                    sizes.withLock { $0[i] = PictureSize(size.width, size.height) }
+                }
+            }
+        }
+        self.init(shapes, sizes: sizes.withLock { $0 })
+    }
+
+    /// The same by the sizes of the sources, where they are known.
+    init(_ shapes: [DiptychGeometry], sizes: [PictureSize?]) {
         precondition(!shapes.isEmpty, "no shapes")
         self.shapes = shapes
         if shapes.count == 1 {
-            shapeOfPair = [Int](repeating: 0, count: dataset.records.count)
+            shapeOfPair = [Int](repeating: 0, count: sizes.count)
             return
         }
         let ratios = shapes.map { log(Double($0.panelWidth) / Double($0.panelHeight)) }
-        let result = Mutex([Int?](repeating: nil, count: dataset.records.count))
-        parallelFor(dataset.records.count, grain: 16) { range in
-            for i in range {
-                guard let size = try? dataset.sourceSize(at: i) else { continue }
+        let found = sizes.map { size in
+            size.map { size in
                 let ratio = log(Double(size.width) / Double(size.height))
-                let nearest = ratios.indices.min { abs(ratios[$0] - ratio) < abs(ratios[$1] - ratio) }!
-                result.withLock { $0[i] = nearest }
+                return ratios.indices.min { abs(ratios[$0] - ratio) < abs(ratios[$1] - ratio) }!
             }
         }
-        let found = result.withLock { $0 }
         let counts = found.reduce(into: [Int](repeating: 0, count: shapes.count)) {
             if let shape = $1 { $0[shape] += 1 }
         }

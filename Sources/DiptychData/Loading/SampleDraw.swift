@@ -33,7 +33,7 @@ public struct DrawOptions: Sendable, Hashable {
     public var promptForm = PromptForm.inContext
     /// Which of several instructions is taken.
     public var instruction = Instruction.first
-    /// The probability that a pair is mirrored; pairs whose words tell left from right never are.
+    /// The probability that a pair is mirrored, where its list says `mirrorable` or its words are all known to be safe.
     public var mirror = 0.0
     /// The least share of a picture's sides that a random crop keeps; 1 keeps all.
     public var cropScale = 1.0
@@ -74,20 +74,7 @@ public struct DrawOptions: Sendable, Hashable {
             (view.x, view.y) = (random.uniformDouble(), random.uniformDouble())
         }
         let mirrors = random.uniformDouble() < mirror
-        view.isMirrored = mirrors && !Self.tellsSides(record)
+        view.isMirrored = mirrors && MirrorRule.verdict(record).allows
         return SampleDraw(index: index, prompt: prompts[choice], view: view)
-    }
-
-    /// Whether a pair's words would be wrong in a mirror.
-    static func tellsSides(_ record: PairRecord) -> Bool {
-        let sides: Set = [
-            "left", "right", "leftmost", "rightmost", "leftward", "rightward", "clockwise", "counterclockwise", "text",
-            "letter", "letters", "word", "words", "write", "sign", "mirror", "mirrored",
-        ]
-        let fields = record.fields
-        let texts = [fields.subject, fields.description, fields.inputCaption, fields.outputCaption].compactMap(\.self)
-        return (texts + [fields.instruction] + record.instructions).contains { text in
-            text.lowercased().split { !$0.isLetter }.contains { sides.contains(String($0)) }
-        }
     }
 }

@@ -56,4 +56,15 @@ extension Image {
             try body(Image(decoding: bytes, name: name))
         }
     }
+
+    /// The same on a background, and whether any part was transparent.
+    package static func withDecoded<Result>(
+        _ bytes: UnsafeRawBufferPointer, name: String, background: ImageBackground,
+        _ body: (Image, _ isTransparent: Bool) throws -> Result
+    ) throws -> Result {
+        try PictureBudget.shared.withRoom(for: decodingByteCount(bytes, name: name)) {
+            let decoded = try decode(bytes, name: name, background: background)
+            return try body(decoded.image, decoded.isTransparent)
+        }
+    }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import TensorCore
+import TensorIO
 import Yams
 
 /// How one kind of value is named, read from YAML, written to it and bounded.
@@ -176,6 +177,17 @@ extension ConfigurationValue where Value == [Double] {
             },
             write: { Node($0.map(one.write), .implicit, .flow) },
             isValid: { $0.count == 2 && $0.allSatisfy(one.isValid) })
+    }
+}
+
+extension ConfigurationValue where Value == ImageBackground {
+    /// A colour by its name or by its hexadecimal digits.
+    static var background: Self {
+        Self(
+            name: "\(ImageBackground.expected) (in quotes)",
+            read: { node in text(node).flatMap(ImageBackground.init(rawValue:)) },
+            write: { Node($0.rawValue, .implicit, $0.rawValue.hasPrefix("#") ? .doubleQuoted : .any) },
+            isValid: { _ in true })
     }
 }
 

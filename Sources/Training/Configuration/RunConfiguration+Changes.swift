@@ -19,8 +19,10 @@ extension RunConfiguration {
         "training.steps", "training.threads", "training.memory", "training.gradient_checkpointing",
         "training.stop_on_nan", "optimizer.learning_rate", "optimizer.weight_decay", "optimizer.gradient_clip",
         "schedule", "base.path", "base.transformer", "base.vae", "base.clip", "base.t5", "base.vae_tiling",
-        "base.vae_tile_size", "data.path", "data.also", "data.cache", "data.cache_latents", "data.on_error",
-        "data.check_first", "data.workers", "data.prefetch", "adapter.start_from", "output",
+        "base.vae_tile_size", "data.path", "data.also", "data.allow_outside", "data.allow_mismatch", "data.cache",
+        "data.cache_latents", "data.on_error", "data.check_first", "data.workers", "data.prefetch",
+        "adapter.start_from",
+        "output",
     ]
 
     /// The keys whose values differ, in the order of the schema.

@@ -1,5 +1,6 @@
 public import DiptychData
 public import InContextEdit
+public import Models
 public import TensorCore
 import TensorIO
 
@@ -22,6 +23,9 @@ extension RunConfiguration {
         reading.tasks = own?.tasks ?? data.tasks
         reading.minimumScore = own?.minimumScore.map(\.bound) ?? data.minimumScore
         reading.cropBottom = data.cropBottom.isEmpty ? 0 : data.cropBottom[number]
+        reading.background = data.background
+        reading.allowsOutside = data.allowOutside
+        reading.allowsMismatch = data.allowMismatch
         reading.leavesFaultsOut = data.onError == .skip
         return reading
     }
@@ -80,6 +84,15 @@ extension RunConfiguration {
         options.shapes = panelShapes
         options.draws = drawOptions
         return options
+    }
+
+    /// What notes about the pairs depend on.
+    public func noteSettings(_ tokenizers: PromptTokenizers?) -> PairNotes.Settings {
+        var settings = PairNotes.Settings()
+        settings.draws = drawOptions
+        settings.maximumSequenceLength = data.maxSequenceLength
+        settings.tokenizers = tokenizers
+        return settings
     }
 
     /// How batches are drawn.

@@ -77,12 +77,22 @@ extension RunConfiguration {
             "data.crop_bottom", \.data.cropBottom, .integers("0 or 2 and more") { $0 == 0 || $0 > 1 },
             "For each dataset, cut the bottom height / N rows off its pictures (MagicBrush: 32; none: 0); [] is none."),
         .init(
+            "data.background", \.data.background, .background,
+            "What transparent parts of pictures are laid over: white, black, gray or \"#rrggbb\".",
+            peerNames: ["alpha_background"]),
+        .init(
+            "data.allow_outside", \.data.allowOutside, .boolean,
+            "Let lists name pictures that lie outside their dataset's folder."),
+        .init(
+            "data.allow_mismatch", \.data.allowMismatch, .boolean,
+            "Take pairs whose target has other proportions than its source; both are squashed into the panel."),
+        .init(
             "data.instruction", \.data.instruction, .choice,
             "Which of a pair's instructions is taken; random draws one anew every time.",
             peerNames: ["random_caption", "shuffle_caption"]),
         .init(
             "data.mirror", \.data.mirror, .fraction,
-            "Probability that both panels are mirrored; never where words tell left from right.",
+            "Probability that both panels are mirrored, of pairs that say mirrorable or have words known to be safe.",
             peerNames: ["flip_aug", "random_flip"]),
         .init(
             "data.crop_scale", \.data.cropScale, .number("above 0, at most 1") { $0 > 0 && $0 <= 1 },
@@ -103,7 +113,7 @@ extension RunConfiguration {
             "Type of the cached latents and embeddings; float32 is twice as large and changes no result."),
         .init(
             "data.on_error", \.data.onError, .choice,
-            "A pair that cannot be read stops the run before its first step, or is replaced by the next one.",
+            "A faulty pair stops the run before its first step, or is replaced by the next one.",
             peerNames: ["skip_errors"]),
         .init(
             "data.check_first", \.data.checkFirst, .boolean,

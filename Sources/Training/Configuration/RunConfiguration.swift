@@ -1,5 +1,6 @@
 public import DiptychData
 public import InContextEdit
+public import TensorIO
 
 /// Everything that decides a training run: with the seed in it, a run is a function of this value.
 ///
@@ -106,6 +107,12 @@ extension RunConfiguration {
         public var minimumScore: Double?
         /// For each dataset a divisor: the bottom `height / divisor` rows of its pictures are cut off. Empty keeps all.
         public var cropBottom: [Int] = []
+        /// What transparent parts of pictures are laid over.
+        public var background = ImageBackground.white
+        /// Whether lists may name pictures outside their dataset's folder.
+        public var allowOutside = false
+        /// Whether targets may have other proportions than their sources.
+        public var allowMismatch = false
         /// Which of a pair's instructions is taken.
         public var instruction = DrawOptions.Instruction.first
         /// The probability that a pair is mirrored.

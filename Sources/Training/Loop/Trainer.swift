@@ -32,7 +32,11 @@ public final class Trainer {
     public private(set) var routing: [RoutingStatistics] = []
     /// What is to be known of the weights that the run began with, one sentence each.
     public let notices: [String]
-    /// Pairs that were left out or replaced because they cannot be read, each once.
+    /// What becomes of the pairs that their maker may not expect, one line a kind.
+    public let notes: [String]
+    /// How many samples this session took, and how many of them mirrored.
+    public var sampleCount: (all: Int, mirrored: Int) { (loader.sampleCount, loader.mirroredCount) }
+    /// Pairs that were left out or replaced because they are faulty, each once.
     public var skippedPairs: [FileError] { dataset.leftOut + loader.skipped }
 
     /// What tells the base and the pairs from others.
@@ -69,6 +73,12 @@ public final class Trainer {
         }
         let source = try Self.source(configuration, dataset, checking: checking)
         encoders = source.encoders
+        let tokenizers = try encoders?.textEncoders.tokenizers ?? configuration.base.parts.loadTokenizers()
+        notes =
+            PairNotes(
+                dataset, source.samples.shapes, configuration.noteSettings(tokenizers),
+                transparentPictures: source.transparentPictures
+            ).lines
         transformer = try configuration.base.parts.loadTransformer()
         fingerprints = try known ?? RunFingerprints(configuration.base.parts, dataset)
         try transformer.requireFill(latentChannels: source.latentChannels, configuration.base.parts)
@@ -117,7 +127,7 @@ public final class Trainer {
             var rest = configuration
             rest.data.onError = .skip
             guard configuration.checksFirst, let others = try? rest.openDataset() else { throw error }
-            throw DatasetError(faults: error.faults + others.unreadablePairs(progress: checking))
+            throw DatasetError(faults: error.faults + others.inspect(progress: checking).faults)
         }
     }
 
@@ -125,7 +135,9 @@ public final class Trainer {
     private static func source(
         _ configuration: RunConfiguration, _ dataset: PairDataset,
         checking: @Sendable (_ done: Int, _ total: Int) -> Void
-    ) throws -> (samples: any SampleSource, encoders: FillEncoders?, latentChannels: Int) {
+    ) throws -> (
+        samples: any SampleSource, encoders: FillEncoders?, latentChannels: Int, transparentPictures: Int
+    ) {
         let data = configuration.data
         let parts = configuration.base.parts
         if let folder = data.cache {
@@ -136,16 +148,20 @@ public final class Trainer {
                     folder, expected: "every pair (data.on_error: skip trains without some)",
                     found: "\(cache.leftOut.count) left out, such as pair \(cache.leftOut[0] + 1)")
             }
-            return (cache, nil, cache.latentWidth / 4)
+            return (cache, nil, cache.latentWidth / 4, 0)
         }
+        var transparentPictures = 0
         if configuration.checksFirst {
-            let faults = dataset.unreadablePairs(progress: checking)
-            if !faults.isEmpty { throw DatasetError(faults: faults) }
+            let inspection = dataset.inspect(progress: checking)
+            if !inspection.faults.isEmpty { throw DatasetError(faults: inspection.faults) }
+            transparentPictures = inspection.transparentPictures
         }
         if !parts.namesAllModels { _ = try PipelineFolder(path: parts.folder) }
         let encoders = try FillEncoders(parts, options: configuration.pipelineEncoders)
         let encoder = try SampleEncoder(dataset, encoders: encoders, options: configuration.encoderOptions)
-        return (encoder, encoders, encoders.vae.configuration.latentChannels)
+        return (
+            encoder, encoders, encoders.vae.configuration.latentChannels, transparentPictures
+        )
     }
 
     private static func requireCount(

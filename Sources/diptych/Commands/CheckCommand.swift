@@ -1,6 +1,8 @@
 import ArgumentParser
 import DiptychData
 import Foundation
+import InContextEdit
+import Models
 import Synchronization
 import TensorCore
 import TensorIO
@@ -12,39 +14,79 @@ struct CheckCommand: Subcommand {
         commandName: "check",
         abstract: "Reads every pair of a dataset once and reports every fault with its place.",
         discussion: """
-            Faults are pictures that are missing or cannot be decoded, panels of different sizes, empty instructions, \
-            text that is no JSON, pairs that are there twice; of a cache, values whose checksums are wrong. The status is \
-            1 when there are any.
+            Faults are what training refuses: pictures that are missing or cannot be decoded, targets of other proportions \
+            than their source, empty instructions, text that is no JSON; of a cache, values whose checksums are wrong. The \
+            status is 1 when there are any. Notes are what training takes but changes: pictures that are squashed, \
+            enlarged or have transparent parts, prompts that are cut, pairs that are there twice.
             """,
         examples: [
             CommandExample("every fault of a dataset", "diptych data check Datasets/mine"),
             CommandExample(
                 "a dataset with names of its own",
                 "diptych data check Datasets/theirs --column source=src_img --column instruction=prompt"),
+            CommandExample("what a run would say of its data", "diptych data check --config run.yaml"),
         ])
 
     @OptionGroup var common: CommonOptions
 
     @Argument(
-        help: "A dataset: a folder with a list, shards or pictures, a list (.jsonl, .csv), a shard (.tar); or a cache.",
-        completion: .file())
-    var path: String
+        help: """
+            A dataset: a folder with a list, shards or pictures, a list (.jsonl, .csv), a shard (.tar); or a cache. With \
+            --config the run's datasets if not said.
+            """, completion: .file())
+    var path: String?
 
     @OptionGroup var dataset: DatasetOptions
+
+    @Option(
+        name: .long, help: "A run's configuration, for its names, choices, panels, prompts and tokenizers.",
+        completion: .file(extensions: ["yaml", "yml"]))
+    var config: String?
+
+    @Option(name: .long, help: "A pipeline folder, whose tokenizers tell which words of a prompt are lost.")
+    var base: String?
 
     @Option(name: .long, parsing: .unconditional, help: "Threads; 0 for one a processor.")
     var threads = 0
 
     func validate() throws {
         if threads < 0 { throw ValidationError("--threads: expected 0 or more, found \(threads)") }
+        if path == nil, config == nil { throw ValidationError("expected a dataset or --config, found neither") }
     }
 
     func run() throws {
         Threads.set(threads)
-        if SampleCacheCheck.isCache(path) { return try checkCache() }
+        if let path, SampleCacheCheck.isCache(path) { return try checkCache(path) }
+        let run = try config.map { try RunConfiguration.load($0) }
+        let parts = base.map { PipelineParts(folder: $0) } ?? run?.base.parts
+        let tokenizers = try parts?.loadTokenizers()
+        let settings =
+            run?.noteSettings(tokenizers)
+            ?? {
+                var settings = PairNotes.Settings()
+                settings.tokenizers = tokenizers
+                return settings
+            }()
+        let paths = path.map { [$0] } ?? run?.datasetPaths ?? []
+        var faults: [FileError] = []
+        for (number, path) in paths.enumerated() {
+            if number > 0 { print("") }
+            let reading = dataset.applied(to: run?.reading(ofDataset: number) ?? PairReading())
+            faults += try check(path, reading, run?.panelShapes, settings)
+        }
+        try report(faults)
+    }
+
+    /// Prints what a dataset holds, and returns its faults.
+    private func check(
+        _ path: String, _ reading: PairReading, _ shapes: [DiptychGeometry]?, _ settings: PairNotes.Settings
+    ) throws -> [FileError] {
         let line = Mutex<ProgressLine?>(nil)
-        let check = try DatasetCheck(path: path, reading: dataset.reading, isEvaluation: dataset.evaluation) {
-            done, total in
+        let check = try DatasetCheck(
+            path: path, reading: reading, isEvaluation: dataset.evaluation,
+            shapes: shapes ?? RunConfiguration(basePath: "", dataPath: path, outputFolder: "").panelShapes,
+            settings: settings
+        ) { done, total in
             line.withLock { line in
                 if line == nil { line = ProgressLine(total: total, of: "pairs") }
                 line?.show(done)
@@ -69,10 +111,12 @@ struct CheckCommand: Subcommand {
             }
             if rows.count > 20 { print("  and \(rows.count - 20) more") }
         }
-        try report(check.faults)
+        fflush(nil)
+        for line in check.notes { note(line) }
+        return check.faults
     }
 
-    private func checkCache() throws {
+    private func checkCache(_ path: String) throws {
         var line: ProgressLine?
         let check = try SampleCacheCheck(folder: path) { done, total in
             if line == nil { line = ProgressLine(total: total, of: "files") }

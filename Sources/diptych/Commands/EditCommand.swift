@@ -1,5 +1,6 @@
 import Adapters
 import ArgumentParser
+import DiptychData
 import Foundation
 import InContextEdit
 import Models
@@ -96,6 +97,9 @@ struct EditCommand: Subcommand {
     @Option(name: .long, help: "Type of the text encoders' activations: float32 or bfloat16.")
     var textEncoderPrecision = Precision.float32
 
+    @Option(name: .long, help: "What transparent parts of the image are laid over: \(ImageBackground.expected).")
+    var background = ImageBackground.white
+
     @Option(name: .long, help: "How the instruction becomes a prompt: in_context or direct.")
     var promptForm = InstructionForm.inContext
 
@@ -184,7 +188,7 @@ struct EditCommand: Subcommand {
             try inputs.requireOutput(saveDiptych, option: "--save-diptych")
             try InputFiles.requireDistinct(output, saveDiptych, option: "--save-diptych", otherOption: "--output")
         }
-        let source = try Image(contentsOf: image)
+        let (source, isTransparent) = try Image.decode(contentsOf: image, background: background)
         let arrangement = try AdapterSource.arrangement(arrangement, adapter.map(\.path))
         let panel = try DiptychGeometry(
             fitting: source.width, source.height, panelWidth: panelWidth, arrangement: arrangement)
@@ -197,7 +201,22 @@ struct EditCommand: Subcommand {
         for set in adapters { set.strength *= strength }
         if panel.panelWidth != source.width || panel.panelHeight != source.height {
             let size = "\(panel.panelWidth) x \(panel.panelHeight)"
-            note("\(image): resized from \(source.width) x \(source.height) to \(size)")
+            let change = PairNotes.note(
+                width: source.width, height: source.height, panelWidth: panel.panelWidth,
+                panelHeight: panel.panelHeight)
+            note(
+                "\(image): resized from \(source.width) x \(source.height) to \(size)\(change.map { ", " + $0 } ?? "")")
+        }
+        if isTransparent { note("\(image): has transparent parts, laid on \(background) (--background)") }
+        let fields = PromptFields(instruction: instruction)
+        if promptForm.form == .inContext, PromptForm.repeatsTrigger(instruction) {
+            note("the instruction has the sentence of the prompt form in_context already; it is not said twice")
+        }
+        let prompt = try promptForm.form.prompt(fields, arrangement: panel.arrangement)
+        for line in PairNotes.notes(
+            ofPrompt: prompt, pipeline.textEncoders.tokenizers, maximumLength: maxSequenceLength)
+        {
+            note(line)
         }
         var options = Editor.Options()
         options.seed = seed
@@ -228,7 +247,7 @@ struct EditCommand: Subcommand {
         let begin = ContinuousClock.now
         func edit() throws -> Editor.Result {
             try Editor(pipeline, adapters: adapters).edit(
-                source, PromptFields(instruction: instruction), options: options
+                source, fields, options: options
             ) { progress in
                 switch progress {
                 case .encodingText: bar.announce("encoding the text")

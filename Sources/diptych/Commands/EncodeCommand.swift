@@ -1,6 +1,7 @@
 import ArgumentParser
 import DiptychData
 import Foundation
+import Models
 import TensorCore
 import TensorIO
 import Training
@@ -66,6 +67,10 @@ struct EncodeCommand: Subcommand {
         let writer = try SampleCacheWriter(
             dataset, cached.base.parts, cached.pipelineEncoders, options: cached.encoderOptions,
             precision: cached.cachePrecision)
+        let notes = PairNotes(
+            dataset, PanelShapes(cached.panelShapes, of: dataset),
+            cached.noteSettings(try cached.base.parts.loadTokenizers()))
+        for line in notes.lines { note(line) }
         Interruption.install(notice: .encoding)
         var line: ProgressLine?
         var verified: ProgressLine?
@@ -80,6 +85,9 @@ struct EncodeCommand: Subcommand {
                 if line == nil { line = ProgressLine(total: total, of: "pairs and prompts") }
                 line?.show(done, found: found)
             }, isStopped: { Interruption.isRequested })
+        if let line = PairNotes.note(transparent: outcome.transparentPictures, on: cached.data.background) {
+            note(line)
+        }
         report(outcome.damaged, as: "damaged")
         report(outcome.leftOut)
         let seconds = String(format: "%.1f", begin.duration(to: .now) / .seconds(1))

@@ -112,6 +112,10 @@ struct TrainCommand: Subcommand {
             ? try measured.record { try session.run(progress: bar) } : try session.run(progress: bar)
         if profile { print(measured.table(total: begin.duration(to: .now) / .seconds(1))) }
         if !session.trainer.routing.isEmpty { print(RoutingTable(session.trainer.routing).text) }
+        if configuration.data.mirror > 0 {
+            let count = session.trainer.sampleCount
+            print("mirrored \(count.mirrored.grouped) of \(count.all.grouped) samples")
+        }
         if session.seconds > 0 {
             let share = String(format: "%.2f", session.dataSeconds / session.seconds * 100)
             print("waited for data: \(share) % of the time")
@@ -168,6 +172,7 @@ struct TrainCommand: Subcommand {
         if let checkpoint = opened.checkpoint { print("resuming   after step \(trainer.step), from \(checkpoint)") }
         for change in opened.changes { print("changed    \(change.key): \(change.now), before \(change.before)") }
         if common.verbose { print(configuration.yaml) }
+        for line in trainer.notes { note(line) }
         // Into a file or a pipe these lines would otherwise come after those of the progress.
         fflush(nil)
     }
