@@ -66,6 +66,30 @@ import Testing
         #expect((pairs["dataset"] as? [String: Any])?["pairs"] as? Int ?? 0 > 0)
     }
 
+    @Test func checksOfDatasets() throws {
+        let folder = try Fixtures.scratchFolder()
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let pairs = folder.appending(path: "pairs").path
+        #expect(try Program.run(["data", "scenes", "--count", "6", "--seed", "2", "-o", pairs]).status == 0)
+        let good = try object(["data", "check", pairs, "--json"])
+        let dataset = try #require((good["datasets"] as? [[String: Any]])?.first)
+        #expect(dataset["path"] as? String == pairs && dataset["kind"] as? String == "dataset")
+        #expect(dataset["pairs"] as? Int == 6 && dataset["bytes"] as? Int ?? 0 > 0 && dataset["masks"] == nil)
+        #expect((dataset["tasks"] as? [String: Int])?.values.reduce(0, +) == 6)
+        #expect(dataset["sizes"] as? [String: Int] == ["64x64": 6])
+        #expect((dataset["notes"] as? [String])?.isEmpty == false && (good["faults"] as? [Any])?.isEmpty == true)
+
+        let list = folder.appending(path: "metadata.jsonl").path
+        try #"{"source": "a.png", "target": "b.png", "instruction": "x"}"#.write(
+            toFile: list, atomically: true, encoding: .utf8)
+        let bad = try Program.run(["data", "check", folder.path, "--json"])
+        #expect(bad.status == 1 && bad.error.isEmpty, "\(bad.error)")
+        let report = try #require(JSONSerialization.jsonObject(with: Data(bad.output.utf8)) as? [String: Any])
+        let faults = try #require(report["faults"] as? [[String: String]])
+        #expect(faults.map { $0["key"] } == ["line 1: source", "line 1: target"])
+        #expect(faults.allSatisfy { $0["path"] == list && $0["expected"] == "a picture" })
+    }
+
     @Test func configurations() throws {
         let path = checkout.appending(path: "Configs/demo.yaml").path
         let run = try object(["config", path, "--json", "--set", "training.steps=77", "--set", "adapter.moe=null"])

@@ -25,6 +25,7 @@ struct CheckCommand: Subcommand {
                 "a dataset with names of its own",
                 "diptych data check Datasets/theirs --column source=src_img --column instruction=prompt"),
             CommandExample("what a run would say of its data", "diptych data check --config run.yaml"),
+            CommandExample("for a program", "diptych data check Datasets/mine --json"),
         ])
 
     @OptionGroup var common: CommonOptions
@@ -45,6 +46,9 @@ struct CheckCommand: Subcommand {
 
     @Option(name: .long, help: "A pipeline folder, whose tokenizers tell which words of a prompt are lost.")
     var base: String?
+
+    @Flag(name: .long, help: "Print JSON, with every fault and note.")
+    var json = false
 
     @Option(name: .long, parsing: .unconditional, help: "Threads; 0 for one a processor.")
     var threads = 0
@@ -68,21 +72,23 @@ struct CheckCommand: Subcommand {
                 return settings
             }()
         let paths = path.map { [$0] } ?? run?.datasetPaths ?? []
-        var faults: [FileError] = []
+        var checks: [(path: String, check: DatasetCheck)] = []
         for (number, path) in paths.enumerated() {
-            if number > 0 { print("") }
             let reading = dataset.applied(to: run?.reading(ofDataset: number) ?? PairReading())
-            faults += try check(path, reading, run?.panelShapes, settings)
+            let check = try check(path, reading, run?.panelShapes, settings)
+            if !json { describe(path, check, isFirst: number == 0) }
+            checks.append((path, check))
         }
-        try report(faults)
+        try report(
+            checks.flatMap(\.check.faults),
+            of: checks.map { CheckReport.Dataset($0.path, $0.check, isEvaluation: dataset.evaluation) })
     }
 
-    /// Prints what a dataset holds, and returns its faults.
     private func check(
         _ path: String, _ reading: PairReading, _ shapes: [DiptychGeometry]?, _ settings: PairNotes.Settings
-    ) throws -> [FileError] {
+    ) throws -> DatasetCheck {
         let line = Mutex<ProgressLine?>(nil)
-        let check = try DatasetCheck(
+        return try DatasetCheck(
             path: path, reading: reading, isEvaluation: dataset.evaluation,
             shapes: shapes ?? RunConfiguration(basePath: "", dataPath: path, outputFolder: "").panelShapes,
             settings: settings
@@ -92,6 +98,11 @@ struct CheckCommand: Subcommand {
                 line?.show(done)
             }
         }
+    }
+
+    /// Prints what a dataset holds.
+    private func describe(_ path: String, _ check: DatasetCheck, isFirst: Bool) {
+        if !isFirst { print("") }
         print("\(path): \(check.pairCount.grouped) pairs, \(megabytes(check.byteCount)) MB of pictures")
         if dataset.evaluation {
             print(
@@ -113,7 +124,6 @@ struct CheckCommand: Subcommand {
         }
         fflush(nil)
         for line in check.notes { note(line) }
-        return check.faults
     }
 
     private func checkCache(_ path: String) throws {
@@ -122,16 +132,23 @@ struct CheckCommand: Subcommand {
             if line == nil { line = ProgressLine(total: total, of: "files") }
             line?.show(done)
         }
-        print(
-            "\(path): a cache of \(check.pairCount.grouped) pairs and \(check.textCount.grouped) prompts, "
-                + "\(megabytes(check.byteCount)) MB")
-        try report(check.faults)
+        if !json {
+            print(
+                "\(path): a cache of \(check.pairCount.grouped) pairs and \(check.textCount.grouped) prompts, "
+                    + "\(megabytes(check.byteCount)) MB")
+        }
+        try report(check.faults, of: [CheckReport.Dataset(path, check)])
     }
 
     private func megabytes(_ byteCount: Int) -> String { String(format: "%.1f", Double(byteCount) / 1e6) }
 
     /// Prints what is wrong; the status is 1 when there is anything.
-    private func report(_ faults: [FileError]) throws {
+    private func report(_ faults: [FileError], of datasets: [CheckReport.Dataset]) throws {
+        if json {
+            try print(JSONText.of(CheckReport(datasets: datasets, faults: faults.map(CheckReport.Fault.init))))
+            if !faults.isEmpty { throw ExitCode(1) }
+            return
+        }
         if faults.isEmpty {
             print("\nno faults")
             return
