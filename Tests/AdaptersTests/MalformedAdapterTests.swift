@@ -162,6 +162,13 @@ import Testing
                 "lora_adapter_metadata, lora_alpha: expected a finite number, found big"))
         #expect(try peft("{\"alpha_pattern\": 3}").contains("alpha_pattern: expected a JSON object, found 3"))
         #expect(try peft("{\"alpha_pattern\": {\"(\": 3}}").contains("expected a valid regular expression, found '('"))
+        // Patterns that would take for ever to match a layer's name.
+        let nested = String(repeating: "(", count: 1000)
+        for pattern in ["(a+)+x", "(?:a|a)*x", "(a){2,}x", ".*.*.*.*x", nested] {
+            #expect(
+                try peft("{\"alpha_pattern\": {\"\(pattern)\": 3}}").contains(
+                    "expected patterns of at most 512 characters and 3 repetitions, none of a group"), "\(pattern)")
+        }
         #expect(
             try peft("{\"use_dora\": true}").contains("use_dora: expected false: DoRA is not supported, found true"))
 

@@ -14,11 +14,11 @@ import Testing
     /// The tightest limit of the group and of those around it, as version 2 writes them.
     @Test func limitsOfVersion2() throws {
         let root = try Self.folder([
-            "cpu.max": "max 100000", "work/cpu.max": "350000 100000", "work/job/cpu.max": "max 100000",
-            "work/memory.max": "8589934592", "work/job/memory.max": "max",
+            "cpu.max": "max 100000", "user/cpu.max": "350000 100000", "user/job/cpu.max": "max 100000",
+            "user/memory.max": "8589934592", "user/job/memory.max": "max",
         ])
         defer { try? FileManager.default.removeItem(atPath: root) }
-        let group = ControlGroup(membership: "0::/work/job\n", root: root)
+        let group = ControlGroup(membership: "0::/user/job\n", root: root)
         #expect(group.processorQuota == 3.5)
         #expect(group.memoryLimit == 8 << 30)
         #expect(ControlGroup(membership: "0::/\n", root: root).processorQuota == nil)

@@ -66,6 +66,12 @@ struct PEFTMetadata {
                 throw fault(nil, "a JSON object with each key once", "one of them twice")
             }
             return try order.map { pattern in
+                guard Self.endsSoon(pattern) else {
+                    throw fault(
+                        name,
+                        "patterns of at most \(Self.longestPattern) characters and \(Self.mostRepetitions) repetitions, "
+                            + "none of a group", "'\(printable(pattern))'")
+                }
                 guard let expression = try? Regex("(?:.*\\.)?(?:\(pattern))") else {
                     throw fault(name, "a valid regular expression", "'\(pattern)'")
                 }
@@ -120,6 +126,27 @@ struct PEFTMetadata {
     /// The value of the first pattern for a layer, as PEFT looks it up (`get_pattern_key` of `peft/utils/other.py`).
     private static func first(_ patterns: [Pattern], _ layer: String) -> Float? {
         patterns.first { layer.wholeMatch(of: $0.expression) != nil }?.value
+    }
+
+    private static let longestPattern = 512
+    private static let mostRepetitions = 3
+
+    /// Whether a pattern is matched in short time. A repeated group, or many repetitions behind each other, may take hours,
+    /// and patterns come from files.
+    private static func endsSoon(_ pattern: String) -> Bool {
+        guard pattern.utf8.count <= longestPattern else { return false }
+        var repetitions = 0
+        var before: Character?
+        var isEscaped = false
+        for character in pattern {
+            if !isEscaped, "*+{".contains(character) {
+                repetitions += 1
+                if before == ")" { return false }
+            }
+            before = isEscaped ? nil : character
+            isEscaped = !isEscaped && character == "\\"
+        }
+        return repetitions <= mostRepetitions
     }
 
     /// The header's entry for plain LoRAs: what the most layers have as the rule, the rest by name.
