@@ -33,7 +33,7 @@ public final class FolderLock: Sendable {
                 if errno == ENOENT { continue }
                 throw FileError(folder, expected: "a folder that can be opened", found: systemMessage(errno))
             }
-            if flock(opened, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK {
+            guard Self.take(opened) else {
                 close(opened)
                 throw FileError(folder, expected: expected, found: found)
             }
@@ -45,6 +45,18 @@ public final class FolderLock: Sendable {
             close(opened)
         }
         self.made = made
+    }
+
+    /// Takes the lock, or gives false when somebody else keeps it for a second.
+    ///
+    /// A process that forks has copies of its locks in the child until the child closes them (`hdf5_probe.c`): a lock that
+    /// its owner has dropped may last a moment longer.
+    private static func take(_ descriptor: CInt) -> Bool {
+        for attempt in 0..<50 {
+            if flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK { return true }
+            if attempt < 49 { usleep(20_000) }
+        }
+        return false
     }
 
     deinit {

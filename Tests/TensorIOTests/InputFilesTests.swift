@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import TensorIO
 import TestSupport
 import Testing
@@ -117,6 +118,29 @@ import Testing
 }
 
 @Suite struct FolderLockTests {
+    /// HDF5 files are tried in forked processes, which have copies of all descriptors for a moment: a lock that was dropped
+    /// can be taken again at once all the same.
+    @Test func aForkKeepsNoLock() throws {
+        let folder = try Fixtures.scratchFolder()
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let file = Fixtures.path("hdf5/h5py.h5")
+        let isDone = Atomic<Bool>(false)
+        try withThread({ while !isDone.load(ordering: .relaxed) { _ = try? HDF5File(reading: file) } }) {
+            defer { isDone.store(true, ordering: .relaxed) }
+            for _ in 0..<40 { _ = try FolderLock(folder.path, expected: "a free folder", found: "a taken one") }
+        }
+    }
+
+    private func withThread(_ work: @escaping @Sendable () -> Void, _ body: () throws -> Void) rethrows {
+        let ended = DispatchSemaphore(value: 0)
+        Thread.detachNewThread {
+            work()
+            ended.signal()
+        }
+        defer { ended.wait() }
+        try body()
+    }
+
     private func lock(_ folder: String) throws -> FolderLock {
         try FolderLock(folder, expected: "a free folder", found: "a taken one")
     }
