@@ -22,6 +22,14 @@ import Testing
         #expect(permutations.count == 40)
     }
 
+    /// The part of a pass that is no whole pass is rounded to the nearest number of pairs.
+    @Test(arguments: [(0.7, 4), (0.3, 2), (0.25, 1), (1.7, 9), (2, 10)])
+    func weightsAreRounded(weight: Double, count: Int) {
+        var plan = EpochPlan()
+        (plan.weights, plan.parts) = ([weight], [0..<5])
+        #expect(EpochOrder(count: 5, seed: 1, plan: plan).epochCount == count)
+    }
+
     @Test func withoutShufflingTheOrderIsTheFiles() {
         var order = EpochOrder(count: 3, seed: 9, shuffles: false)
         #expect(take(7, from: &order) == [0, 1, 2, 0, 1, 2, 0])

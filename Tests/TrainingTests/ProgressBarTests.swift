@@ -51,6 +51,18 @@ private final class FakeTerminal {
         #expect(drawn(width: 0) == "")
     }
 
+    /// One slow step moves the rate by a tenth of the way.
+    @Test func theRateIsSmoothed() {
+        let terminal = FakeTerminal(width: 120)
+        let bar = ProgressBar(total: 300, output: terminal.output)
+        for step in 1...21 {
+            terminal.time += step == 21 ? 11 : 1
+            bar.update(step: step, loss: 0.4)
+        }
+        // Two seconds a step: 1 + (11 - 1) / 10.
+        #expect(terminal.shown.contains("  2.00 s/step  9:18 left"), "\(terminal.shown)")
+    }
+
     @Test func workBesideTheSteps() {
         let terminal = FakeTerminal(width: 12, isUnicode: true)
         let bar = ProgressBar(total: 2, output: terminal.output)

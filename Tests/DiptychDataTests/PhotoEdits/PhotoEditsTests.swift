@@ -85,6 +85,43 @@ import Testing
         }
     }
 
+    /// Crops are between half and all of what a photograph allows, told here by a photograph whose red is its column.
+    @Test func cropsAreHalfAtLeast() throws {
+        try withPhotos { scratch in
+            let photos = scratch.appending(path: "ramp")
+            try FileManager.default.createDirectory(at: photos, withIntermediateDirectories: true)
+            var ramp = Image(width: 250, height: 250)
+            for y in 0..<250 { for x in 0..<250 { ramp[x, y] = [UInt8(x), UInt8(y), 90] } }
+            try ramp.write(to: photos.appending(path: "ramp.png").path)
+            let edits = try PhotoEdits(
+                photos: photos.path, options: .init(count: 60, width: 32, height: 32, seed: 1, kinds: ["sepia"]))
+            let shares = try (0..<60).map { index in
+                let source = try edits.pair(at: index).source
+                let reds = (0..<32).map { Double(source[$0, 16].x) }
+                return (reds.max()! - reds.min()!) / 250 * 32 / 31
+            }
+            #expect(shares.allSatisfy { $0 > 0.46 && $0 < 1.04 }, "\(shares.min()!), \(shares.max()!)")
+            #expect(shares.min()! < 0.6 && shares.max()! > 0.9, "\(shares.min()!), \(shares.max()!)")
+        }
+    }
+
+    /// A change by less than 16 of 255 is none: half of 28 is not to be seen, half of 40 is.
+    @Test(arguments: [(28, false), (40, true)]) func changesMustBeSeen(level: UInt8, isSeen: Bool) throws {
+        try withPhotos { scratch in
+            let photos = scratch.appending(path: "flat")
+            try FileManager.default.createDirectory(at: photos, withIntermediateDirectories: true)
+            try Image(width: 64, height: 64, color: [level, level, level]).write(
+                to: photos.appending(path: "flat.png").path)
+            let edits = try PhotoEdits(
+                photos: photos.path, options: .init(count: 1, width: 32, height: 32, seed: 1, kinds: ["darker"]))
+            if isSeen {
+                _ = try edits.pair(at: 0)
+            } else {
+                #expect(throws: FileError.self) { try edits.pair(at: 0) }
+            }
+        }
+    }
+
     @Test func theDatasetCanBeRead() throws {
         try withPhotos { scratch in
             let folder = scratch.appending(path: "new/pairs")
