@@ -41,6 +41,19 @@ import Testing
         }
     }
 
+    /// The factors were measured at full size, where the peaks lay below them: smaller ones would promise what does not fit.
+    @Test func estimatesAreThoseThatWereMeasured() throws {
+        let model = try FillPipeline(path: Fixtures.path("tiny-random-fill")).transformer.configuration
+        let state = 2 * 100 * model.innerDimension * 4
+        let blocks = model.numLayers + model.numSingleLayers
+        #expect(MemoryEstimate.sampling(model, tokens: 100, batch: 2, .float32) == 18 * state)
+        for (checkpointing, factor) in [(true, blocks + 48), (false, 26 * blocks + 24)] {
+            let found = MemoryEstimate.training(
+                model, tokens: 100, batch: 2, .float32, checkpointing: checkpointing)
+            #expect(found == factor * state)
+        }
+    }
+
     /// Streamed weights give the pages back, and the output is the same bit for bit.
     @Test func streamedWeightsGiveTheSameOutput() async {
         await #expect(processExitsWith: .success) {
