@@ -4,19 +4,6 @@ public import TensorCore
 public import TensorIO
 
 extension PipelineParts {
-    /// Where a model was read from.
-    func place(of part: PipelineFolder.Part) -> String {
-        let file: String? =
-            switch part {
-            case .transformer: transformer
-            case .vae: vae
-            case .textEncoder: clip
-            case .textEncoder2: t5
-            case .tokenizer, .tokenizer2, .scheduler: nil
-            }
-        return file ?? "\(folder)/\(part)"
-    }
-
     /// The error of a model whose results, `what`, are not finite.
     func notFinite(
         _ part: PipelineFolder.Part, _ what: String, _ precision: DType, when: String = ""
