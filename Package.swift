@@ -92,7 +92,7 @@ let package = Package(
         tests(of: "Adapters", ["Models", "Optimizers"]),
         tests(of: "InContextEdit", ["Models", "DiptychData"]),
         tests(of: "DiptychData", ["InContextEdit"]),
-        tests(of: "Training", ["Adapters", "DiptychData", "InContextEdit", "Optimizers"]),
+        tests(of: "Training", ["Adapters", "DiptychData", "InContextEdit", "Models", "Optimizers"]),
         .testTarget(
             name: "CommandLineTests", dependencies: ["diptych", "TensorCore", "TestSupport"], swiftSettings: upcoming),
         .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets"], swiftSettings: upcoming),

@@ -39,7 +39,7 @@ struct AdapterChoice: ExpressibleByArgument, Equatable {
 /// Where an adapter comes from: a `.safetensors` file in any layout that is read, a checkpoint, or a run's folder.
 enum AdapterSource {
     /// Puts the adapters into the transformer of `pipeline`, beside each other, each at its strength.
-    static func load(_ choices: [AdapterChoice], into pipeline: FillPipeline) throws -> [AdapterSet] {
+    static func load(_ choices: [AdapterChoice], into pipeline: EditPipeline) throws -> [AdapterSet] {
         try choices.map { choice in
             let set = try load(choice.path, into: pipeline)
             set.strength = choice.strength
@@ -48,7 +48,7 @@ enum AdapterSource {
     }
 
     /// Puts the adapter at `path` into the transformer of `pipeline`.
-    static func load(_ path: String, into pipeline: FillPipeline) throws -> AdapterSet {
+    static func load(_ path: String, into pipeline: EditPipeline) throws -> AdapterSet {
         let transformer = pipeline.transformer
         let width = transformer.configuration.pooledProjectionDim
         if let file = file(path) {

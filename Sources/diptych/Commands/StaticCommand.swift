@@ -133,7 +133,7 @@ struct StaticCommand: Subcommand {
         inputs.add(dataset: data, for: output)
         try inputs.requireOutput(output)
         let dataset = try PairDataset(path: data)
-        let pipeline = try FillPipeline(base.parts)
+        let pipeline = try EditPipeline(base.parts, framework: base.chosenFramework())
         let adapters = try AdapterSource.load(adapter, into: pipeline)
         guard !adapters.mixtures.isEmpty else {
             throw FileError(
@@ -142,12 +142,13 @@ struct StaticCommand: Subcommand {
         }
         var options = SampleEncoder.Options(
             panelWidth: panelWidth, panelHeight: panelHeight, maximumSequenceLength: maxSequenceLength,
-            promptForm: .inContext, keepsSamples: false)
+            promptForm: pipeline.framework.promptForms[0], keepsSamples: false)
         let arrangement = try AdapterSource.arrangement(arrangement, [adapter])
         options.shapes = [
             DiptychGeometry(
                 panelWidth: panelWidth, panelHeight: panelHeight,
-                arrangement: arrangement.arrangement(panelWidth: panelWidth, panelHeight: panelHeight))
+                arrangement: pipeline.framework.panelLayout(
+                    arrangement, panelWidth: panelWidth, panelHeight: panelHeight))
         ]
         let encoder = try SampleEncoder(dataset, pipeline: pipeline, options: options)
         let calibration = try StaticCalibration(

@@ -17,7 +17,7 @@ public struct EncoderOptions: Sendable, Hashable {
 }
 
 /// The frozen encoders of a pipeline without its transformer: images to latents, words to vectors.
-public final class FillEncoders {
+public final class FrozenEncoders {
     /// Images to latents and back.
     public let vae: AutoencoderKL
     /// Words to vectors.
@@ -49,18 +49,6 @@ public final class FillEncoders {
         return LatentPacking.pack(vae.normalized(latents.converted(to: .float32)))
     }
 
-    /// The packed latents of a diptych's canvas with its edited panel blanked, `[1, tokens, 64]`; throws as
-    /// ``packedLatents(_:drawing:)`` does.
-    public func maskedLatents(_ diptych: Diptych, drawing draw: Tensor? = nil) throws -> Tensor {
-        try packedLatents(diptych.geometry.blankingEdited(diptych.canvas.tensor().unsqueezed(0)), drawing: draw)
-    }
-
-    /// What the transformer is told about a diptych besides the noisy latents: ``maskedLatents(_:drawing:)``, then the mask:
-    /// `[1, tokens, 64 + 256]`. Throws as ``packedLatents(_:drawing:)`` does.
-    public func condition(_ diptych: Diptych, drawing draw: Tensor? = nil) throws -> Tensor {
-        diptych.geometry.condition(maskedLatents: try maskedLatents(diptych, drawing: draw))
-    }
-
     /// The vectors of prompts, `float32`; see ``TextEncoders/encode(_:maximumLength:computeType:)``.
     ///
     /// Throws ``FileError`` when an encoder gives numbers that are not finite.
@@ -69,13 +57,5 @@ public final class FillEncoders {
         guard encoded.pooled.isFinite else { throw parts.notFinite(.textEncoder, "text", options.textType) }
         guard encoded.text.isFinite else { throw parts.notFinite(.textEncoder2, "text", options.textType) }
         return encoded
-    }
-}
-
-extension DiptychGeometry {
-    /// Masked-image latents `[B, tokens, 64]` with the mask behind them, `[B, tokens, 64 + 256]`.
-    public func condition(maskedLatents: Tensor) -> Tensor {
-        let mask = packedMask.unsqueezed(0).expanded(to: [maskedLatents.shape[0], tokenCount, 256])
-        return Tensor.concatenated([maskedLatents, mask.contiguous()], axis: 2)
     }
 }
