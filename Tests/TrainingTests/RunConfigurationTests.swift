@@ -237,6 +237,17 @@ private func leaves(_ object: Any, _ prefix: String = "") -> [String] {
         #expect(error?.faults.map(\.key) == ["training.timestep_mean"])
     }
 
+    @Test func kontextHasItsOwnPromptsAndLayout() throws {
+        let error = #expect(throws: ConfigurationError.self) {
+            _ = try RunConfiguration.parse(
+                requiredConfiguration, overrides: ["base.framework=kontext", "data.arrangement=stacked"])
+        }
+        #expect(error?.faults.map(\.key) == ["data.prompt_form", "data.arrangement"])
+        let run = try RunConfiguration.parse(
+            requiredConfiguration, overrides: ["base.framework=kontext", "data.prompt_form=direct"])
+        #expect(run.panelShapes.map(\.name) == ["512x512-reference"])
+    }
+
     @Test func overridesWinAndAddSections() throws {
         let run = try RunConfiguration.parse(
             requiredConfiguration + "training: {steps: 5, seed: 1}\nadapter: {moe: {experts: 2}}\n",

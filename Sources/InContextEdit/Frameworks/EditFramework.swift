@@ -52,12 +52,14 @@ public struct EditStart: Sendable {
 /// The name of a framework in configurations.
 public struct FrameworkName: RawRepresentable, Hashable, Sendable, Codable, CaseIterable, CustomStringConvertible {
     /// Every framework.
-    public static let all: [any EditFramework] = [FillFramework()]
+    public static let all: [any EditFramework] = [FillFramework(), KontextFramework()]
     /// Every name.
     public static var allCases: [FrameworkName] { all.map(\.name) }
 
     /// ICEdit's: a diptych whose right panel is inpainted by FLUX.1 [Fill].
     public static let fill = FrameworkName("fill")
+    /// FLUX.1 Kontext's: the source as tokens behind those that are generated.
+    public static let kontext = FrameworkName("kontext")
 
     public let rawValue: String
     init(_ rawValue: String) { self.rawValue = rawValue }

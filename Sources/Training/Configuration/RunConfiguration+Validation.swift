@@ -98,6 +98,11 @@ extension RunConfiguration {
                     + " with base.framework \(framework.name)",
                 data.promptForm.rawValue)
         }
+        if base.framework == .kontext, data.arrangement != .beside {
+            report(
+                "data.arrangement", "no arrangement with base.framework kontext, whose panels share no canvas",
+                data.arrangement.rawValue)
+        }
         if let moe = adapter.moe {
             if moe.topK > moe.experts {
                 report("adapter.moe.top_k", "at most adapter.moe.experts (\(moe.experts))", "\(moe.topK)")
