@@ -49,7 +49,7 @@ let package = Package(
         layer("NeuralNet", ["TensorCore", "Autograd", "TensorIO"]),
         layer("Optimizers", ["TensorCore", "Autograd"]),
         layer("Models", ["TensorCore", "Autograd", "TensorIO", "NeuralNet"]),
-        layer("Adapters", ["COpenBLAS", "TensorCore", "Autograd", "TensorIO", "NeuralNet"]),
+        layer("Adapters", ["TensorCore", "Autograd", "TensorIO", "NeuralNet"]),
         layer("InContextEdit", ["TensorCore", "Autograd", "TensorIO", "NeuralNet", "Models", "Adapters"]),
         layer("DiptychData", ["CText", "TensorCore", "TensorIO", "Models", "InContextEdit"]),
         layer(
