@@ -1,5 +1,7 @@
 import Foundation
+import TensorCore
 import TensorIO
+import Training
 
 /// The report as a person reads it. What comes from the file is printable, and cut where it is long.
 extension InspectionReport {
@@ -41,7 +43,7 @@ extension InspectionReport {
     }
 
     private var datasetLines: [String] {
-        let dataset = dataset ?? Dataset(pairs: 0, tasks: [:])
+        guard let dataset else { return [] }
         var tasks = dataset.tasks
         let untasked = dataset.pairs - tasks.values.reduce(0, +)
         if untasked > 0 { tasks["no task", default: 0] += untasked }

@@ -1,6 +1,6 @@
 import Foundation
 import Testing
-import Training
+import diptych
 
 /// Sends a signal to this process as a terminal does; it reaches a thread that takes signals, here the main one.
 private func send(_ signal: CInt) { kill(getpid(), signal) }

@@ -1,8 +1,10 @@
+import Logging
+import TensorCore
 import Testing
-import Training
+import diptych
 
 /// A terminal of any width with a clock that the test moves.
-private final class FakeTerminal {
+private final class FakeTerminal: @unchecked Sendable {
     var width: Int?
     var time = 0.0
     var text = ""
@@ -24,13 +26,25 @@ private final class FakeTerminal {
     }
 }
 
+extension ProgressBar {
+    /// Shows the state after some steps of a run.
+    fileprivate func update(
+        step: Int, of total: Int, loss: Double? = nil, loadBalance: Double? = nil, found: Int = 0
+    ) {
+        let figures =
+            (loss.map { [WorkProgress.Figure("loss", $0)] } ?? [])
+            + (loadBalance.map { [WorkProgress.Figure("balance", $0)] } ?? [])
+        show(WorkProgress("steps", done: step, total: total, found: found, figures: figures))
+    }
+}
+
 @Suite struct ProgressBarTests {
     private func drawn(width: Int?, isUnicode: Bool = true, balance: Double? = 1.02) -> String {
         let terminal = FakeTerminal(width: width, isUnicode: isUnicode)
-        let bar = ProgressBar(total: 300, output: terminal.output)
+        let bar = ProgressBar(output: terminal.output)
         for step in 1...120 {
             terminal.time += 0.4
-            bar.update(step: step, loss: 0.42134, loadBalance: balance)
+            bar.update(step: step, of: 300, loss: 0.42134, loadBalance: balance)
         }
         return terminal.shown
     }
@@ -54,10 +68,10 @@ private final class FakeTerminal {
     /// One slow step moves the rate by a tenth of the way.
     @Test func theRateIsSmoothed() {
         let terminal = FakeTerminal(width: 120)
-        let bar = ProgressBar(total: 300, output: terminal.output)
+        let bar = ProgressBar(output: terminal.output)
         for step in 1...21 {
             terminal.time += step == 21 ? 11 : 1
-            bar.update(step: step, loss: 0.4)
+            bar.update(step: step, of: 300, loss: 0.4)
         }
         // Two seconds a step: 1 + (11 - 1) / 10.
         #expect(terminal.shown.contains("  2.00 s/step  9:18 left"), "\(terminal.shown)")
@@ -65,22 +79,22 @@ private final class FakeTerminal {
 
     @Test func workBesideTheSteps() {
         let terminal = FakeTerminal(width: 12, isUnicode: true)
-        let bar = ProgressBar(total: 2, output: terminal.output)
-        bar.announce("encoding the text")
+        let bar = ProgressBar(output: terminal.output)
+        bar.show(WorkProgress("steps", total: 2, stage: "encoding the text"))
         #expect(terminal.shown == "encoding th")
         // The clock of the steps begins with the first state, not with the work before it.
         terminal.time += 100
-        bar.update(step: 0)
+        bar.update(step: 0, of: 2)
         terminal.time += 2
-        bar.update(step: 1)
+        bar.update(step: 1, of: 2)
         bar.finish()
         let plain = FakeTerminal(width: nil, isUnicode: true)
-        let lines = ProgressBar(total: 2, interval: 0, output: plain.output)
-        lines.announce("encoding the text")
+        let lines = ProgressBar(interval: 0, output: plain.output)
+        lines.show(WorkProgress("steps", total: 2, stage: "encoding the text"))
         plain.time += 100
-        lines.update(step: 0)
+        lines.update(step: 0, of: 2)
         plain.time += 2
-        lines.update(step: 1)
+        lines.update(step: 1, of: 2)
         #expect(plain.text == "encoding the text\nstep 0/2\nstep 1/2  2.00 s/step  0:02 left\n")
     }
 
@@ -98,10 +112,10 @@ private final class FakeTerminal {
 
     @Test func plainLinesEveryInterval() {
         let terminal = FakeTerminal(width: nil)
-        let bar = ProgressBar(total: 50, interval: 10, output: terminal.output)
+        let bar = ProgressBar(interval: 10, output: terminal.output)
         for step in 1...50 {
             terminal.time += 0.5
-            bar.update(step: step, loss: 2)
+            bar.update(step: step, of: 50, loss: 2)
         }
         bar.finish()
         #expect(
@@ -116,10 +130,10 @@ private final class FakeTerminal {
 
     @Test func theTerminalIsDrawnTenTimesASecondAndAtTheEnd() {
         let terminal = FakeTerminal(width: 80)
-        let bar = ProgressBar(total: 1000, output: terminal.output)
+        let bar = ProgressBar(output: terminal.output)
         for step in 1...1000 {
             terminal.time += 1.0 / 1024
-            bar.update(step: step, loss: 1)
+            bar.update(step: step, of: 1000, loss: 1)
         }
         bar.finish()
         let drawings = terminal.text.split(separator: "\r")
@@ -130,10 +144,10 @@ private final class FakeTerminal {
 
     @Test func aMessageStandsAboveTheBar() {
         let terminal = FakeTerminal(width: 30)
-        let bar = ProgressBar(total: 4, output: terminal.output)
+        let bar = ProgressBar(output: terminal.output)
         bar.print("before")
         terminal.time = 1
-        bar.update(step: 1, loss: 1)
+        bar.update(step: 1, of: 4, loss: 1)
         bar.print("saved a checkpoint")
         #expect(
             terminal.text
@@ -143,9 +157,9 @@ private final class FakeTerminal {
 
     @Test func aResumedRunIsNotFast() {
         let terminal = FakeTerminal(width: nil)
-        let bar = ProgressBar(total: 1002, done: 1000, output: terminal.output)
+        let bar = ProgressBar(output: terminal.output)
         terminal.time = 90
-        bar.update(step: 1001, loss: 1)
+        bar.update(step: 1001, of: 1002, loss: 1, found: 1000)
         #expect(terminal.text == "step 1001/1002  loss 1.0000  90.00 s/step  1:30 left\n")
     }
 
@@ -156,7 +170,7 @@ private final class FakeTerminal {
         ] as [(Double, String)])
     func figures(value: Double, text: String) {
         let terminal = FakeTerminal(width: nil)
-        ProgressBar(total: 2, output: terminal.output).update(step: 0, loss: value)
+        ProgressBar(output: terminal.output).update(step: 0, of: 2, loss: value)
         #expect(terminal.text == "step 0/2  loss \(text)\n")
     }
 
@@ -166,15 +180,46 @@ private final class FakeTerminal {
     ])
     func durations(seconds: Double, text: String) {
         let terminal = FakeTerminal(width: nil)
-        let bar = ProgressBar(total: 2, output: terminal.output)
+        let bar = ProgressBar(output: terminal.output)
         terminal.time = seconds
-        bar.update(step: 1, loss: 1)
+        bar.update(step: 1, of: 2, loss: 1)
         #expect(terminal.text.hasSuffix("  \(text)\n"))
     }
 
     @Test func aClockThatStandsStill() {
         let terminal = FakeTerminal(width: nil)
-        ProgressBar(total: 2, output: terminal.output).update(step: 1, loss: 1)
+        ProgressBar(output: terminal.output).update(step: 1, of: 2, loss: 1)
         #expect(terminal.text == "step 1/2  loss 1.0000  ∞ steps/s  0:00 left\n")
+    }
+
+    /// Counts of anything but steps: the rate is that of the whole, and the line ends by itself.
+    @Test func countedThings() {
+        let terminal = FakeTerminal(width: 60)
+        let bar = ProgressBar(output: terminal.output)
+        terminal.time = 10
+        bar.show(WorkProgress("pairs", done: 1500, total: 4000, found: 500))
+        #expect(terminal.shown == "███████░░░░░░░░░░░░░  1,500/4,000 pairs  100/s  0:25 left")
+        terminal.time = 35
+        bar.show(WorkProgress("pairs", done: 4000, total: 4000, found: 500))
+        #expect(terminal.shown.hasSuffix("█  4,000/4,000 pairs  100/s\n"), "\(terminal.shown)")
+        // Another unit begins another line.
+        let before = terminal.text.count
+        bar.show(WorkProgress("files", done: 1, total: 2))
+        #expect(terminal.text.dropFirst(before).contains("  1/2 files\u{1B}[K"), "\(terminal.shown)")
+        let plain = FakeTerminal(width: nil)
+        ProgressBar(output: plain.output).show(WorkProgress("pairs", done: 1, total: 2))
+        #expect(plain.text.isEmpty)
+    }
+
+    @Test func aQuietOutputShowsMessagesAlone() {
+        let terminal = FakeTerminal(width: 60)
+        var output = terminal.output
+        output.showsProgress = false
+        let bar = ProgressBar(output: output)
+        bar.update(step: 1, of: 2, loss: 1)
+        bar.show(WorkProgress("steps", total: 2, stage: "encoding the text"))
+        bar.print("a message")
+        bar.finish()
+        #expect(terminal.text == "a message\n")
     }
 }

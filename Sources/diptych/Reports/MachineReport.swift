@@ -1,6 +1,7 @@
 import Foundation
 import TensorCore
 import TensorIO
+import Training
 
 /// What a bug report should say of the machine.
 struct MachineReport {
@@ -14,7 +15,7 @@ struct MachineReport {
 
     init() {
         sections = [
-            Section(title: "program", lines: ["diptych \(DiptychCommand.version)"]),
+            Section(title: "program", lines: ["diptych \(DiptychVersion.current)"]),
             Section(title: "processor", lines: [Processor.name, Self.share(.current)]),
             Section(title: "instructions", lines: Self.instructions),
             Section(title: "memory", lines: Self.memory),

@@ -3,7 +3,7 @@ import NeuralNet
 import TensorCore
 import TensorIO
 
-/// What models an archive holds, and what a pipeline still lacks.
+/// What models an archive holds.
 struct ModelInspection {
     private let models: [ModelFile]
 
@@ -12,7 +12,6 @@ struct ModelInspection {
     /// Says which models there are; nothing for an archive without one.
     func add(to report: inout InspectionReport) {
         if models.isEmpty { return }
-        report.missing = missing
         report.models = models.map { model in
             var entry = InspectionReport.Model(
                 part: model.part.rawValue, layout: model.layout.rawValue, prefix: model.prefix,
@@ -49,14 +48,5 @@ struct ModelInspection {
         "\(it.variant ?? "no published FLUX.1 variant"): \(it.inChannels) channels in, \(it.outChannels) out, "
             + "\(it.numLayers) double and \(it.numSingleLayers) single blocks of width \(it.innerDimension), "
             + (it.guidanceEmbeds ? "with" : "without") + " guidance"
-    }
-
-    /// What a pipeline needs besides.
-    private var missing: [String] {
-        let flags: [(PipelineFolder.Part, String)] = [
-            (.transformer, "--transformer"), (.vae, "--vae"), (.textEncoder, "--clip"), (.textEncoder2, "--t5"),
-        ]
-        return flags.filter { part, _ in !models.contains { $0.part == part } }.map(\.1)
-            + ["--base with the tokenizers"]
     }
 }

@@ -9,7 +9,7 @@
 ///
 /// What they do not take is lost: a terminal that has gone or a full disk behind a redirection must not end a run of
 /// days.
-public enum StandardStream: CInt, Sendable {
+package enum StandardStream: CInt, Sendable {
     /// Results.
     case output = 1
     /// Progress, notes and errors.
@@ -17,7 +17,7 @@ public enum StandardStream: CInt, Sendable {
 
     /// Writes a text; gives whether the stream took all of it.
     @discardableResult
-    public func write(_ text: String) -> Bool {
+    package func write(_ text: String) -> Bool {
         let bytes = Array(text.utf8)
         var done = 0
         while done < bytes.count {
@@ -36,11 +36,11 @@ public enum StandardStream: CInt, Sendable {
     }
 
     /// Writes what `print` has kept back; gives whether standard output took all that was printed so far.
-    public static func flushPrinted() -> Bool { fflush(stdout) == 0 && ferror(stdout) == 0 }
+    package static func flushPrinted() -> Bool { fflush(stdout) == 0 && ferror(stdout) == 0 }
 
     /// Puts `/dev/null` in the place of standard streams that are closed. Otherwise the next file to be opened, a
     /// checkpoint perhaps, would take their number and the messages.
-    public static func openClosedOnes() {
+    package static func openClosedOnes() {
         for descriptor in CInt(0)...2 where fcntl(descriptor, F_GETFD) == -1 && errno == EBADF {
             _ = open("/dev/null", O_RDWR)
         }

@@ -1,19 +1,19 @@
-import Adapters
+public import Adapters
 import Foundation
 import InContextEdit
-import Training
 
-/// What a reader of an exported file would want to know about its making.
-struct ExportMetadata {
-    private(set) var header: [String: String]
+/// What a reader of an exported file would want to know about its making: texts for the header of a safetensors file.
+public struct ExportMetadata: Sendable {
+    /// The texts by their keys.
+    public private(set) var header: [String: String]
 
     /// The key under which a file says how the diptychs lay that it was trained on, in the words of `data.arrangement`.
-    static let arrangementKey = "diptych.arrangement"
+    public static let arrangementKey = "diptych.arrangement"
 
     /// Of a run's adapter.
-    init(_ run: RunConfiguration, _ checkpoint: RunCheckpoint) {
+    public init(_ run: RunConfiguration, _ checkpoint: RunCheckpoint) {
         header = [
-            "diptych.version": DiptychCommand.version,
+            "diptych.version": DiptychVersion.current,
             "diptych.base": URL(filePath: run.base.path).lastPathComponent,
             "diptych.trigger": PromptForm.trigger(run.trainedArrangement == .stacked ? .stacked : .beside),
             Self.arrangementKey: run.trainedArrangement.rawValue,
@@ -31,20 +31,21 @@ struct ExportMetadata {
     }
 
     /// Of an adapter file: what its own header says of its making, whatever the layout says of its tensors.
-    init(_ metadata: [String: String]) {
+    public init(_ metadata: [String: String]) {
         let ofLayout = ["format", "lora_adapter_metadata", "diptych_routing"]
         header = metadata.filter { !ofLayout.contains($0.key) && !$0.key.hasPrefix("ss_network_") }
-        header["diptych.version"] = DiptychCommand.version
+        header["diptych.version"] = DiptychVersion.current
     }
 
-    subscript(key: String) -> String? {
+    /// The text of a key; nil where there is none.
+    public subscript(key: String) -> String? {
         get { header[key] }
         set { header[key] = newValue }
     }
 
     /// The header for a layout: with the names that kohya's programs and ModelSpec have for the same things, where files of
     /// that layout have them.
-    func header(for format: AdapterFormat, output: String) -> [String: String] {
+    public func header(for format: AdapterFormat, output: String) -> [String: String] {
         guard format == .kohya || format == .comfyui else { return header }
         var result = header
         func add(_ key: String, _ value: String?) {

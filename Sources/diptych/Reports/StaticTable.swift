@@ -1,24 +1,13 @@
 import Adapters
 import Foundation
-
-/// How near one way of making a plain LoRA comes to the mixtures.
-struct StaticResult {
-    let method: StaticMethod
-    let rank: Int
-    /// The error of the transformer's output over the output.
-    let outputError: Double
-    /// The same over what the adapter changes of the output.
-    let effectError: Double
-    let layers: [StaticConversion.LayerReport]
-}
+import Training
 
 /// The errors of all ways in a table: of the transformer's output, and of each mixture's.
 struct StaticTable {
     let text: String
 
-    init(
-        _ results: [StaticResult], adapters: AdapterSet, learned: [String: MixtureStatistics], chosen: StaticMethod
-    ) {
+    init(_ comparison: StaticComparison, chosen: StaticMethod) {
+        let (results, adapters) = (comparison.results, comparison.adapters)
         func pad(_ text: String, _ width: Int, left: Bool = false) -> String {
             let space = String(repeating: " ", count: max(0, width - text.count))
             return left ? space + text : text + space
@@ -42,7 +31,7 @@ struct StaticTable {
                 let error = result.layers.first { $0.layer == mixture.layer }?.relativeError ?? 0
                 return pad(String(format: "%.2f %%", error * 100), 14, left: true)
             }
-            let weights = learned[mixture.layer]?.meanWeights ?? []
+            let weights = comparison.statistics[mixture.layer]?.meanWeights ?? []
             lines.append(
                 "  " + pad(mixture.layer, width) + cells.joined() + "  "
                     + weights.map { String(format: "%.2f", $0) }.joined(separator: " "))

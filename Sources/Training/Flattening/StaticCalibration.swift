@@ -1,12 +1,12 @@
-import Adapters
+public import Adapters
 import Autograd
-import DiptychData
-import InContextEdit
-import TensorCore
+public import DiptychData
+public import InContextEdit
+public import TensorCore
 import TensorIO
 
 /// Runs of the transformer on samples of a dataset: those that a conversion learns from, and others that it is judged by.
-struct StaticCalibration {
+public struct StaticCalibration {
     /// One run: a sample, a time and noise that its seed fixes.
     private struct Run {
         let sample: EncodedSample
@@ -25,7 +25,7 @@ struct StaticCalibration {
     /// the way from data to noise.
     ///
     /// Throws ``FileError`` when the dataset has too few pairs or a picture cannot be read.
-    init(
+    public init(
         _ encoder: SampleEncoder, pipeline: FillPipeline, count: Int, heldOutCount: Int, seed: UInt64, guidance: Float,
         precision: DType
     ) throws {
@@ -54,11 +54,11 @@ struct StaticCalibration {
         self.precision = precision
     }
 
-    /// How many tokens of pictures the calibration runs have.
-    var imageTokens: Int { calibration.reduce(0) { $0 + $1.sample.clean.shape[0] } }
+    /// How many runs there are to learn from, and to judge by.
+    public var counts: (calibration: Int, heldOut: Int) { (calibration.count, heldOut.count) }
 
     /// Runs the model on the samples to learn from. Throws ``FileError`` when a velocity is not finite.
-    func calibrate(_ adapters: AdapterSet, progress: () -> Void) throws {
+    public func calibrate(_ adapters: AdapterSet, progress: () -> Void) throws {
         for run in calibration {
             _ = try velocity(run, adapters)
             progress()
@@ -66,7 +66,7 @@ struct StaticCalibration {
     }
 
     /// The model's predictions for the samples to judge by. Throws ``FileError`` when one is not finite.
-    func predict(_ adapters: AdapterSet, progress: () -> Void) throws -> [Tensor] {
+    public func predict(_ adapters: AdapterSet, progress: () -> Void) throws -> [Tensor] {
         try heldOut.map { run in
             defer { progress() }
             return try velocity(run, adapters)
@@ -96,7 +96,7 @@ struct StaticCalibration {
     }
 
     /// The norm of the difference of two lists of predictions over that of the second's difference from a third.
-    static func relativeError(_ guesses: [Tensor], _ truths: [Tensor], besides base: [Tensor]? = nil) -> Double {
+    public static func relativeError(_ guesses: [Tensor], _ truths: [Tensor], besides base: [Tensor]? = nil) -> Double {
         var (error, size) = (0.0, 0.0)
         for (place, truth) in truths.enumerated() {
             let truth = truth.contiguous()

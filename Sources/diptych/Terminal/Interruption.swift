@@ -14,22 +14,22 @@ import Synchronization
 ///
 ///     Interruption.install()
 ///     while step < steps, !Interruption.isRequested { … }
-public enum Interruption {
+package enum Interruption {
     /// The exit status of an interrupted run: 128 and the number of the first signal, so 130 for Ctrl-C, 143 for `kill` and
     /// 129 for a terminal that closed.
-    public static var exitStatus: CInt {
+    package static var exitStatus: CInt {
         let signal = CInt(first.load(ordering: .relaxed))
         return 128 + (signal == 0 ? SIGINT : signal)
     }
 
     /// Whether the user has asked to stop.
-    public static var isRequested: Bool { requests.load(ordering: .relaxed) > 0 }
+    package static var isRequested: Bool { requests.load(ordering: .relaxed) > 0 }
 
     /// Whether signals are taken over.
-    public static var isInstalled: Bool { installed.load(ordering: .relaxed) }
+    package static var isInstalled: Bool { installed.load(ordering: .relaxed) }
 
     /// What the first signal says.
-    public enum Notice: Int, Sendable {
+    package enum Notice: Int, Sendable {
         /// A step and a checkpoint.
         case training
         /// A file of a cache.
@@ -38,7 +38,7 @@ public enum Interruption {
 
     /// Takes over SIGINT, SIGTERM and SIGHUP, and ignores SIGPIPE. Doing so again forgets an earlier request. A SIGHUP that
     /// is ignored already, as `nohup` does, stays so.
-    public static func install(notice: Notice = .training) {
+    package static func install(notice: Notice = .training) {
         // The handler may touch only what exists already: a lazy initialiser is not safe inside a signal.
         requests.store(0, ordering: .relaxed)
         first.store(0, ordering: .relaxed)
@@ -65,10 +65,10 @@ public enum Interruption {
     }
 
     /// Lets writing to a pipe whose reader has gone fail instead of ending the process.
-    public static func ignoreClosedPipes() { signal(SIGPIPE, SIG_IGN) }
+    package static func ignoreClosedPipes() { signal(SIGPIPE, SIG_IGN) }
 
     /// Gives the signals back to the system, which ends the process, and forgets an earlier request.
-    public static func uninstall() {
+    package static func uninstall() {
         for number in [SIGINT, SIGTERM, SIGPIPE] { signal(number, SIG_DFL) }
         if !isIgnored(SIGHUP) { signal(SIGHUP, SIG_DFL) }
         installed.store(false, ordering: .relaxed)

@@ -1,5 +1,5 @@
+import TensorCore
 import TensorIO
-import Training
 
 /// The program's `print`: every command's results go through it, so that no name, key or value from a file reaches the
 /// terminal as anything but text. Lines keep their length; whoever prints what may be long cuts it (`printable`).

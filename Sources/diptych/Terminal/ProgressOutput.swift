@@ -7,22 +7,22 @@ import Foundation
 #endif
 
 /// Where a ``ProgressBar`` writes, and what it must know about the place.
-public struct ProgressOutput {
+package struct ProgressOutput: Sendable {
     /// Writes text as it is.
-    public var write: (String) -> Void
+    package var write: @Sendable (String) -> Void
     /// Columns of the terminal now, or `nil` for anything else than a terminal.
-    public var width: () -> Int?
+    package var width: @Sendable () -> Int?
     /// Seconds since any fixed moment.
-    public var now: () -> Double
+    package var now: @Sendable () -> Double
     /// Whether the bar may use block characters.
-    public var isUnicode: Bool
+    package var isUnicode: Bool
     /// Whether progress is wanted at all; errors are written anyway.
-    public var showsProgress: Bool
+    package var showsProgress: Bool
 
     /// Describes a place to write to.
-    public init(
-        isUnicode: Bool = true, showsProgress: Bool = true, width: @escaping () -> Int?, now: @escaping () -> Double,
-        write: @escaping (String) -> Void
+    package init(
+        isUnicode: Bool = true, showsProgress: Bool = true, width: @escaping @Sendable () -> Int?,
+        now: @escaping @Sendable () -> Double, write: @escaping @Sendable (String) -> Void
     ) {
         self.showsProgress = showsProgress
         self.isUnicode = isUnicode
@@ -33,7 +33,7 @@ public struct ProgressOutput {
 
     /// The standard error stream, with the width that the terminal reports (`TIOCGWINSZ`); without progress where the
     /// program is quiet.
-    public static var standardError: ProgressOutput {
+    package static var standardError: ProgressOutput {
         let environment = ProcessInfo.processInfo.environment
         let locale = environment["LC_ALL"] ?? environment["LC_CTYPE"] ?? environment["LANG"] ?? ""
         let isTerminal = isatty(STDERR_FILENO) == 1 && environment["TERM"] != "dumb"

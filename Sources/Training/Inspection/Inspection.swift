@@ -5,15 +5,17 @@ import InContextEdit
 import Models
 import TensorCore
 import TensorIO
-import Training
 
 /// Tells from a file's or folder's content what it is and holds.
-struct Inspection {
+public struct Inspection {
     /// The file or folder, as the user named it.
-    let path: String
+    public let path: String
+
+    /// Names what is to be looked at.
+    public init(_ path: String) { self.path = path }
 
     /// Looks at it. Throws ``FileError`` when it is nothing that is known, or damaged.
-    func report() throws -> InspectionReport {
+    public func report() throws -> InspectionReport {
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
             throw FileError(path, expected: "a file or a folder", found: "nothing of that name")
