@@ -37,6 +37,18 @@ test: dependencies lint
 	$(SWIFT) test -c $(CONFIGURATION) --skip-build
 	$(MAKE) examples
 
+# The programs of Examples, a package of its own: built beside the project, so that the libraries are compiled once, and run.
+examples: dependencies
+	$(BUILD) --package-path Examples --scratch-path .build
+	Scripts/check_examples.sh .build/$(CONFIGURATION)
+
+# The pages of the libraries: .build/pages holds a site. The plugin is a dependency of this target alone.
+PAGES = .build/pages
+GUIDES = DiptychCoreGuide DiptychGuide
+docs: dependencies
+	DIPTYCH_DOCS=1 $(SWIFT) package --allow-writing-to-directory $(PAGES) generate-documentation \
+		--enable-experimental-combined-documentation --output-path $(PAGES) $(GUIDES:%=--target %)
+
 lint:
 	$(SWIFT) format lint --strict --recursive --parallel $(SOURCES)
 

@@ -24,7 +24,7 @@ run() {
 }
 
 run change-safetensors "$base/vae/diffusion_pytorch_model.safetensors" "$work/vae.safetensors" <<TEXT
-VAE_LINE
+176 tensors, 326995 numbers in 653990 bytes
 TEXT
 
 run new-operation <<TEXT
@@ -33,10 +33,21 @@ the loss fell a hundredfold: true
 TEXT
 
 run train-adapter "$base" Datasets/photo-edits "$work/run" "$work/adapter.safetensors" <<TEXT
-TRAIN_LINES
+5 mixtures, 82560 parameters
+step 1 of 6
+step 2 of 6
+step 3 of 6
+step 4 of 6
+step 5 of 6
+step 6 of 6
+97 tensors, step 6
 TEXT
 
 run edit-picture "$base" Datasets/photos/chelsea.png "make the cat blue" "$work/blue.png" "$work/adapter.safetensors" <<TEXT
-EDIT_LINES
+step 1 of 4
+step 2 of 4
+step 3 of 4
+step 4 of 4
+edited 451 x 300 as 64 x 32
 TEXT
 test -s "$work/blue.png"

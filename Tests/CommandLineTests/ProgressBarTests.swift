@@ -198,14 +198,14 @@ extension ProgressBar {
         let bar = ProgressBar(output: terminal.output)
         terminal.time = 10
         bar.show(WorkProgress("pairs", done: 1500, total: 4000, found: 500))
-        #expect(terminal.shown == "███████░░░░░░░░░░░░░  1,500/4,000 pairs  100/s  0:25 left")
+        #expect(terminal.shown == "████████░░░░░░░░░░░░░░  1,500/4,000 pairs  100/s  0:25 left")
         terminal.time = 35
         bar.show(WorkProgress("pairs", done: 4000, total: 4000, found: 500))
         #expect(terminal.shown.hasSuffix("█  4,000/4,000 pairs  100/s\n"), "\(terminal.shown)")
         // Another unit begins another line.
         let before = terminal.text.count
         bar.show(WorkProgress("files", done: 1, total: 2))
-        #expect(terminal.text.dropFirst(before).contains("  1/2 files\u{1B}[K"), "\(terminal.shown)")
+        #expect(terminal.text.dropFirst(before).contains("░  1/2 files  "), "\(terminal.shown)")
         let plain = FakeTerminal(width: nil)
         ProgressBar(output: plain.output).show(WorkProgress("pairs", done: 1, total: 2))
         #expect(plain.text.isEmpty)
