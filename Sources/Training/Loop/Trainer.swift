@@ -6,7 +6,7 @@ public import InContextEdit
 public import Models
 import NeuralNet
 import Optimizers
-import TensorCore
+public import TensorCore
 public import TensorIO
 
 /// Trains adapters on a frozen pipeline: one object from the configuration to the last checkpoint.
@@ -54,10 +54,10 @@ public final class Trainer {
     /// Throws what is wrong with the configuration, the files or the checkpoint before any training.
     ///
     /// `acceptsChangedData` goes on although the pairs are not those that the run began with, as when a picture has been
-    /// mended; their number must be. `checking` is told how many pairs have been decoded before the first step, of how many.
+    /// mended; their number must be. `checking` is told of every pair that is decoded before the first step.
     public init(
         _ configuration: RunConfiguration, resuming checkpoint: RunCheckpoint? = nil, acceptsChangedData: Bool = false,
-        checking: @Sendable (_ done: Int, _ total: Int) -> Void = { _, _ in }
+        checking: @Sendable (WorkProgress) -> Void = { _ in }
     ) throws {
         self.configuration = configuration
         Threads.set(configuration.training.threads)
@@ -120,7 +120,7 @@ public final class Trainer {
 
     /// The pairs. Where their listing is faulty, their pictures are looked at too, so that all that is wrong is said at once.
     private static func dataset(
-        _ configuration: RunConfiguration, checking: @Sendable (_ done: Int, _ total: Int) -> Void
+        _ configuration: RunConfiguration, checking: @Sendable (WorkProgress) -> Void
     ) throws -> PairDataset {
         do {
             return try configuration.openDataset()
@@ -135,7 +135,7 @@ public final class Trainer {
     /// Where samples come from: the cache if there is one, otherwise the encoders, after a look at every picture.
     private static func source(
         _ configuration: RunConfiguration, _ dataset: PairDataset,
-        checking: @Sendable (_ done: Int, _ total: Int) -> Void
+        checking: @Sendable (WorkProgress) -> Void
     ) throws -> (
         samples: any SampleSource, encoders: FrozenEncoders?, latentChannels: Int, transparentPictures: Int
     ) {

@@ -38,7 +38,7 @@ struct EditCommand: Subcommand {
             An adapter: a .safetensors file, a checkpoint or a run's folder, its strength behind a colon (a.safetensors:0.8). \
             May be given several times.
             """, completion: .file(extensions: ["safetensors", "h5"]))
-    var adapter: [AdapterChoice] = []
+    var adapter: [AdapterArgument] = []
 
     @Option(
         name: .long, parsing: .unconditional,
@@ -83,21 +83,21 @@ struct EditCommand: Subcommand {
     var panelWidth = 512
 
     @Option(name: .long, help: "Type of the activations: float32 or bfloat16.")
-    var precision = Precision.float32
+    var precision = ActivationType.float32
 
     @Option(name: .long, help: "Type of the autoencoder's activations: float32 or bfloat16.")
-    var vaePrecision = Precision.float32
+    var vaePrecision = ActivationType.float32
 
     @Option(
         name: .long,
         help: "Tiles for the autoencoder, with the same result in less memory: auto (above 1024 x 2048), on or off.")
-    var vaeTiling = Tiling.auto
+    var vaeTiling = AutoencoderTiling.Mode.automatic
 
     @Option(name: .long, parsing: .unconditional, help: "Rows of pixels in a tile.")
     var vaeTileSize = AutoencoderTiling().tileSize
 
     @Option(name: .long, help: "Type of the text encoders' activations: float32 or bfloat16.")
-    var textEncoderPrecision = Precision.float32
+    var textEncoderPrecision = ActivationType.float32
 
     @Option(name: .long, help: "What transparent parts of the image are laid over: \(ImageBackground.expected).")
     var background = ImageBackground.white
@@ -116,8 +116,7 @@ struct EditCommand: Subcommand {
             """)
     var arrangement: ArrangementChoice?
 
-    @Option(name: .long, parsing: .unconditional, help: "Threads; 0 for one a processor.")
-    var threads = 0
+    @OptionGroup var threads: ThreadOptions
 
     @OptionGroup var memory: MemoryOptions
 
@@ -134,16 +133,6 @@ struct EditCommand: Subcommand {
     private static let mostTokens = 512
     private static let widestPanel = 8192
     private static let largestTile = 65_536
-
-    enum Precision: String, ExpressibleByArgument, CaseIterable {
-        case float32, bfloat16
-        var dtype: DType { self == .float32 ? .float32 : .bfloat16 }
-    }
-
-    enum Tiling: String, ExpressibleByArgument, CaseIterable {
-        case auto, on, off
-        var mode: AutoencoderTiling.Mode { AutoencoderTiling.Mode(rawValue: rawValue)! }
-    }
 
     enum InstructionForm: String, ExpressibleByArgument, CaseIterable {
         case inContext = "in_context"
@@ -170,7 +159,6 @@ struct EditCommand: Subcommand {
         if !(8...Self.largestTile).contains(vaeTileSize) {
             faults.append("--vae-tile-size: expected 8 to \(Self.largestTile), found \(vaeTileSize)")
         }
-        if threads < 0 { faults.append("--threads: expected 0 or more, found \(threads)") }
         if instruction.allSatisfy(\.isWhitespace) { faults.append("--instruction: expected some text, found none") }
         for (flag, path) in [("--output", output), ("--save-diptych", saveDiptych ?? "x.png")]
         where !["png", "jpg", "jpeg"].contains(URL(filePath: path).pathExtension.lowercased()) {
@@ -183,7 +171,7 @@ struct EditCommand: Subcommand {
     }
 
     func run() throws {
-        Threads.set(threads)
+        threads.apply()
         var inputs = InputFiles()
         inputs.add(image, "the image")
         inputs.add(base.parts)
@@ -194,7 +182,7 @@ struct EditCommand: Subcommand {
             try InputFiles.requireDistinct(output, saveDiptych, option: "--save-diptych", otherOption: "--output")
         }
         let (source, isTransparent) = try Image.decode(contentsOf: image, background: background)
-        let arrangement = try AdapterSource.arrangement(arrangement, adapter.map(\.path))
+        let arrangement = try AdapterSource.arrangement(arrangement, adapter.map(\.source))
         let framework = try base.chosenFramework().framework
         let panel = try DiptychGeometry(
             fitting: source.width, source.height, panelWidth: panelWidth, arrangement: arrangement,
@@ -207,10 +195,10 @@ struct EditCommand: Subcommand {
         }
         var encoders = EncoderOptions()
         encoders.vaeType = vaePrecision.dtype
-        encoders.tiling = AutoencoderTiling(mode: vaeTiling.mode, tileSize: vaeTileSize)
+        encoders.tiling = AutoencoderTiling(mode: vaeTiling, tileSize: vaeTileSize)
         encoders.textType = textEncoderPrecision.dtype
         let pipeline = try EditPipeline(base.parts, encoders: encoders, framework: framework.name)
-        let adapters = try AdapterSource.load(adapter, into: pipeline)
+        let adapters = try AdapterSource.load(adapter.map(\.source), into: pipeline)
         for set in adapters { set.strength *= strength }
         if panel.panelWidth != source.width || panel.panelHeight != source.height {
             let size = "\(panel.panelWidth) x \(panel.panelHeight)"
@@ -255,20 +243,13 @@ struct EditCommand: Subcommand {
         }
         if memory.dryRun { return }
 
-        let bar = ProgressBar(total: steps)
+        let bar = ProgressBar()
         let measured = Profile()
         let begin = ContinuousClock.now
         func edit() throws -> Editor.Result {
             try Editor(pipeline, adapters: adapters).edit(
                 source, fields, options: options
-            ) { progress in
-                switch progress {
-                case .encodingText: bar.announce("encoding the text")
-                case .encodingImage: bar.announce("encoding the picture")
-                case .sampled(let steps, _): bar.update(step: steps)
-                case .decoding: bar.announce("decoding the picture")
-                }
-            }
+            ) { bar.show($0.work(of: steps)) }
         }
         let result = profile ? try measured.record(edit) : try edit()
         bar.finish()

@@ -5,6 +5,7 @@ import InContextEdit
 import Models
 import TensorCore
 import TensorIO
+import Training
 
 /// `diptych velocity --base DIR --inputs in.safetensors -o out.safetensors`
 struct VelocityCommand: Subcommand {
@@ -28,7 +29,7 @@ struct VelocityCommand: Subcommand {
     @OptionGroup var base: BaseOptions
 
     @Option(name: .long, help: "An adapter: a .safetensors file, a checkpoint or a run's folder; ':0.8' scales it.")
-    var adapter: [AdapterChoice] = []
+    var adapter: [AdapterArgument] = []
 
     @Option(name: .long, help: "The tensors to evaluate on.")
     var inputs: String
@@ -47,7 +48,7 @@ struct VelocityCommand: Subcommand {
         files.add(inputs, "the inputs")
         try files.requireOutput(output)
         let pipeline = try EditPipeline(base.parts, framework: base.chosenFramework())
-        let adapters = try AdapterSource.load(adapter, into: pipeline)
+        let adapters = try AdapterSource.load(adapter.map(\.source), into: pipeline)
         let file = try SafetensorsFile(path: inputs)
         let model = pipeline.transformer.configuration
         // The first two tensors decide the sizes that the others must agree on; -1 is any size.
