@@ -6,6 +6,8 @@ public final class Conv2D: Module {
     private let weight: Parameter
     private let bias: Parameter
     private let weightCache = WeightCache()
+    /// Whether a frozen weight is also kept in the layout that the backend reads fastest.
+    public var memory = MemoryPolicy()
     /// Stride and padding.
     public let options: ConvolutionOptions
 
@@ -32,10 +34,11 @@ public final class Conv2D: Module {
             upsampling: upsampling, residual: residual, weightCache: cache)
     }
 
-    /// None for a trained weight, which changes under what was kept of it.
+    /// None for a trained weight, which changes under what was kept of it, and where memory is short.
     private var cache: WeightCache? {
-        if weight.isTrained { weightCache.clear() }
-        return weight.isTrained ? nil : weightCache
+        if !weight.isTrained, memory.keepsPackedWeights { return weightCache }
+        weightCache.clear()
+        return nil
     }
 
     /// `[out, in, kernel, kernel]`.

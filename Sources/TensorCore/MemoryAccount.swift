@@ -42,15 +42,6 @@ public enum MemoryAccount {
         }
     }
 
-    private static let releases = Atomic<Bool>(false)
-
-    /// Whether pages of mapped weights are given back once they have been used: where memory is short. They are read again
-    /// when they are needed again.
-    public static var releasesWeights: Bool {
-        get { releases.load(ordering: .relaxed) }
-        set { releases.store(newValue, ordering: .relaxed) }
-    }
-
     /// Gives all waiting blocks back to the system: between phases that ask for other sizes.
     public static func trim() { BlockPool.trim() }
 

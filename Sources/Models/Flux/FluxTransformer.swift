@@ -62,6 +62,11 @@ public final class FluxTransformer: Module {
     private let output: Linear
     /// Reads the blocks' weights ahead of their use.
     public let weightStream: WeightStream
+    /// How memory is spent.
+    public var memory: MemoryPolicy {
+        get { weightStream.memory }
+        set { weightStream.memory = newValue }
+    }
 
     /// Takes the weights by diffusers' keys; the caller ends with `loader.finish()`.
     public init(_ configuration: FluxConfiguration, _ loader: WeightLoader) {
@@ -137,7 +142,7 @@ public final class FluxTransformer: Module {
         let rotary = RotaryTable(ids: ids, axes: configuration.axesDimsRope)
         let modulations =
             doubleBlocks.map(\.modulations) + singleBlocks.map(\.modulations) + [[outputModulation]]
-        let source = ModulationSource(modulations, of: conditioning)
+        let source = ModulationSource(modulations, of: conditioning, memory)
 
         var joint = joined(input, source, rotary: rotary, observing)
         for (index, block) in singleBlocks.enumerated() {

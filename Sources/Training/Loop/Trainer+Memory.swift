@@ -71,6 +71,12 @@ extension Trainer {
             ])
     }
 
+    /// Puts a choice of how to spend memory into force for all models, before the first step.
+    public func adopt(_ choice: MemoryChoice) {
+        transformer.memory = choice.policy
+        encoders?.adopt(choice)
+    }
+
     /// The most samples that the run can see.
     private var seenSamples: Int {
         let training = configuration.training

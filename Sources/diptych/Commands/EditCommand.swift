@@ -230,9 +230,9 @@ struct EditCommand: Subcommand {
         options.promptForm = promptForm
         options.arrangement = arrangement
 
-        try memory.enforce(tiling: encoders.tiling, isVerbose: common.verbose) { isStreamed, tiling in
+        let choice = try memory.choose(tiling: encoders.tiling, isVerbose: common.verbose) { isStreamed, tiling in
+            var encoders = encoders
             encoders.tiling = tiling
-            pipeline.vae.tiling = tiling
             return MemoryPlan.editing(
                 FrozenWeights(pipeline.transformer, vae: pipeline.vae, textEncoders: pipeline.textEncoders),
                 flux: pipeline.transformer.configuration, t5: pipeline.textEncoders.t5.configuration,
@@ -242,6 +242,10 @@ struct EditCommand: Subcommand {
                 isStreamed: isStreamed)
         }
         if memory.dryRun { return }
+        if let choice {
+            pipeline.adopt(choice)
+            MemoryAccount.ownedLimit = choice.ownedLimit
+        }
 
         let bar = ProgressBar()
         let measured = Profile()

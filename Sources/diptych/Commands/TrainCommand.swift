@@ -120,16 +120,19 @@ struct TrainCommand: Subcommand {
         }
     }
 
-    /// Puts the memory's budget into force; leaves where only the plan was asked for.
+    /// Chooses how to keep within the budget of memory; leaves where only the plan was asked for.
     private func plan(_ trainer: Trainer) throws {
-        try memory.enforce(
+        let choice = try memory.choose(
             trainer.configuration.training.memory.flatMap { ByteCount($0) },
             tiling: trainer.configuration.pipelineEncoders.tiling, isVerbose: common.verbose
         ) { isStreamed, tiling in
-            trainer.encoders?.vae.tiling = tiling
-            return trainer.memoryPlan(isStreamed: isStreamed, tiling: tiling)
+            trainer.memoryPlan(isStreamed: isStreamed, tiling: tiling)
         }
         if memory.dryRun { throw ExitCode.success }
+        if let choice {
+            trainer.adopt(choice)
+            MemoryAccount.ownedLimit = choice.ownedLimit
+        }
     }
 
     private func describe(_ session: TrainingSession, _ opened: OpenedRun) {

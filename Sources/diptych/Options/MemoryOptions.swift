@@ -1,6 +1,7 @@
 import ArgumentParser
 import InContextEdit
 import Models
+import NeuralNet
 import TensorCore
 import Training
 
@@ -33,30 +34,29 @@ struct MemoryOptions: ParsableArguments {
         }
     }
 
-    /// Puts the budget into force, or the one of a configuration, and prints the plan where there is one or where it is
-    /// asked for.
-    func enforce(
+    /// How to keep within the budget, or the one of a configuration; nil without either. Prints the plan where there is a budget
+    /// or where it is asked for.
+    func choose(
         _ configured: ByteCount? = nil, tiling: AutoencoderTiling, isVerbose: Bool,
         plan: (_ isStreamed: Bool, _ tiling: AutoencoderTiling) -> MemoryPlan
-    ) throws {
+    ) throws -> MemoryChoice? {
         guard let budget = memory?.size ?? configured else {
             if dryRun || isVerbose { try print(plan(false, tiling), isStreamed: false) }
-            return
+            return nil
         }
-        // The plan is asked for last with the way that is taken.
-        let found: MemoryPlan
+        let choice: MemoryChoice
         do {
-            found = try MemoryPlan.enforce(budget, tiling: tiling, plan: plan).plan
+            choice = try MemoryPlan.choose(within: budget, tiling: tiling, plan: plan)
         } catch {
             var error = error
             error.setting = memory == nil ? "training.memory" : "--memory"
             throw error
         }
-        if Verbosity.current == .quiet && !dryRun { return }
-        try print(found, isStreamed: MemoryAccount.releasesWeights, budget: budget)
-        if json { return }
-        print(
-            "memory     at most \(budget)\(MemoryAccount.releasesWeights ? ", weights streamed from their files" : "")")
+        if Verbosity.current == .quiet && !dryRun { return choice }
+        let isStreamed = choice.policy.releasesWeights
+        try print(choice.plan, isStreamed: isStreamed, budget: budget)
+        if !json { print("memory     at most \(budget)\(isStreamed ? ", weights streamed from their files" : "")") }
+        return choice
     }
 
     private func print(_ plan: MemoryPlan, isStreamed: Bool, budget: ByteCount? = nil) throws {

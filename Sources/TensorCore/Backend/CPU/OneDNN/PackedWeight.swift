@@ -1,9 +1,7 @@
 import Synchronization
 
 /// A frozen convolution weight in the layout that a library reads: what ``CPUBackend`` keeps in a ``WeightCache``.
-///
-/// Nothing is kept where memory is short (``MemoryAccount/releasesWeights`` or a ``MemoryAccount/ownedLimit``): the weight
-/// is then laid out for every call. Results do not depend on it.
+/// Results do not depend on it.
 package final class PackedWeight: Sendable {
     private struct Form {
         let phase: Int, primitive: LibraryPrimitive, packed: Tensor
@@ -23,23 +21,14 @@ package final class PackedWeight: Sendable {
     /// Bytes that are kept.
     package var byteCount: Int { content.withLock { $0.forms.reduce(0) { $0 + $1.packed.count } } }
 
-    private static var isKept: Bool { !MemoryAccount.releasesWeights && MemoryAccount.ownedLimit == nil }
-
     private static func areSame(_ a: Tensor, _ b: Tensor) -> Bool {
         a.storage === b.storage && a.offset == b.offset && a.shape == b.shape && a.strides == b.strides
             && a.dtype == b.dtype
     }
 
-    /// Forgets what was kept.
-    package func clear() { content.withLock { $0 = Content() } }
-
     /// `weight` as `primitive` reads it: `source` itself, or what was made of it, told from others by `phase`.
     func form(_ phase: Int, of weight: Tensor, source: Tensor, for primitive: LibraryPrimitive) -> Tensor {
-        guard Self.isKept else {
-            clear()
-            return primitive.packed(weight)
-        }
-        return content.withLock { content in
+        content.withLock { content in
             if content.source.map({ Self.areSame($0, source) }) != true { content = Content(source: source) }
             if let known = content.forms.first(where: { $0.phase == phase && $0.primitive.packsLike(primitive) }) {
                 return known.packed
