@@ -21,7 +21,7 @@ extension CPUBackend {
     /// See ``Backend/attention(_:options:)``. In tiles by the kernels of `attention.h`, or in whole matrices by the other
     /// engines.
     public func attention(_ streams: [AttentionStream<Tensor>], options: AttentionOptions) -> AttentionResult {
-        if engine != .kernels { return wholeAttention(streams, options: options) }
+        if engine != .kernels { return unfusedAttention(streams, options: options) }
         let (dtype, wide) = (streams[0].query.dtype, streams.map(readable))
         let found = TiledAttention(wide, options, backend: self).run()
         return AttentionResult(outputs: found.outputs.map { copied($0, as: dtype) }, logSumExp: found.logSumExp)
@@ -33,7 +33,7 @@ extension CPUBackend {
         needs: AttentionNeeds
     ) -> [AttentionGradients] {
         if engine != .kernels {
-            return wholeAttentionGradient(
+            return unfusedAttentionGradient(
                 streams, options: options, result: result, gradients: gradients, needs: needs)
         }
         let (dtype, wide) = (streams[0].query.dtype, streams.map(readable))

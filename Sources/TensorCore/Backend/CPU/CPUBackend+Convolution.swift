@@ -10,13 +10,13 @@ extension CPUBackend {
             return convolutionInSteps(x, weight: weight, bias: bias, options: options, stages: stages)
         }
         let shape = options.outputShape(input: x.shape, weight: weight.shape, stages: stages)
-        let result = Tensor(uninitialized: shape, dtype: PatchProduct.resultType(x.dtype))
+        let result = Tensor(uninitialized: shape, dtype: ImplicitGEMM.resultType(x.dtype))
         let residual = stages.residual.map { float32Unless($0, result.dtype) }
         let window = stages.window ?? .init(rows: 0..<shape[2], firstRow: 0)
         if stages.upsampling == 2 && options == Self.same && weight.shape[2] == 3 && weight.shape[3] == 3 {
             convolveUpsampled(x, weight, bias, stages, window, residual, into: result)
         } else {
-            PatchProduct(
+            ImplicitGEMM(
                 self, x, weight: weight, stride: options.stride,
                 top: options.paddingLow + window.firstRow * stages.upsampling - window.rows.lowerBound * options.stride,
                 left: options.paddingLow, upsampling: stages.upsampling, norm: stages.norm,
@@ -53,7 +53,7 @@ extension CPUBackend {
             let sums = summed(summed(wide, axis: 2, below), axis: 3, behind)
             // Rounded again only where the image is no finer; otherwise the sums keep all their digits.
             let turned = x.dtype == .bfloat16 ? rounded(sums, to: weight.dtype) : sums
-            PatchProduct(
+            ImplicitGEMM(
                 self, x, weight: turned, stride: 1, top: 1 - below + window.firstRow - first, left: 1 - behind,
                 norm: norm, keeping: stages.packedWeight.map { .init(packed: $0, source: weight, phase: phase) }
             ).run(
@@ -97,7 +97,7 @@ extension CPUBackend {
                 high: [0, 0, to - inside.upperBound, options.paddingHigh], value: 0)
             options = ConvolutionOptions(stride: options.stride)
         }
-        let result = unrolledConvolution(image, weight: weight, bias: bias, options: options)
+        let result = im2colConvolution(image, weight: weight, bias: bias, options: options)
         return stages.residual.map { binary(.add, result, $0) } ?? result
     }
 
@@ -107,11 +107,11 @@ extension CPUBackend {
         _ gradient: Tensor, weight: Tensor, inputShape: Shape, options: ConvolutionOptions
     ) -> Tensor {
         guard engine == .kernels else {
-            return unrolledInputGradient(gradient, weight: weight, inputShape: inputShape, options: options)
+            return im2colInputGradient(gradient, weight: weight, inputShape: inputShape, options: options)
         }
         let turned = reversed(weight.transposed(0, 1))
-        let result = Tensor(uninitialized: inputShape, dtype: PatchProduct.resultType(gradient.dtype))
-        PatchProduct(
+        let result = Tensor(uninitialized: inputShape, dtype: ImplicitGEMM.resultType(gradient.dtype))
+        ImplicitGEMM(
             self, gradient, weight: turned, stride: 1, top: weight.shape[2] - 1 - options.paddingLow,
             left: weight.shape[3] - 1 - options.paddingLow, spread: options.stride
         ).run(bias: nil, into: result)
@@ -123,7 +123,7 @@ extension CPUBackend {
         _ x: Tensor, gradient: Tensor, weightShape: Shape, options: ConvolutionOptions
     ) -> Tensor {
         guard engine == .kernels else {
-            return unrolledWeightGradient(x, gradient: gradient, weightShape: weightShape, options: options)
+            return im2colWeightGradient(x, gradient: gradient, weightShape: weightShape, options: options)
         }
         return WeightGradient(self, x, gradient, weightShape: weightShape, options: options).run()
     }

@@ -12,9 +12,9 @@ struct MatrixView {
         pointer + (isTransposed ? column * leading + row : row * leading + column)
     }
 
-    fileprivate var operand: gemm_matrix {
-        gemm_matrix(
-            data: pointer, type: Int32(gemm_float32.rawValue), row: isTransposed ? 1 : leading,
+    fileprivate var operand: diptych_gemm_matrix {
+        diptych_gemm_matrix(
+            data: pointer, type: DIPTYCH_FLOAT32, row: isTransposed ? 1 : leading,
             column: isTransposed ? leading : 1)
     }
 }
@@ -22,12 +22,12 @@ struct MatrixView {
 extension CPUBackend {
     /// See ``Backend/matrixProduct(_:_:bias:dtype:)``. With ``Engine/kernels``, every operand is read as it lies and in
     /// its own type; two `bfloat16` matrices are multiplied as such where the processor can, all others in `float32`. Where
-    /// ``LibraryChoice`` says so, oneDNN multiplies.
+    /// ``OneDNNPolicy`` says so, oneDNN multiplies.
     public func matrixProduct(_ a: Tensor, _ b: Tensor, bias: Tensor?, dtype: DType) -> Tensor {
         let (m, k, n) = (a.shape[-2], a.shape[-1], b.shape[-1])
-        let isChosen = LibraryChoice.takesProduct(a, b, self)
+        let isChosen = OneDNNPolicy.takesProduct(a, b, self)
         if isChosen || (engine == .oneDNN && a.rank == 2 && b.rank == 2),
-            let result = libraryProduct(a, b, bias: bias, dtype: dtype, fast: isChosen)
+            let result = oneDNNProduct(a, b, bias: bias, dtype: dtype, fast: isChosen)
         {
             return result
         }
@@ -81,7 +81,8 @@ extension CPUBackend {
         let target = p.result.storage.base + batch * p.m * p.n * p.result.dtype.byteCount
         if engine == .kernels {
             PackedProduct(
-                [gemm_term(k: p.k, a: operand(p.x, offsetX), b: operand(p.y, offsetY))], m: p.m, n: p.n, into: target,
+                [diptych_gemm_term(k: p.k, a: operand(p.x, offsetX), b: operand(p.y, offsetY))], m: p.m, n: p.n,
+                into: target,
                 p.result.dtype, row: p.n, bias: p.bias.map { UnsafePointer(floats($0)) }, matrixKernels
             ).run()
             return
@@ -103,7 +104,7 @@ extension CPUBackend {
         switch engine {
         case .kernels:
             PackedProduct(
-                [gemm_term(k: k, a: a.operand, b: b.operand)], m: m, n: n, into: c, row: leading, adds: adds,
+                [diptych_gemm_term(k: k, a: a.operand, b: b.operand)], m: m, n: n, into: c, row: leading, adds: adds,
                 alpha: alpha, matrixKernels
             ).run()
         case .blas, .oneDNN:
@@ -176,20 +177,15 @@ extension CPUBackend {
 
     /// The matrix that begins `offset` elements behind the first of `x`. The stride of an axis of one element says
     /// nothing and is taken for 1.
-    func operand(_ x: Tensor, _ offset: Int = 0) -> gemm_matrix {
-        gemm_matrix(
+    func operand(_ x: Tensor, _ offset: Int = 0) -> diptych_gemm_matrix {
+        diptych_gemm_matrix(
             data: x.storage.base + (x.offset + offset) * x.dtype.byteCount, type: Self.type(x.dtype),
             row: x.shape[-2] == 1 && x.strides[x.rank - 1] != 1 ? 1 : x.strides[x.rank - 2],
             column: x.shape[-1] == 1 ? 1 : x.strides[x.rank - 1])
     }
 
-    static func type(_ dtype: DType) -> Int32 {
-        switch dtype {
-        case .bfloat16: Int32(gemm_bfloat16.rawValue)
-        case .float16: Int32(gemm_float16.rawValue)
-        default: Int32(gemm_float32.rawValue)
-        }
-    }
+    /// The type of a matrix's elements for the kernels; the others are converted to `float32` before.
+    static func type(_ dtype: DType) -> diptych_type { dtype.kernelType ?? DIPTYCH_FLOAT32 }
 
     private func view(_ x: Tensor, _ offset: Int) -> MatrixView {
         let (row, column) = (x.strides[x.rank - 2], x.strides[x.rank - 1])

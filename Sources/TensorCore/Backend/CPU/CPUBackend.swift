@@ -24,7 +24,7 @@ public struct CPUBackend: Backend {
     /// The kernels of the engine of that name.
     public let matrixKernels: MatrixKernels
 
-    /// Whether the engine ``Engine/kernels`` leaves shapes that oneDNN computes faster to it; see ``LibraryChoice``.
+    /// Whether the engine ``Engine/kernels`` leaves shapes that oneDNN computes faster to it; see ``OneDNNPolicy``.
     let leavesSomeToOneDNN: Bool
 
     /// `cpu (kernels, avx512)`, `cpu (onednn)`, `cpu (blas)` or `cpu (plain)`.

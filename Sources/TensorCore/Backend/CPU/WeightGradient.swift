@@ -37,12 +37,12 @@ struct WeightGradient {
                 let place = (number * weightShape[0] * height + row) * width
                 PackedProduct(
                     [
-                        gemm_term(
+                        diptych_gemm_term(
                             k: pixels,
-                            a: gemm_matrix(
+                            a: diptych_gemm_matrix(
                                 data: gradient.storage.base + (gradient.offset + place) * gradient.dtype.byteCount,
                                 type: CPUBackend.type(gradient.dtype), row: height * width, column: 1),
-                            b: gemm_matrix(
+                            b: diptych_gemm_matrix(
                                 data: columns.storage.base, type: CPUBackend.type(columns.dtype), row: 1, column: pixels
                             ))
                     ], m: weightShape[0], n: depth, into: backend.floats(result), row: depth, adds: true,

@@ -7,7 +7,7 @@ import Synchronization
 /// is then laid out for every call. Results do not depend on it.
 public final class PackedWeight: Sendable {
     private struct Form {
-        let phase: Int, primitive: LibraryPrimitive, packed: Tensor
+        let phase: Int, primitive: OneDNNPrimitive, packed: Tensor
     }
 
     private struct Content {
@@ -35,7 +35,7 @@ public final class PackedWeight: Sendable {
     public func clear() { content.withLock { $0 = Content() } }
 
     /// `weight` as `primitive` reads it: `source` itself, or what was made of it, told from others by `phase`.
-    func form(_ phase: Int, of weight: Tensor, source: Tensor, for primitive: LibraryPrimitive) -> Tensor {
+    func form(_ phase: Int, of weight: Tensor, source: Tensor, for primitive: OneDNNPrimitive) -> Tensor {
         guard Self.isKept else {
             clear()
             return primitive.packed(weight)
