@@ -1,4 +1,4 @@
-// What the files of attention share among themselves.
+// The kernels of attention, one table a level, and its block sizes.
 #pragma once
 #include "attention.h"
 #include "vectors/numbers.h"

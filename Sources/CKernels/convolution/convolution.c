@@ -85,10 +85,10 @@ void diptych_convolution_compute(
     for (ptrdiff_t c = 0, line = 0; c < p->channels; c++)
         for (ptrdiff_t i = 0; i < p->kernel_height; i++)
             for (ptrdiff_t j = 0; j < p->kernel_width; j++)
-                offsets[line++] = c * channel_step + slot_of(p, staged, i) * l.row + j * copy_step;
+                offsets[line++] = c * channel_step + staged_index(p, staged, i) * l.row + j * copy_step;
 
-    // Where rows have margins, windows that begin there are computed too and left out at the end, so that all pixels of
-    // the band stand in one line. Those of several images begin with panels.
+    // Windows that begin in the padding between rows are computed too and left out at the end, so that all pixels of the
+    // band are one run of columns. Each image begins with a panel.
     const ptrdiff_t pixels = column_count(p, &l, band);
     const ptrdiff_t span = multiple(least(pixels, GEMM_COLUMNS), panel);
     const ptrdiff_t packed_rows = multiple(p->outputs, kernels->rows), groups = quotient(rows, kernels->rows);

@@ -1,4 +1,4 @@
-// Packing of columns, the right operand of a convolution.
+// Packing of the im2col matrix, the right operand of a convolution.
 #include "layout.h"
 #include <string.h>
 

@@ -1,4 +1,4 @@
-// What the files of the convolution share among themselves. convolution.h says what is computed.
+// How the operands of a convolution are laid out; for the files of this folder. convolution.h says what is computed.
 #pragma once
 #include "convolution.h"
 #include "gemm/kernels.h"
@@ -22,8 +22,8 @@ typedef struct {
     int is_bfloat16;
     /// Whether the image, and whether the weight, is read in place.
     int direct, weight_in_place;
-    /// Whether every column of the window has a copy of the image of its own, of the pixels that it sees alone: no
-    /// margins between rows then, and with a stride, rows that windows see together lie together.
+    /// Whether the image is staged once for each column of the window, with the pixels that this column reads alone: rows
+    /// then have no padding between them, and with a stride, rows that one window reads are contiguous.
     int compact;
     /// Such copies, or 1.
     ptrdiff_t copies;
@@ -51,7 +51,7 @@ static inline ptrdiff_t channel_elements(
     return l->copies * staged_rows(p, rows) * l->row;
 }
 
-/// Columns of the product for `rows` rows of the result: its pixels, and the margins between them that are multiplied
+/// Columns of the product for `rows` rows of the result: its pixels, and the padding between rows, which is multiplied
 /// too.
 static inline ptrdiff_t column_count(
     const diptych_convolution *p, const diptych_convolution_layout *l, ptrdiff_t rows) {
@@ -71,7 +71,7 @@ static inline size_t channel_bytes(const diptych_convolution *p, const diptych_c
     return (size_t)multiple(staged_rows(p, rows) * seen_columns(p) * (l->is_bfloat16 ? 2 : 4), 64);
 }
 
-/// where each line of the patches begins in the staged rows,
+/// the offset of each row of the im2col matrix in the staged rows,
 static inline size_t offsets_bytes(const diptych_convolution_layout *l) {
     return (size_t)multiple(l->k * (ptrdiff_t)sizeof(ptrdiff_t), 64);
 }
@@ -79,14 +79,13 @@ static inline size_t offsets_bytes(const diptych_convolution_layout *l) {
 /// a row of the image while it is normalised,
 static inline size_t row_bytes(const diptych_convolution *p) { return (size_t)multiple((p->width + 16) * 4, 64); }
 
-/// and a block of packed patches.
+/// and a packed block of the im2col matrix.
 static inline size_t columns_bytes(const diptych_convolution_layout *l) {
     return (size_t)(l->elements * GEMM_COLUMNS) * sizeof(float);
 }
 
-/// Where row r of what is seen lies among the staged rows of a channel: those that windows see together, a stride apart,
-/// follow each other.
-static inline ptrdiff_t slot_of(const diptych_convolution *p, ptrdiff_t rows, ptrdiff_t r) {
+/// The index of row r among the staged rows of a channel: rows that one window reads, a stride apart, follow each other.
+static inline ptrdiff_t staged_index(const diptych_convolution *p, ptrdiff_t rows, ptrdiff_t r) {
     if (p->stride == 1) return r;
     const ptrdiff_t phase = r % p->stride;
     // Of the phases before, the first `rows % stride` have a row more.
@@ -103,11 +102,13 @@ void diptych_convolution_stage_band(
     const diptych_convolution *p, const diptych_convolution_layout *l, ptrdiff_t first_image, ptrdiff_t images,
     ptrdiff_t top, ptrdiff_t bottom, char *stage, char *seen, float *space);
 
-/// Finishes `count` sums of one output channel that stand next to each other in the result, the first at `at`.
+/// The epilogue of `count` sums of one output channel that are contiguous in the result, the first at `at`: bias, residual,
+/// rounding, storing.
 void diptych_convolution_finish(
     const diptych_convolution *p, const float *sums, ptrdiff_t output, ptrdiff_t at, ptrdiff_t count);
 
-/// Packs columns `first..<first + width`: line i of the patches, of `count`, is the staged pixels from `lines[i]` on.
+/// Packs columns `first..<first + width` of the im2col matrix: its row i, of `count`, is the staged pixels from
+/// `lines[i]` on.
 void diptych_convolution_pack_columns(
     const diptych_convolution_layout *l, const void *stage, const ptrdiff_t *lines, ptrdiff_t count, ptrdiff_t units,
     ptrdiff_t first, ptrdiff_t width, diptych_unit *packed);

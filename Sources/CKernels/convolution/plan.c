@@ -1,11 +1,11 @@
-// How a convolution is laid out in memory and shared among threads.
+// The layout of a convolution, and how it is split among threads.
 #include "layout.h"
 
 /// The widest rows that may be copied for every column of the window.
 #define COMPACT_WIDTH 128
 
-/// Whether tiles can read the rows of the weight as they lie: units without gaps, none of them shared with the next row,
-/// and rows that do not all fall into one set of the first-level cache.
+/// Whether tiles can read the rows of the weight in place: whole units, and rows that do not all map to one set of the
+/// first-level cache.
 static int weight_in_place(
     const diptych_gemm_kernels *kernels, const diptych_convolution *p, ptrdiff_t k, int is_bfloat16) {
     const diptych_gemm_matrix *w = &p->weight;
@@ -30,7 +30,7 @@ diptych_convolution_layout diptych_convolution_layout_of(
         && p->type == (l.is_bfloat16 ? DIPTYCH_BFLOAT16 : DIPTYCH_FLOAT32)
         && p->out_height <= p->height && p->out_width == p->width && p->row_step == p->width;
     l.weight_in_place = weight_in_place(l.kernels, p, l.k, l.is_bfloat16);
-    // Margins are multiplied as other pixels are: where rows are short and outputs many, copies cost less.
+    // Padding is multiplied as other pixels are: where rows are short and outputs many, copies cost less.
     const int is_narrow = p->out_width <= COMPACT_WIDTH && p->outputs >= p->out_width;
     l.compact = p->stride > 1 || (p->kernel_width > 1 && is_narrow);
     l.copies = l.compact ? p->kernel_width : 1;
@@ -38,8 +38,8 @@ diptych_convolution_layout diptych_convolution_layout_of(
     return l;
 }
 
-/// How long the part of a thread takes when a convolution is divided so, in multiplications for each channel: packing a
-/// patch takes as long as about eight rows of the weight, staging a pixel as long as some multiplications.
+/// The time of the busiest thread under a plan, in multiplications for each channel: packing a column costs as much as about
+/// eight rows of the weight, staging a pixel as much as some multiplications.
 static double cost_of(
     const diptych_convolution *p, const diptych_convolution_layout *l, const diptych_convolution_plan *plan,
     ptrdiff_t threads) {

@@ -1,4 +1,4 @@
-// Staging: the rows of an image as the windows see them.
+// Staging: the padded, up-sampled and normalised rows of an image that the windows read.
 #include "elements.h"
 #include "rows.h"
 #include "layout.h"
@@ -6,7 +6,7 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-/// One row of the image in the staged type: where it lies, or converted and normalised into `space`.
+/// One row of the image in the staged type: in place, or converted and normalised into `space`.
 static const void *row_of(
     const diptych_convolution *p, const diptych_convolution_layout *l, ptrdiff_t image, ptrdiff_t channel, ptrdiff_t y,
     float *space) {
@@ -42,8 +42,9 @@ INLINE void copy_row(char *to, const char *from, ptrdiff_t size) {
     __builtin_memcpy(to + size - 16, from + size - 16, 16);
 }
 
-/// Places a row of the image into a row of `length` pixels: pixel x of the image at `left + x`, up-sampled or spread.
-INLINE void place(const diptych_convolution *p, const void *row, void *staged, ptrdiff_t length, const ptrdiff_t size) {
+/// Writes a row of the image into a padded row of `length` pixels: pixel x of the image at `left + x`, up-sampled or spread.
+INLINE void pad_row(
+    const diptych_convolution *p, const void *row, void *staged, ptrdiff_t length, const ptrdiff_t size) {
     const ptrdiff_t step = p->repeat * p->spread;
     const ptrdiff_t extent = p->repeat > 1 ? p->width * p->repeat : (p->width - 1) * p->spread + 1;
     const ptrdiff_t begin = least(greatest(p->left, 0), length);
@@ -88,16 +89,16 @@ void diptych_convolution_stage_channel(
         } else {
             const void *row = row_of(p, l, image, channel, source, space);
             if (l->is_bfloat16)
-                place(p, row, to, length, 2);
+                pad_row(p, row, to, length, 2);
             else
-                place(p, row, to, length, 4);
+                pad_row(p, row, to, length, 4);
             before = source;
         }
     }
 }
 
-/// `count` elements that lie `step` apart.
-INLINE void thin_out(char *to, const char *from, ptrdiff_t count, ptrdiff_t step, int is_bfloat16) {
+/// Copies `count` elements that are `step` apart.
+INLINE void gather(char *to, const char *from, ptrdiff_t count, ptrdiff_t step, int is_bfloat16) {
     if (is_bfloat16 && step == 2)
         for (ptrdiff_t x = 0; x < count; x++) ((uint16_t *)to)[x] = ((const uint16_t *)from)[2 * x];
     else if (is_bfloat16)
@@ -108,12 +109,12 @@ INLINE void thin_out(char *to, const char *from, ptrdiff_t count, ptrdiff_t step
         for (ptrdiff_t x = 0; x < count; x++) ((uint32_t *)to)[x] = ((const uint32_t *)from)[step * x];
 }
 
-static void thin_out_plainly(char *to, const char *from, ptrdiff_t count, ptrdiff_t step, int is_bfloat16) {
-    thin_out(to, from, count, step, is_bfloat16);
+static void gather_portable(char *to, const char *from, ptrdiff_t count, ptrdiff_t step, int is_bfloat16) {
+    gather(to, from, count, step, is_bfloat16);
 }
 
-WIDE static void thin_out_widely(char *to, const char *from, ptrdiff_t count, ptrdiff_t step, int is_bfloat16) {
-    thin_out(to, from, count, step, is_bfloat16);
+WIDE static void gather_wide(char *to, const char *from, ptrdiff_t count, ptrdiff_t step, int is_bfloat16) {
+    gather(to, from, count, step, is_bfloat16);
 }
 
 void diptych_convolution_stage_band(
@@ -128,12 +129,12 @@ void diptych_convolution_stage_band(
             if (!l->compact) continue;
             for (ptrdiff_t r = 0; r < rows; r++) {
                 const char *from = seen + r * length * size;
-                char *to = stage + slot_of(p, rows, r) * l->row * size;
+                char *to = stage + staged_index(p, rows, r) * l->row * size;
                 for (ptrdiff_t j = 0; j < l->copies; j++, to += rows * l->row * size, from += size)
                     if (p->stride == 1)
                         copy_row(to, from, l->row * size);
                     else
-                        (l->kernels->lanes < 8 ? thin_out_plainly : thin_out_widely)(
+                        (l->kernels->lanes < 8 ? gather_portable : gather_wide)(
                             to, from, l->row, p->stride, l->is_bfloat16);
             }
         }

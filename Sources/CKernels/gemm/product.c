@@ -20,11 +20,11 @@ static depth depth_of(const diptych_gemm_kernels *kernels, ptrdiff_t k) {
     return d;
 }
 
-/// Whether rows begin in one set of the first-level cache, so that those of a tile drive each other out.
+/// Whether rows begin in one set of the first-level cache, so that those of a tile evict each other.
 static int is_crowded(const diptych_gemm_matrix *a) { return a->row * element_size(a->type) % 4096 == 0; }
 
-/// Whether tiles need no packed rows: units without gaps, none of them shared with the next row, and rows that leave each
-/// other in the cache. Crowded rows are copied tile by tile where that is done once, for few columns.
+/// Whether tiles read the rows of `a` in place: whole units, and rows that do not evict each other from the cache. Crowded
+/// rows are copied tile by tile where that is done once, for few columns.
 static int is_direct(
     const diptych_gemm_product *p, const diptych_gemm_kernels *kernels, const diptych_gemm_term *term) {
     const diptych_gemm_matrix *a = &term->a;
@@ -73,7 +73,7 @@ void diptych_gemm_pack_rows(
 
 /// A block of k of one term, its panels of `b` packed.
 typedef struct {
-    /// Packed rows or rows as they lie: those of the part's first, `a_step` bytes apart.
+    /// Rows of `a`, packed or in place, from the first of the range on, `a_step` bytes apart.
     const char *a;
     ptrdiff_t a_step;
     /// From one row to the next of the copy that tiles read instead, in bytes, or 0.
@@ -157,7 +157,7 @@ static void reach_rows(const tile_range *w, ptrdiff_t top, ptrdiff_t height, con
     }
 }
 
-/// Panels whose sums wait side by side until the last segment's are added.
+/// Panels whose sums wait in a buffer until the last segment's are added.
 #define EDGE_PANELS 4
 
 /// Of so many columns, the vectors that tiles can take without ending inside one: those of whole panels, and one that is
@@ -167,12 +167,12 @@ static ptrdiff_t whole_vectors(const diptych_gemm_kernels *kernels, ptrdiff_t co
     return columns / panel * 2 + (columns % panel == kernels->lanes);
 }
 
-/// All tiles of a part for its blocks of k.
+/// All tiles of a range for its blocks of k.
 static void multiply_part(const tile_range *w, const diptych_gemm_kernels *kernels) {
     const diptych_gemm_product *p = w->product;
     const ptrdiff_t lanes = kernels->lanes, rows = w->to - w->from;
     const ptrdiff_t groups = quotient(rows, kernels->rows);
-    // Whether sums end in a place of their own, to be rounded or activated.
+    // Whether the last sums go to a buffer, to be rounded or activated.
     const int finishes = w->closes && (p->c_type == DIPTYCH_BFLOAT16 || p->epilogue.activate);
     const diptych_gemm_matrix *addend = &p->epilogue.addend;
     const int widens = w->opens && addend->data && addend->type != DIPTYCH_FLOAT32;
@@ -189,7 +189,7 @@ static void multiply_part(const tile_range *w, const diptych_gemm_kernels *kerne
             // Tiles that end inside a vector, or whose addend must be widened, begin with nothing.
             const int fits = vectors > 0 && !widens;
             const int rounds = finishes && fits && !p->epilogue.activate && kernels->tiles_rounded;
-            // Tiles go on side by side where their sums have a place for as long as segments follow.
+            // As many panels as the buffer holds, where sums wait in it for the segments that follow.
             if (!fits)
                 vectors = least(2, quotient(w->last - j, lanes));
             else if (finishes && !(rounds && w->segment_count == 1))
@@ -253,7 +253,7 @@ typedef struct {
     ptrdiff_t units, columns, batches;
 } schedule;
 
-/// Moves `at` behind the blocks that are multiplied together: of one kind of kernel, of at most `most` units. Gives how
+/// Advances `at` past the blocks that are multiplied together, of one kind of kernel and at most `most` units; returns how
 /// many they are.
 static int take_batch(enum diptych_kernel_level level, const diptych_gemm_product *p, ptrdiff_t most, k_block *at) {
     const diptych_gemm_kernels *kernels = diptych_gemm_kernels_for(level, &p->terms[at->term]);
@@ -296,7 +296,7 @@ static void compute_packed(
     const ptrdiff_t from = within->from, to = within->to;
     const schedule s = schedule_of(level, &plan, p, within->right - within->left);
     const size_t b_size = (size_t)(s.units * s.columns) * sizeof(diptych_unit);
-    // Sums of several batches need a place of their own when `c` is of another type.
+    // Sums of several batches need a float32 buffer when `c` is of another type.
     const int keeps = p->c_type == DIPTYCH_BFLOAT16 && s.batches > 1;
     const size_t sums_size = keeps ? (size_t)((to - from) * s.columns) * sizeof(float) : 0;
     const size_t copies_size = (size_t)(plan.row_step * (s.units + 16 * GEMM_SEGMENTS)) * sizeof(diptych_unit);

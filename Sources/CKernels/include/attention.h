@@ -1,10 +1,10 @@
-/// Attention `softmax(scale q k^T + bias) v` and its gradient, head by head, in tiles: no matrix of queries by keys is
-/// ever whole. The tokens may come in several streams, one behind the other in the joint sequence; RMS norm and rotary
-/// embedding of queries and keys happen as they are read.
+/// Fused attention `softmax(scale q k^T + bias) v` and its gradient, head by head, in tiles: the matrix of scores is never
+/// stored as a whole. Tokens may come in several streams, concatenated to the joint sequence; RMS norm and rotary embedding
+/// are applied to queries and keys as they are read.
 ///
-/// The plan follows Dao, "FlashAttention-2" (2023): the softmax runs along with the tiles of keys (Milakov and
-/// Gimelshein 2018), and the gradient computes the weights again from the rows' log-sum-exp. The caller shares the work
-/// by heads, rows and blocks; nothing depends on how.
+/// The algorithm is Dao, "FlashAttention-2" (2023): an online softmax over blocks of keys (Milakov and Gimelshein 2018); the
+/// gradient computes the weights again from the rows' log-sum-exp. The caller splits the work by heads, rows and blocks;
+/// results do not depend on how.
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,7 +13,7 @@
 #include "element_type.h"
 #include "instruction_set.h"
 
-/// Tokens per head: element i of (batch, token, head) lies at `data[batch * b + token * t + head * h + i]`.
+/// Tokens per head: element i of (batch, token, head) is `data[batch * b + token * t + head * h + i]`.
 typedef struct {
     const void *data;
     ptrdiff_t batch, token, head;
@@ -44,7 +44,7 @@ typedef struct {
     ptrdiff_t queries, keys;
     const diptych_attention_stream *streams;
     ptrdiff_t stream_count;
-    /// Angles of the joint sequence, `[keys][depth / 2]` each, or null: no rotation. Queries are its last tokens.
+    /// Rotary angles of the joint sequence, `[keys][depth / 2]` each, or null: no rotation. Queries are its last tokens.
     const float *cosine, *sine;
     /// Added to the mean squares of the norms.
     float epsilon;
@@ -58,7 +58,7 @@ typedef struct {
     float *log_sum_exp;
 } diptych_attention_problem;
 
-/// A share of the work: rows of queries forwards; blocks of queries and of keys in the gradient.
+/// A part of the work: rows of queries forwards; blocks of queries and of keys in the gradient.
 typedef struct {
     ptrdiff_t batch, head;
     ptrdiff_t first_row, last_row;
@@ -69,10 +69,10 @@ typedef struct {
 ptrdiff_t diptych_attention_query_blocks(ptrdiff_t queries);
 ptrdiff_t diptych_attention_key_blocks(ptrdiff_t keys);
 
-/// Bytes of working memory, to be aligned to 64, that a share of `rows` rows needs.
+/// Bytes of working memory, to be aligned to 64, that a part of `rows` rows needs.
 size_t diptych_attention_forward_memory(
     enum diptych_kernel_level level, const diptych_attention_problem *problem, ptrdiff_t rows);
-/// The same for a share of `blocks` blocks of queries.
+/// The same for a part of `blocks` blocks of queries.
 size_t diptych_attention_backward_memory(
     enum diptych_kernel_level level, const diptych_attention_problem *problem, ptrdiff_t blocks);
 
@@ -83,7 +83,7 @@ void diptych_attention_forward(
     void *memory);
 
 /// Computes gradients of a head. `first_row` and `last_row` count blocks here. The gradients of queries come out whole
-/// where `wants_queries` and the share has all blocks of keys; those of keys and values where `wants_keys` and it has
+/// where `wants_queries` and the part has all blocks of keys; those of keys and values where `wants_keys` and it has
 /// all blocks of queries.
 void diptych_attention_backward(
     enum diptych_kernel_level level, const diptych_attention_problem *problem, const diptych_attention_part *part,

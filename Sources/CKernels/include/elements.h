@@ -5,7 +5,7 @@
 #include "element_type.h"
 
 // Kernels on runs of contiguous elements. Each exists once for every instruction set; the call goes to the one in force.
-// An element's result does not depend on its place in the run, so work may be cut anywhere. Results may overwrite
+// An element's result does not depend on its index in the run, so work may be cut anywhere. Results may overwrite
 // operands of the same type that begin at the same address.
 //
 // Elements of 16 bits are widened to float32 in registers, and results rounded once, to nearest, ties to even.

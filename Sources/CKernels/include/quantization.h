@@ -40,7 +40,7 @@ ptrdiff_t diptych_block_elements(enum diptych_block_format format);
 ptrdiff_t diptych_block_bytes(enum diptych_block_format format);
 
 /// The numbers of `count` consecutive blocks, bit for bit the same on every instruction set. A block's result does not
-/// depend on its place in the run.
+/// depend on its index in the run.
 void diptych_dequantize(enum diptych_block_format format, const void *blocks, float *y, ptrdiff_t count);
 
 /// Whether diptych_quantize writes the format: Q8_0, Q4_0, Q4_K, Q5_K, Q6_K.

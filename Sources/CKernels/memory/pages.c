@@ -1,4 +1,4 @@
-// Pages of memory that change their place. pages.h says what is done.
+// Pages that move to another address. pages.h says what is done.
 #define _GNU_SOURCE
 #include "pages.h"
 #include <sys/mman.h>

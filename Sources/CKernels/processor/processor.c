@@ -1,4 +1,4 @@
-// What the system and the processor say of themselves. See processor.h.
+// What the system and the processor report about themselves. See processor.h.
 #if defined(__linux__)
 #define _GNU_SOURCE
 #include <sched.h>

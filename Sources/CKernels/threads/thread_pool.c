@@ -90,8 +90,8 @@ static void *run_worker(void *argument) {
     return NULL;
 }
 
-/// As many workers as asked for, or as the system gives. Called by the owner alone.
-static void hire(int count) {
+/// Starts as many workers as asked for, or as the system allows. Called by the owner alone.
+static void start_workers(int count) {
     if (count > most_workers) count = most_workers;
     pthread_attr_t attributes;
     if (workers >= count || pthread_attr_init(&attributes) != 0) return;
@@ -122,7 +122,7 @@ void diptych_parallel(ptrdiff_t parts, int threads, void (*body)(void *, ptrdiff
         inside = before;
         return;
     }
-    hire(threads - 1);
+    start_workers(threads - 1);
     loop.body = body;
     loop.context = context;
     loop.parts = parts;

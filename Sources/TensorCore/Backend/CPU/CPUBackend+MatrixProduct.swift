@@ -1,7 +1,7 @@
 import CKernels
 import COpenBLAS
 
-/// A `float32` matrix as BLAS sees it: row-major with a leading dimension, read as it lies or transposed.
+/// A `float32` matrix as BLAS sees it: row-major with a leading dimension, read directly or transposed.
 struct MatrixView {
     var pointer: UnsafePointer<Float>
     var leading: Int
@@ -20,7 +20,7 @@ struct MatrixView {
 }
 
 extension CPUBackend {
-    /// See ``Backend/matrixProduct(_:_:bias:dtype:)``. With ``Engine/kernels``, every operand is read as it lies and in
+    /// See ``Backend/matrixProduct(_:_:bias:dtype:)``. With ``Engine/kernels``, every operand is read in place and in
     /// its own type; two `bfloat16` matrices are multiplied as such where the processor can, all others in `float32`. Where
     /// ``OneDNNPolicy`` says so, oneDNN multiplies.
     public func matrixProduct(_ a: Tensor, _ b: Tensor, bias: Tensor?, dtype: DType) -> Tensor {
@@ -31,7 +31,7 @@ extension CPUBackend {
         {
             return result
         }
-        if engine == .kernels && bias == nil && isTallAndTurned(a, columns: n) {
+        if engine == .kernels && bias == nil && isTallAndTransposed(a, columns: n) {
             return copy(matrixProduct(b.transposed(), a.transposed(), bias: nil, dtype: dtype).transposed(), as: dtype)
         }
         let lead = Shape.broadcast(
@@ -45,7 +45,7 @@ extension CPUBackend {
         let stepsY = y.expanded(to: Shape(lead + [k, n])).strides
         let loop = StridedLoop(
             Shape(lead), [Array(stepsX.prefix(lead.count)), Array(stepsY.prefix(lead.count))])
-        // `rowLength` batches lie one stride apart; every batch is one product.
+        // `rowLength` batches are one stride apart; every batch is one product.
         let batches = loop.rowCount * loop.rowLength
         let product = BatchProduct(x, y, result, bias: shift, m: m, n: n, k: k)
         func multiply(_ part: Range<Int>) {
@@ -57,7 +57,7 @@ extension CPUBackend {
                 }
             }
         }
-        // Many or small products are shared as wholes, few large ones each among all threads.
+        // Many or small products go to one thread each, few large ones to all threads together.
         let work = max(m * k * n, 1)
         if batches >= Threads.count || work < 1 << 20 {
             parallelFor(batches, grain: max(1, (1 << 19) / work), multiply)
@@ -151,14 +151,14 @@ extension CPUBackend {
 
     /// Whether a product of `a` and a narrow matrix had better be computed transposed: packing `a`, whose columns lie
     /// contiguous, then costs less, and is much of the work. A weight's gradient of low rank is such a product; that of a
-    /// few tokens is not, since its result is larger than `a` and would be turned. Up to 256 columns it was faster for 1024
+    /// few tokens is not, since its result is larger than `a` and would be transposed. Up to 256 columns it was faster for 1024
     /// and 1536 rows.
-    func isTallAndTurned(_ a: Tensor, columns: Int) -> Bool {
+    func isTallAndTransposed(_ a: Tensor, columns: Int) -> Bool {
         a.rank == 2 && columns > 4 && columns <= 256 && a.shape[0] >= 4 * columns && a.shape[1] >= columns
             && a.strides[0] == 1 && a.strides[1] != 1
     }
 
-    /// `x` itself when the engine can read each of its matrices as it lies, otherwise a contiguous copy; in `float32`
+    /// `x` itself when the engine can read each of its matrices in place, otherwise a contiguous copy; in `float32`
     /// for engines that know no other type.
     func multipliable(_ x: Tensor) -> Tensor {
         let (row, column) = (x.strides[x.rank - 2], x.strides[x.rank - 1])
@@ -166,7 +166,7 @@ extension CPUBackend {
             return column == 1 || row == 1 || x.shape[-1] == 1 || x.shape[-2] == 1 ? x : copy(x, as: x.dtype)
         }
         if x.dtype != .float32 {
-            // A transposed view is widened as it lies, then viewed transposed again.
+            // A transposed view is converted in its own layout, then viewed transposed again.
             let isTransposed = row == 1 && x.shape[-1] != 1
             return isTransposed ? copy(x.transposed(), as: .float32).transposed() : copy(x, as: .float32)
         }

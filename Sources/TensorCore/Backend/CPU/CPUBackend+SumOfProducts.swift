@@ -56,7 +56,7 @@ extension CPUBackend {
         guard sum.terms.count == 1, case .plain(let b) = sum.terms[0].b else { return false }
         let a = sum.terms[0].a
         return OneDNNPolicy.takesProduct(a, b, self)
-            || (sum.bias == nil && isTallAndTurned(a, columns: b.shape[1]))
+            || (sum.bias == nil && isTallAndTransposed(a, columns: b.shape[1]))
     }
 
     private func kernelSum(

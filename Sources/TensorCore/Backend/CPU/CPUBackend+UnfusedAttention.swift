@@ -1,7 +1,7 @@
 import CKernels
 
-/// Attention from small pieces: norms, rotation and concatenation as primitives of their own, then each head's whole
-/// matrix of weights. It serves the engines that are there to compare with, and is the oracle of the kernels.
+/// Unfused attention: norms, rotation and concatenation as primitives of their own, then the whole matrix of weights of each
+/// head. It serves the engines that results are compared with, and is the oracle of the fused kernels.
 extension CPUBackend {
     /// See ``Backend/attention(_:options:)``.
     func unfusedAttention(_ streams: [AttentionStream<Tensor>], options: AttentionOptions) -> AttentionResult {
@@ -25,7 +25,7 @@ extension CPUBackend {
             outputs: [concatenate(result.outputs.map(float32), axis: 1)], logSumExp: result.logSumExp)
         var g = unfusedAttentionGradient(
             q, k, v, options: options, result: joint, gradient: concatenate(upstream, axis: 1))
-        (g.q, g.k) = (turned(g.q, options, inverse: true), turned(g.k, options, inverse: true))
+        (g.q, g.k) = (rotated(g.q, options, inverse: true), rotated(g.k, options, inverse: true))
         let dq = split(g.q, streams.map { $0.query.shape[1] })
         let (dk, dv) = (split(g.k, streams.map { $0.key.shape[1] }), split(g.v, streams.map { $0.key.shape[1] }))
         return streams.indices.map { index in
@@ -57,14 +57,14 @@ extension CPUBackend {
             weight.map { rmsNorm(float32(x), weight: $0, epsilon: options.normEpsilon) } ?? float32(x)
         }
         return (
-            turned(concatenate(streams.map { norm($0.query, $0.queryNorm) }, axis: 1), options),
-            turned(concatenate(streams.map { norm($0.key, $0.keyNorm) }, axis: 1), options),
+            rotated(concatenate(streams.map { norm($0.query, $0.queryNorm) }, axis: 1), options),
+            rotated(concatenate(streams.map { norm($0.key, $0.keyNorm) }, axis: 1), options),
             concatenate(streams.map { float32($0.value) }, axis: 1)
         )
     }
 
-    /// Queries or keys turned by the angles of the last tokens of the sequence, as many as they are.
-    private func turned(_ x: Tensor, _ options: AttentionOptions, inverse: Bool = false) -> Tensor {
+    /// Queries or keys rotated by the angles of the last tokens of the sequence, as many as they are.
+    private func rotated(_ x: Tensor, _ options: AttentionOptions, inverse: Bool = false) -> Tensor {
         guard let angles = options.rotary else { return x }
         let keys = angles.cosine.shape[0]
         let last = keys - x.shape[1]..<keys

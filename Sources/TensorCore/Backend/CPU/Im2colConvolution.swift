@@ -1,5 +1,5 @@
-/// Convolution the long way, for the engines that are not ``CPUBackend/Engine/kernels``: windows are unrolled into
-/// columns, some output rows at a time, and multiplied. The oracle of the fast way.
+/// Convolution by im2col, for the engines that are not ``CPUBackend/Engine/kernels``: some output rows at a time, the im2col
+/// matrix is written out and multiplied. The oracle of ``ImplicitGEMM``.
 extension CPUBackend {
     func im2colConvolution(_ x: Tensor, weight: Tensor, bias: Tensor?, options: ConvolutionOptions) -> Tensor {
         let (source, kernel) = (float32(x), float32(weight))
@@ -16,7 +16,7 @@ extension CPUBackend {
                 }
             }
             window.forEachBand { rows, columns in
-                window.unroll(from + image * window.inputPlanes, rows, into: columns)
+                window.im2col(from + image * window.inputPlanes, rows, into: columns)
                 multiply(
                     MatrixView(pointer: w, leading: window.depth, isTransposed: false),
                     MatrixView(pointer: columns, leading: rows.count * window.width, isTransposed: false),
@@ -43,7 +43,7 @@ extension CPUBackend {
                         leading: window.plane, isTransposed: false), into: columns,
                     leading: rows.count * window.width, m: window.depth, k: window.outputs,
                     n: rows.count * window.width)
-                window.roll(columns, rows, addingTo: to + image * window.inputPlanes)
+                window.col2im(columns, rows, addingTo: to + image * window.inputPlanes)
             }
         }
         return rounded(result, to: gradient.dtype)
@@ -58,7 +58,7 @@ extension CPUBackend {
         let (from, g, to) = (floats(source), floats(dy), floats(result))
         for image in 0..<x.shape[0] where gradient.count > 0 {
             window.forEachBand { rows, columns in
-                window.unroll(from + image * window.inputPlanes, rows, into: columns)
+                window.im2col(from + image * window.inputPlanes, rows, into: columns)
                 multiply(
                     MatrixView(
                         pointer: g + image * window.outputs * window.plane + rows.lowerBound * window.width,
@@ -108,7 +108,7 @@ private struct Window {
     }
 
     /// `columns[c, i, j; y, x] = image[c, y * stride + i - padding, x * stride + j - padding]`.
-    func unroll(_ image: UnsafePointer<Float>, _ rows: Range<Int>, into columns: UnsafeMutablePointer<Float>) {
+    func im2col(_ image: UnsafePointer<Float>, _ rows: Range<Int>, into columns: UnsafeMutablePointer<Float>) {
         parallelFor(depth, grain: max(1, (1 << 14) / max(rows.count * width, 1))) { part in
             for line in part {
                 var to = columns + line * rows.count * width
@@ -121,7 +121,7 @@ private struct Window {
     }
 
     /// Adds each column entry back to the pixel that it came from.
-    func roll(_ columns: UnsafePointer<Float>, _ rows: Range<Int>, addingTo image: UnsafeMutablePointer<Float>) {
+    func col2im(_ columns: UnsafePointer<Float>, _ rows: Range<Int>, addingTo image: UnsafeMutablePointer<Float>) {
         let taps = kernelHeight * kernelWidth
         parallelFor(channels, grain: max(1, (1 << 14) / max(taps * rows.count * width, 1))) { part in
             for line in part.lowerBound * taps..<part.upperBound * taps {

@@ -1,7 +1,7 @@
 import CKernels
 
-/// A convolution for the kernels of `convolution.h`, shared among threads by bands of rows and by output channels, or for oneDNN
-/// where that is faster. No sum is ever shared, so the result does not depend on the number of threads.
+/// A convolution by implicit GEMM, with the kernels of `convolution.h`, split among threads by bands of rows and by output
+/// channels; or by oneDNN where that is faster. No sum is ever split, so the result does not depend on the number of threads.
 struct ImplicitGEMM {
     private let backend: CPUBackend
     private let image: Tensor, weight: Tensor
@@ -16,7 +16,7 @@ struct ImplicitGEMM {
 
     /// `x` `[N, C, H, W]` by `weight` `[O, C, kh, kw]`; the first window begins `top` rows above the image and `left`
     /// columns left of it. The pixels of `x` are normalised and followed by SiLU if there is a `norm`, then each stands
-    /// for `upsampling` squared of its kind, or they lie `spread` apart with zeros between them.
+    /// for `upsampling` squared of its kind, or they are `spread` apart with zeros between them.
     init(
         _ backend: CPUBackend, _ x: Tensor, weight: Tensor, stride: Int, top: Int, left: Int, spread: Int = 1,
         upsampling: Int = 1, norm: ConvolutionStages.Norm? = nil, keeping: Keeping? = nil

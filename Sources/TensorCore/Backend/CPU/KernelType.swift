@@ -19,7 +19,7 @@ extension diptych_gemm_matrix {
     }
 }
 
-/// A tensor whose elements kernels read and write as they lie.
+/// A tensor whose elements kernels read and write in place.
 struct KernelTensor {
     let tensor: Tensor
     let type: diptych_type

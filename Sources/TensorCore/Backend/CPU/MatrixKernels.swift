@@ -54,8 +54,8 @@ public enum MatrixKernels: String, Sendable, CaseIterable, Comparable, CustomStr
     }
 
     /// The set that must pass a trial before it is used: virtual machines have been seen to offer a matrix unit without
-    /// running it as they should. Tests put another one in its place, before the first product of a process, so that
-    /// every processor takes the way that those with a matrix unit take.
+    /// running it as they should. Tests put another set here, before the first product of a process, so that the
+    /// trial runs on processors without a matrix unit too.
     package static let unitOnTrial = Mutex(MatrixKernels.amx)
 
     /// The best set of this processor; `unit` only if it computes what the best vector kernels compute.

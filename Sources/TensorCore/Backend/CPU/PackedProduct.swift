@@ -1,7 +1,7 @@
 import CKernels
 
-/// One sum of products for the kernels of `gemm.h`, shared among threads by rows and columns of the result. No sum is
-/// ever shared, so the result does not depend on the number of threads.
+/// One sum of products by the kernels of `gemm.h`, split among threads by rows and columns of the result. No sum is ever
+/// split, so the result does not depend on the number of threads.
 struct PackedProduct {
     /// A function of each element, for the kernels to apply before they write it.
     typealias Activation = @convention(c) (UnsafePointer<Float>?, UnsafeMutablePointer<Float>?, Int) -> Void
@@ -40,8 +40,8 @@ struct PackedProduct {
 
     func run() { withProduct(run) }
 
-    /// Runs products that do not depend on each other as if they were one: each thread takes a like share of all that is
-    /// to be computed, which begins and ends where it may, inside one product or another. The same bits as one by one.
+    /// Runs products that do not depend on each other as if they were one: each thread takes an equal share of the whole work,
+    /// which may begin and end inside any product. The same bits as one by one.
     static func run(together products: [PackedProduct]) {
         var pending: [PackedProduct] = []
         var packedSize = 0
@@ -97,12 +97,12 @@ struct PackedProduct {
         }
         if packedSize > 0 {
             let buffer = diptych_gemm_packing_buffer(packedSize)!
-            let line = CostLine(
+            let loops = WeightedLoops(
                 products.indices.map { i in
                     let (m, step) = (products[i].product.m, plans[i].row_step)
                     return plans[i].packed_size > 0 ? ((m + step - 1) / step, step * max(products[i].depth, 1)) : (0, 1)
                 })
-            line.share(leastCost: leastPacking) { i, steps in
+            loops.share(leastCost: leastPacking) { i, steps in
                 let step = plans[i].row_step
                 diptych_gemm_pack_rows(
                     level, group + i, 0, steps.lowerBound * step, min(steps.upperBound * step, products[i].product.m),
@@ -122,7 +122,7 @@ struct PackedProduct {
         let isAcross = products.indices.map {
             products[$0].product.n / plans[$0].column_step >= products[$0].product.m / plans[$0].row_step
         }
-        let line = CostLine(
+        let loops = WeightedLoops(
             products.indices.map { i in
                 let (length, step, width) =
                     isAcross[i]
@@ -130,7 +130,7 @@ struct PackedProduct {
                     : (products[i].product.m, plans[i].row_step, products[i].product.n)
                 return ((length + step - 1) / step, step * width * max(products[i].depth, 1))
             })
-        line.share(leastCost: leastWork) { i, steps in
+        loops.share(leastCost: leastWork) { i, steps in
             let (m, n) = (products[i].product.m, products[i].product.n)
             let step = isAcross[i] ? plans[i].column_step : plans[i].row_step
             let part = steps.lowerBound * step..<min(steps.upperBound * step, isAcross[i] ? n : m)
@@ -215,8 +215,8 @@ private struct Grid {
     }
 }
 
-/// The steps of several loops laid end to end, each as long as its cost, and cut into equal shares for the threads.
-private struct CostLine {
+/// Several loops concatenated, each step weighted with its cost, and cut into shares of equal cost for the threads.
+private struct WeightedLoops {
     private let lengths: [Int], costs: [Int]
     /// Where each loop begins.
     private let starts: [Int]
@@ -232,8 +232,8 @@ private struct CostLine {
         (self.starts, total) = (starts, end)
     }
 
-    /// Calls `body` with the number of a loop and some of its steps until every step of every loop was had once, on no more
-    /// threads than there are costs of `leastCost`.
+    /// Calls `body` with the index of a loop and a range of its steps, every step of every loop once, on no more threads than
+    /// there are shares of `leastCost`.
     func share(leastCost: Int, _ body: (Int, Range<Int>) -> Void) {
         let shares = min(Threads.count, max(1, total / leastCost))
         parallelFor(shares, grain: 1) { part in
@@ -245,7 +245,7 @@ private struct CostLine {
         }
     }
 
-    /// How many steps of a loop begin before a place.
+    /// How many steps of a loop begin before a position in the concatenation.
     private func steps(of loop: Int, before place: Int) -> Int {
         min(max(0, (place - starts[loop] + costs[loop] - 1) / costs[loop]), lengths[loop])
     }

@@ -1,7 +1,7 @@
 import CKernels
 
-/// One attention for the kernels of `attention.h`, shared among threads by heads, rows and blocks. No sum is ever
-/// shared, so the results do not depend on the number of threads.
+/// One fused attention by the kernels of `attention.h`, split among threads by heads, rows and blocks. No sum is ever
+/// split, so the results do not depend on the number of threads.
 struct TiledAttention {
     private let streams: [AttentionStream<Tensor>]
     private let level: diptych_kernel_level
@@ -190,7 +190,7 @@ struct TiledAttention {
     }
 }
 
-/// One walk over all heads for gradients.
+/// One pass over all heads for gradients.
 private struct GradientPass {
     var queryParts: Int, keyParts: Int
     var wantsQueries: Bool, wantsKeys: Bool

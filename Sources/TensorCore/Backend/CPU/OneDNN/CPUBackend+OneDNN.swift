@@ -8,10 +8,10 @@ extension CPUBackend {
         dtype: DType, packedWeight: PackedWeight? = nil, fast: Bool = false
     ) -> Tensor? {
         let (m, n) = (a.shape[0], b.shape[1])
-        let isNarrow = a.dtype == .bfloat16 && b.dtype == .bfloat16 && OneDNN.multipliesBFloat16
-        let (x, y) = isNarrow ? (oneDNNOperand(a), oneDNNOperand(b)) : (wide(a), wide(b))
+        let isBFloat16 = a.dtype == .bfloat16 && b.dtype == .bfloat16 && OneDNN.multipliesBFloat16
+        let (x, y) = isBFloat16 ? (oneDNNOperand(a), oneDNNOperand(b)) : (wide(a), wide(b))
         let fuses = activation.map(OneDNNMatmul.activations.contains) ?? true
-        let written: DType = isNarrow && dtype == .bfloat16 && fuses ? .bfloat16 : .float32
+        let written: DType = isBFloat16 && dtype == .bfloat16 && fuses ? .bfloat16 : .float32
         let base = addend.map { $0.dtype == written && $0.isContiguous ? $0 : copy($0, as: written) }
         let shift = bias.map(float32)
         var result = Tensor(uninitialized: [m, n], dtype: written)
@@ -62,14 +62,15 @@ extension OneDNN {
     }
 
     /// Whether it has products of `bfloat16` for this processor; those without are given `float32`.
-    static let multipliesBFloat16 = small(isNarrow: true) != nil
+    static let multipliesBFloat16 = small(isBFloat16: true) != nil
 
     /// The name of the code that it chose for a product of `float32`.
-    package static var code: String { small(isNarrow: false)!.name }
+    package static var code: String { small(isBFloat16: false)!.name }
 
-    private static func small(isNarrow: Bool) -> OneDNNPrimitive? {
+    private static func small(isBFloat16: Bool) -> OneDNNPrimitive? {
         let shape = OneDNNMatmul.Shape(
-            m: 64, n: 64, k: 64, isNarrow: isNarrow, writesNarrow: isNarrow, aRow: 64, aColumn: 1, bRow: 64, bColumn: 1,
+            m: 64, n: 64, k: 64, isBFloat16: isBFloat16, writesBFloat16: isBFloat16, aRow: 64, aColumn: 1, bRow: 64,
+            bColumn: 1,
             resultRow: 64, hasBias: false, hasAddend: false, activation: nil, isPacked: false)
         return OneDNNPrimitive.of(.product(shape))
     }

@@ -9,13 +9,13 @@ struct OneDNNConvolution {
     struct Shape: Hashable {
         var channels: Int, height: Int, width: Int
         var outputs: Int, kernelHeight: Int, kernelWidth: Int, stride: Int
-        var isNarrow: Bool
+        var isBFloat16: Bool
 
         func make() -> OpaquePointer? {
             var convolution = onednn_convolution(
                 channels: channels, height: height, width: width, outputs: outputs,
                 kernel_height: kernelHeight, kernel_width: kernelWidth, stride: stride,
-                type: isNarrow ? onednn_bfloat16 : onednn_float32)
+                type: isBFloat16 ? onednn_bfloat16 : onednn_float32)
             return onednn_make_convolution(&convolution)
         }
     }
@@ -37,7 +37,7 @@ struct OneDNNConvolution {
             let shape = Shape(
                 channels: p.pointee.channels, height: pixels.rows, width: pixels.columns, outputs: p.pointee.outputs,
                 kernelHeight: p.pointee.kernel_height, kernelWidth: p.pointee.kernel_width, stride: p.pointee.stride,
-                isNarrow: pixels.type == DIPTYCH_BFLOAT16)
+                isBFloat16: pixels.type == DIPTYCH_BFLOAT16)
             guard let primitive = OneDNNPrimitive.of(.convolution(shape)), primitive.isFast else { return nil }
             self.primitive = primitive
         }

@@ -3,10 +3,10 @@ import COneDNN
 /// A product by oneDNN, with what follows it. Threads share blocks of the result, which do not depend on how many
 /// threads there are.
 struct OneDNNMatmul {
-    /// What a block of the result is: `m` x `k` by `k` x `n`, how the operands lie, and what follows.
+    /// What a block of the result is: `m` x `k` by `k` x `n`, the layout of the operands, and what follows.
     struct Shape: Hashable {
         var m: Int, n: Int, k: Int
-        var isNarrow: Bool, writesNarrow: Bool
+        var isBFloat16: Bool, writesBFloat16: Bool
         var aRow: Int, aColumn: Int, bRow: Int, bColumn: Int, resultRow: Int
         var hasBias: Bool, hasAddend: Bool
         var activation: UnaryOperation?
@@ -21,8 +21,8 @@ struct OneDNNMatmul {
                 default: preconditionFailure("\(activation!) in a product of oneDNN")
                 }
             var product = onednn_product(
-                m: m, n: n, k: k, type: isNarrow ? onednn_bfloat16 : onednn_float32,
-                result_type: writesNarrow ? onednn_bfloat16 : onednn_float32, a_row: aRow, a_column: aColumn,
+                m: m, n: n, k: k, type: isBFloat16 ? onednn_bfloat16 : onednn_float32,
+                result_type: writesBFloat16 ? onednn_bfloat16 : onednn_float32, a_row: aRow, a_column: aColumn,
                 b_row: bRow, b_column: bColumn, c_row: resultRow, has_bias: hasBias ? 1 : 0,
                 has_addend: hasAddend ? 1 : 0, activation: follows, is_packed: isPacked ? 1 : 0)
             return onednn_make_product(&product)
@@ -54,7 +54,7 @@ struct OneDNNMatmul {
         dtype == .float32 || (dtype == .bfloat16 && type == .bfloat16)
     }
 
-    /// Writes into a contiguous `result` of a type that ``writes(_:from:)``; gives false, having written nothing, where
+    /// Writes into a contiguous `result` of a type that ``writes(_:from:)``; returns false, having written nothing, where
     /// oneDNN has no such product, or none but its reference code where it must be `fast`.
     func run(into result: Tensor, fast: Bool) -> Bool {
         let (m, n) = (result.shape[0], result.shape[1])
@@ -97,14 +97,14 @@ struct OneDNNMatmul {
     }
 
     private func shape(_ m: Int, _ n: Int, _ result: Tensor) -> Shape {
-        // The stride of an axis of one element says nothing: the other axis is taken to lie together.
+        // The stride of an axis of one element says nothing: the other axis is taken for contiguous.
         func steps(_ x: Tensor) -> (Int, Int) {
             if x.strides[1] == 1 || x.shape[1] == 1 { return (max(x.strides[0], x.shape[1]), 1) }
             return (1, max(x.strides[1], x.shape[0]))
         }
         let ((aRow, aColumn), (bRow, bColumn)) = (steps(a), steps(b))
         return Shape(
-            m: m, n: n, k: a.shape[1], isNarrow: a.dtype == .bfloat16, writesNarrow: result.dtype == .bfloat16,
+            m: m, n: n, k: a.shape[1], isBFloat16: a.dtype == .bfloat16, writesBFloat16: result.dtype == .bfloat16,
             aRow: aRow, aColumn: aColumn, bRow: bRow, bColumn: bColumn, resultRow: result.shape[1],
             hasBias: bias != nil, hasAddend: addend != nil, activation: activation, isPacked: packedWeight != nil)
     }

@@ -1,7 +1,7 @@
 import CKernels
 
-/// Which shapes oneDNN computes faster than our own kernels: measured shape by shape (`Documentation/products.md`), and
-/// fixed, so that a result does not depend on how fast a machine happened to be.
+/// Which shapes oneDNN computes instead of our own kernels, because it is faster: measured shape by shape
+/// (`Documentation/products.md`), and a fixed rule, so that results do not depend on timings.
 enum OneDNNPolicy {
     /// Products `a^T b` in `float32` that sum over many rows, as the gradients of weights do: oneDNN is 10 to 30 % faster.
     static func takesProduct(_ a: Tensor, _ b: Tensor, _ backend: CPUBackend) -> Bool {
@@ -15,9 +15,9 @@ enum OneDNNPolicy {
     /// Convolutions whose windows share much work with their neighbours and whose channels fill vectors.
     static func takesConvolution(_ p: diptych_convolution, _ backend: CPUBackend) -> Bool {
         guard backend.leavesSomeToOneDNN else { return false }
-        let isNarrow = p.type == CPUBackend.type(.bfloat16) && p.weight.type == CPUBackend.type(.bfloat16)
-        let isWide = p.type == CPUBackend.type(.float32) && p.weight.type == CPUBackend.type(.float32)
-        guard isWide || (isNarrow && backend.matrixKernels != .avx512) else { return false }
+        let isBFloat16 = p.type == CPUBackend.type(.bfloat16) && p.weight.type == CPUBackend.type(.bfloat16)
+        let isFloat32 = p.type == CPUBackend.type(.float32) && p.weight.type == CPUBackend.type(.float32)
+        guard isFloat32 || (isBFloat16 && backend.matrixKernels != .avx512) else { return false }
         return p.kernel_height * p.kernel_width >= 4 && p.spread == 1 && p.channels % 32 == 0 && p.channels >= 128
             && p.outputs >= 16 && p.out_width >= 8
     }

@@ -1,8 +1,7 @@
 import COneDNN
 import Synchronization
 
-/// Something that oneDNN computes: code that it generated for one shape, made once and kept. May run on several threads
-/// at once.
+/// A primitive of oneDNN: code that it generated for one shape, made once and cached. May run on several threads at once.
 final class OneDNNPrimitive: @unchecked Sendable {
     /// What a primitive is made for.
     enum Shape: Hashable {
@@ -53,7 +52,7 @@ final class OneDNNPrimitive: @unchecked Sendable {
     }
 
     /// Whether oneDNN uses no instructions beyond those of ``MatrixKernels/current``: a set that was avoided, or found to
-    /// compute wrongly, must not come back by way of a library.
+    /// compute wrongly, must not be used by a library either.
     private static let isWithinLimits: Bool = {
         let best = MatrixKernels.available.last { $0 != .amxEmulated }!
         let used = MatrixKernels.current
