@@ -47,7 +47,7 @@ let package = Package(
         .systemLibrary(name: "CPango", pkgConfig: "pangocairo", providers: [.apt(["libpango1.0-dev"])]),
         .systemLibrary(name: "CWebP", pkgConfig: "libwebpdemux", providers: [.apt(["libwebp-dev"])]),
         // 1: what must be C
-        .target(name: "CKernels"),
+        .target(name: "CKernels", exclude: ["README.md"], cSettings: [.headerSearchPath(".")]),
         .target(name: "COneDNN", linkerSettings: [.linkedLibrary("dnnl")]),
         .target(name: "CText", dependencies: ["CPango"]),
         .target(name: "CStorage", dependencies: ["CHDF5", "CPNG", "CJPEG", "CWebP"]),

@@ -15,7 +15,7 @@ public final class Storage: @unchecked Sendable {
     /// Allocates uninitialised bytes, or zeros: bytes fresh from the system are not cleared again.
     public init(byteCount: Int, isZero: Bool = false) {
         self.byteCount = byteCount
-        let block = BlockPool.take(byteCount)
+        let block = CachingAllocator.allocate(byteCount)
         base = block.base
         owner = nil
         isMutable = true
@@ -53,7 +53,7 @@ public final class Storage: @unchecked Sendable {
 
     deinit {
         if owner == nil {
-            BlockPool.give(base, byteCount)
+            CachingAllocator.deallocate(base, byteCount)
             MemoryAccount.remove(byteCount)
         }
     }

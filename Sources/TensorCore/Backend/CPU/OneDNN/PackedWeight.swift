@@ -4,7 +4,7 @@ import Synchronization
 /// Results do not depend on it.
 package final class PackedWeight: Sendable {
     private struct Form {
-        let phase: Int, primitive: LibraryPrimitive, packed: Tensor
+        let phase: Int, primitive: OneDNNPrimitive, packed: Tensor
     }
 
     private struct Content {
@@ -27,7 +27,7 @@ package final class PackedWeight: Sendable {
     }
 
     /// `weight` as `primitive` reads it: `source` itself, or what was made of it, told from others by `phase`.
-    func form(_ phase: Int, of weight: Tensor, source: Tensor, for primitive: LibraryPrimitive) -> Tensor {
+    func form(_ phase: Int, of weight: Tensor, source: Tensor, for primitive: OneDNNPrimitive) -> Tensor {
         content.withLock { content in
             if content.source.map({ Self.areSame($0, source) }) != true { content = Content(source: source) }
             if let known = content.forms.first(where: { $0.phase == phase && $0.primitive.packsLike(primitive) }) {
