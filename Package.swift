@@ -21,12 +21,14 @@ func tests(of name: String, _ more: [Target.Dependency] = []) -> Target {
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 let argumentParser = Target.Dependency.product(
     name: "ArgumentParser", package: "swift-argument-parser")
+let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
 
 let package = Package(
     name: "Diptych",
     products: [.executable(name: "diptych", targets: ["diptych"])],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.1.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
     ],
     targets: [
@@ -44,11 +46,11 @@ let package = Package(
         .target(name: "CStorage", dependencies: ["CHDF5", "CPNG", "CJPEG", "CWebP"]),
         // 2 … 9: the layers
         layer("TensorCore", ["COpenBLAS", "CKernels", "COneDNN"]),
-        layer("Autograd", ["TensorCore"]),
+        layer("Autograd", ["TensorCore", heap]),
         layer("TensorIO", ["TensorCore", "CStorage"]),
         layer("NeuralNet", ["TensorCore", "Autograd", "TensorIO"]),
         layer("Optimizers", ["TensorCore", "Autograd"]),
-        layer("Models", ["TensorCore", "Autograd", "TensorIO", "NeuralNet"]),
+        layer("Models", ["TensorCore", "Autograd", "TensorIO", "NeuralNet", heap]),
         layer("Adapters", ["COpenBLAS", "TensorCore", "Autograd", "TensorIO", "NeuralNet"]),
         layer("InContextEdit", ["TensorCore", "Autograd", "TensorIO", "NeuralNet", "Models", "Adapters"]),
         layer("DiptychData", ["CText", "TensorCore", "TensorIO", "Models", "InContextEdit"]),
