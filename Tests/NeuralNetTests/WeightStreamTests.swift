@@ -25,7 +25,8 @@ import Testing
     private static func residentByteCount(of path: String) throws -> Int {
         var total = 0
         var isInside = false
-        for line in try String(contentsOfFile: "/proc/self/smaps", encoding: .utf8).split(separator: "\n") {
+        let bytes = try readWholeFile("/proc/self/smaps", expected: "the process's mappings")
+        for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") {
             let words = line.split(separator: " ", omittingEmptySubsequences: true)
             if words[0].contains("-"), !words[0].hasSuffix(":") { isInside = line.hasSuffix(path) }
             if isInside, words[0] == "Rss:" { total += (Int(words[1]) ?? 0) << 10 }

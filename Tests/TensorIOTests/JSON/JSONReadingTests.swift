@@ -100,7 +100,7 @@ import Testing
         let list = try JSONNode(file: path).required("a", "an object").required("b", "a list").elements()
         let inner = try #require(try list[1].members().first?.value)
         #expect(inner.key == #"a.b[1].c\n"#)
-        #expect(inner.fault(expected: "a number").description == path + #": a.b[1].c\\n: expected a number, found 'x'"#)
+        #expect(inner.fault(expected: "a number").description == path + #": a.b[1].c\n: expected a number, found 'x'"#)
         try Data("{".utf8).write(to: URL(filePath: path))
         let error = #expect(throws: FileError.self) { try JSONNode(file: path) }
         #expect(error?.key == "byte 1" && error?.expected == "JSON: a key" && error?.found == "the end of the file")
