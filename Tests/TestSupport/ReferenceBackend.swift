@@ -136,27 +136,26 @@ public struct ReferenceBackend: Backend {
         let (m, k, n) = (a.shape[-2], a.shape[-1], b.shape[-1])
         let lead = Shape.broadcast(
             Shape(Array(a.shape.dimensions.dropLast(2))), Shape(Array(b.shape.dimensions.dropLast(2))))!.dimensions
-        // Rows of `a` and columns of `b`, so that both are read in order.
         let x = a.expanded(to: Shape(lead + [m, k])).numbers
-        let y = b.expanded(to: Shape(lead + [k, n])).transposed().numbers
-        let shift = bias?.numbers ?? [Double](repeating: 0, count: n)
+        let y = b.expanded(to: Shape(lead + [k, n])).numbers
         let shape = Shape(lead + [m, n])
         var results = [Double](repeating: 0, count: shape.count)
-        x.withUnsafeBufferPointer { x in
-            y.withUnsafeBufferPointer { y in
-                for place in results.indices {
-                    let (row, column) = (place / n, place % n)
-                    let (p, q) = (row * k, (row / m * n + column) * k)
-                    var sum = shift[column]
-                    var i = 0
-                    while i < k {
-                        sum += x[p + i] * y[q + i]
-                        i += 1
+        results.withUnsafeMutableBufferPointer { results in
+            x.withUnsafeBufferPointer { x in
+                y.withUnsafeBufferPointer { y in
+                    // A row of the result gathers multiples of the rows of `b`.
+                    for row in 0..<(n == 0 ? 0 : results.count / n) {
+                        let to = UnsafeMutableBufferPointer(rebasing: results[row * n..<(row + 1) * n])
+                        for i in 0..<k {
+                            let factor = x[row * k + i]
+                            let from = (row / m * k + i) * n
+                            for j in 0..<n { to[j] += factor * y[from + j] }
+                        }
                     }
-                    results[place] = sum
                 }
             }
         }
+        if let shift = bias?.numbers { for place in results.indices { results[place] += shift[place % n] } }
         return rounded(results, shape, dtype)
     }
 
@@ -319,12 +318,11 @@ extension Tensor {
 
     /// All elements row-major as `Double`.
     fileprivate var numbers: [Double] {
-        storage.withUnsafeBytes { bytes in
-            switch dtype {
-            case .float32:
-                byteOffsets.map { Double(bytes.loadUnaligned(fromByteOffset: $0, as: Float.self)) }
-            default: byteOffsets.map { Number(bytes, $0, dtype).double }
-            }
+        if dtype == .float32 && isContiguous { return withUnsafeElements(of: Float.self) { $0.map { Double($0) } } }
+        return storage.withUnsafeBytes { bytes in
+            dtype == .float32
+                ? byteOffsets.map { Double(bytes.loadUnaligned(fromByteOffset: $0, as: Float.self)) }
+                : byteOffsets.map { Number(bytes, $0, dtype).double }
         }
     }
 }

@@ -15,7 +15,7 @@ extension Backend {
         return (bias.map { scaled + composed($0) } ?? scaled).result(as: x.dtype)
     }
 
-    /// The default: see ``NormalizedRows``.
+    /// The default: `(g - mean(g) - n mean(g n)) / sqrt(variance + epsilon)`, n the normalised row and g its gradient.
     public func layerNormGradient(
         _ x: Tensor, weight: Tensor?, epsilon: Float, gradient: Tensor, needsInput: Bool, needsParameters: Bool
     ) -> NormGradients {
