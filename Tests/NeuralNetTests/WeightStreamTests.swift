@@ -67,14 +67,13 @@ import Testing
         }
     }
 
-    // In a process of its own: whether memory is short is one switch for the whole process.
+    // In a process of its own, in whose mappings no other test has a part.
     @Test func whatIsBehindIsGivenBackForwardsAndBackwards() async {
         await #expect(processExitsWith: .success) {
             let folder = try Fixtures.scratchFolder()
             defer { try? FileManager.default.removeItem(at: folder) }
             let (path, layers) = try Self.layers(in: folder)
-            let stream = WeightStream(layers)
-            MemoryAccount.releasesWeights = true
+            let stream = WeightStream(layers, memory: MemoryPolicy(releasesWeights: true))
             // Forwards, then backwards as a checkpointed model goes: never more than the layer in use and its neighbours.
             for index in [0, 1, 2, 2, 1, 0] {
                 stream.enter(index)
