@@ -14,7 +14,7 @@ public struct TextEncoders {
     /// T5's tokens to a vector each.
     public let t5: T5Encoder
 
-    /// Joins the four parts. Throws ``FileError`` when a tokenizer has tokens that its encoder does not know.
+    /// Joins the four parts. Throws `FileError` when a tokenizer has tokens that its encoder does not know.
     public init(
         path: String, clipTokenizer: CLIPTokenizer, clip: CLIPTextEncoder, t5Tokenizer: T5Tokenizer, t5: T5Encoder
     ) throws {

@@ -47,7 +47,7 @@ public protocol SampleSource: AnyObject {
     var dataset: PairDataset { get }
     /// The shapes of their diptychs.
     var shapes: PanelShapes { get }
-    /// Reads what a draw needs, on any thread. Throws ``FileError`` when something of it cannot be read.
+    /// Reads what a draw needs, on any thread. Throws `FileError` when something of it cannot be read.
     var read: @Sendable (SampleDraw) throws -> LoadedSample { get }
     /// Makes a sample of what was read, on the trainer's thread.
     func sample(_ draw: SampleDraw, _ loaded: LoadedSample) throws -> EncodedSample

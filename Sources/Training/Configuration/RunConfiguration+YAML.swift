@@ -8,7 +8,7 @@ extension RunConfiguration {
     /// the file. A section may be removed (`adapter.moe=null`) or added with its defaults (`adapter.moe={}`).
     /// Throws ``ConfigurationError`` with every fault of the file and of the overrides: unknown and repeated keys, wrong
     /// types, values out of bounds or at odds with each other. Paths in it are not looked at; see
-    /// ``validateFiles(source:)``.
+    /// ``validateFiles(source:isResuming:)``.
     public static func load(_ path: String, overrides: [String] = []) throws -> RunConfiguration {
         let text: String
         do {
