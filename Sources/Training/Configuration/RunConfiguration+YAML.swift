@@ -37,7 +37,7 @@ extension RunConfiguration {
         return try reader.finish()
     }
 
-    /// The configuration with every key, in the order of ``documentation``, as YAML that reads back as the same value.
+    /// The configuration with every key, in the order of `documentation`, as YAML that reads back as the same value.
     public var yaml: String {
         do {
             return try Yams.serialize(node: node(ofSection: ""), indent: 2, width: -1, allowUnicode: true)
