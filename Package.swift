@@ -58,7 +58,7 @@ let package = Package(
         layer("NeuralNet", ["TensorCore", "Autograd", "TensorIO"]),
         layer("Optimizers", ["TensorCore", "Autograd"]),
         layer("Models", ["TensorCore", "Autograd", "TensorIO", "NeuralNet"]),
-        layer("Adapters", ["COpenBLAS", "TensorCore", "Autograd", "TensorIO", "NeuralNet"]),
+        layer("Adapters", ["TensorCore", "Autograd", "TensorIO", "NeuralNet"]),
         layer("InContextEdit", ["TensorCore", "Autograd", "TensorIO", "NeuralNet", "Models", "Adapters"]),
         layer("DiptychData", ["CText", "TensorCore", "TensorIO", "Models", "InContextEdit"]),
         layer(
@@ -103,7 +103,7 @@ let package = Package(
         tests(of: "DiptychData", ["InContextEdit"]),
         tests(
             of: "Training",
-            ["Adapters", "DiptychData", "InContextEdit", "Optimizers", logging, inMemoryLogging]),
+            ["Adapters", "DiptychData", "InContextEdit", "Models", "Optimizers", logging, inMemoryLogging]),
         .testTarget(
             name: "CommandLineTests", dependencies: ["diptych", "TensorCore", "TestSupport", "Training", logging],
             swiftSettings: upcoming),

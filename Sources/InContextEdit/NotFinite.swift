@@ -4,19 +4,6 @@ public import TensorCore
 public import TensorIO
 
 extension PipelineParts {
-    /// Where a model was read from.
-    func place(of part: PipelineFolder.Part) -> String {
-        let file: String? =
-            switch part {
-            case .transformer: transformer
-            case .vae: vae
-            case .textEncoder: clip
-            case .textEncoder2: t5
-            case .tokenizer, .tokenizer2, .scheduler: nil
-            }
-        return file ?? "\(folder)/\(part)"
-    }
-
     /// The error of a model whose results, `what`, are not finite.
     func notFinite(
         _ part: PipelineFolder.Part, _ what: String, _ precision: DType, when: String = ""
@@ -29,12 +16,12 @@ extension PipelineParts {
 
 /// Finds what made a velocity that is not finite: the transformer, or which of the adapters in it.
 public struct VelocityFault {
-    private let pipeline: FillPipeline
+    private let pipeline: EditPipeline
     private let adapters: [AdapterSet]
     private let precision: DType
 
     /// Looks in `pipeline`, whose transformer computes in `precision` with `adapters`.
-    public init(_ pipeline: FillPipeline, adapters: [AdapterSet], precision: DType) {
+    public init(_ pipeline: EditPipeline, adapters: [AdapterSet], precision: DType) {
         self.pipeline = pipeline
         self.adapters = adapters
         self.precision = precision

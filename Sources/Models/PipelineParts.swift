@@ -67,6 +67,20 @@ public struct PipelineParts: Hashable, Sendable {
 
     // MARK: Places
 
+    /// The file or folder that a part is read from.
+    public func place(of part: PipelineFolder.Part) -> String {
+        let named: String? =
+            switch part {
+            case .transformer: transformer
+            case .vae: vae
+            case .textEncoder: clip
+            case .textEncoder2: t5
+            case .tokenizer, .tokenizer2, .scheduler: nil
+            }
+        guard let named else { return "\(folder)/\(part)" }
+        return FileManager.default.fileExists(atPath: named + "/model_index.json") ? "\(named)/\(part)" : named
+    }
+
     private func load<Model>(
         _ part: PipelineFolder.Part, at place: String?, folder load: (String) throws -> Model,
         file: (ModelFile) throws -> Model

@@ -43,7 +43,7 @@ import Testing
 
     /// The factors were measured at full size, where the peaks lay below them: smaller ones would promise what does not fit.
     @Test func estimatesAreThoseThatWereMeasured() throws {
-        let model = try FillPipeline(path: Fixtures.path("tiny-random-fill")).transformer.configuration
+        let model = try EditPipeline(path: Fixtures.path("tiny-random-fill")).transformer.configuration
         let state = 2 * 100 * model.innerDimension * 4
         let blocks = model.numLayers + model.numSingleLayers
         #expect(MemoryEstimate.sampling(model, tokens: 100, batch: 2, .float32) == 18 * state)
@@ -57,11 +57,11 @@ import Testing
     /// Streamed weights give the pages back, and the output is the same bit for bit.
     @Test func streamedWeightsGiveTheSameOutput() async {
         await #expect(processExitsWith: .success) {
-            let pipeline = try FillPipeline(path: Fixtures.path("tiny-random-fill"))
+            let pipeline = try EditPipeline(path: Fixtures.path("tiny-random-fill"))
             let image = Tensor.sample([1, 3, 64, 128], seed: 1)
             func run() throws -> [Tensor] {
                 let encoded = try pipeline.encode(["make it night"], maximumLength: 16)
-                return [encoded.text, encoded.pooled, try pipeline.packedLatents(image)]
+                return [encoded.text, encoded.pooled, try pipeline.frozenEncoders.packedLatents(image)]
             }
             let expected = try run()
             MemoryAccount.releasesWeights = true

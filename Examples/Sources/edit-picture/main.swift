@@ -13,7 +13,7 @@ guard arguments.count >= 4 else {
 }
 
 // The frozen models: a folder in diffusers' layout. Weights stay in their files until they are used.
-let pipeline = try FillPipeline(path: arguments[0])
+let pipeline = try EditPipeline(path: arguments[0])
 
 // An adapter goes beside the transformer's layers: any layout, a checkpoint, or the folder of a run.
 let adapters = try arguments.dropFirst(4).map { try AdapterSource($0, strength: 0.8).load(into: pipeline) }

@@ -1,4 +1,3 @@
-import Foundation
 public import InContextEdit
 public import Models
 public import TensorCore
@@ -67,21 +66,5 @@ extension PairDataset {
     private func ofParts(_ word: (PairReading) -> String) -> String {
         let words = parts.filter { !$0.isEmpty }.map { word(files[$0.lowerBound].reading) }
         return Set(words).count == 1 ? words[0] : words.joined(separator: " ")
-    }
-}
-
-extension PipelineParts {
-    /// The file or folder that a part is read from.
-    func place(of part: PipelineFolder.Part) -> String {
-        let named: String? =
-            switch part {
-            case .transformer: transformer
-            case .vae: vae
-            case .textEncoder: clip
-            case .textEncoder2: t5
-            case .tokenizer, .tokenizer2, .scheduler: nil
-            }
-        guard let named else { return "\(folder)/\(part)" }
-        return FileManager.default.fileExists(atPath: named + "/model_index.json") ? "\(named)/\(part)" : named
     }
 }

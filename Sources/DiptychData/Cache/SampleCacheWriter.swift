@@ -6,8 +6,8 @@ public import TensorIO
 
 /// Runs the frozen encoders once over a dataset and writes what they give to a folder, for ``SampleCache`` to read.
 ///
-/// What is stored is what training would compute: the mode of the posterior, packed and normalised, of the diptych and of
-/// the diptych with its edited panel blanked; T5's embeddings with their padding, each prompt once, and CLIP's pooled
+/// What is stored is what training would compute: the mode of the posterior, packed and normalised, of the canvas and of
+/// what the framework shows of the source; T5's embeddings with their padding, each prompt once, and CLIP's pooled
 /// vectors. In `float32` a run from the cache equals one without it bit for bit; in `bfloat16`, half as large, latents
 /// and embeddings are rounded once.
 public struct SampleCacheWriter {
@@ -87,7 +87,7 @@ public struct SampleCacheWriter {
                 if !inspection.faults.isEmpty { throw DatasetError(faults: inspection.faults) }
                 work.transparentPictures = inspection.transparentPictures
             }
-            let encoders = try FillEncoders(parts, options: encoderOptions)
+            let encoders = try FrozenEncoders(parts, options: encoderOptions)
             var options = options
             options.keepsSamples = false
             let encoder = try SampleEncoder(dataset, encoders: encoders, options: options)
@@ -308,7 +308,7 @@ public struct SampleCacheWriter {
                     of: Diptych(source: source, edited: target, arrangement: part.file.shape.arrangement))
                 pairs.append(Int32(index))
                 clean.append(latents.clean.converted(to: work.precision))
-                masked.append(latents.masked.converted(to: work.precision))
+                masked.append(latents.source.converted(to: work.precision))
             }
             tick()
         }

@@ -8,7 +8,7 @@ public import TensorIO
 /// folder.
 ///
 /// ```swift
-/// let pipeline = try FillPipeline(path: "FLUX.1-Fill-dev")
+/// let pipeline = try EditPipeline(path: "FLUX.1-Fill-dev")
 /// let style = try AdapterSource("style.safetensors", strength: 0.8).load(into: pipeline)
 /// let editor = Editor(pipeline, adapters: [style])
 /// ```
@@ -28,7 +28,7 @@ public struct AdapterSource: Sendable, Equatable {
     /// logged.
     ///
     /// Throws `FileError` for a file that cannot be read or fits no layer of the transformer.
-    public func load(into pipeline: FillPipeline, logger: Logger = .diptych) throws -> AdapterSet {
+    public func load(into pipeline: EditPipeline, logger: Logger = .diptych) throws -> AdapterSet {
         let set = try read(into: pipeline)
         set.strength = strength
         for notice in set.notices { logger.note(notice) }
@@ -37,12 +37,12 @@ public struct AdapterSource: Sendable, Equatable {
 
     /// Puts several adapters into the transformer of `pipeline`, beside each other; throws as ``load(into:logger:)`` does.
     public static func load(
-        _ sources: [AdapterSource], into pipeline: FillPipeline, logger: Logger = .diptych
+        _ sources: [AdapterSource], into pipeline: EditPipeline, logger: Logger = .diptych
     ) throws -> [AdapterSet] {
         try sources.map { try $0.load(into: pipeline, logger: logger) }
     }
 
-    private func read(into pipeline: FillPipeline) throws -> AdapterSet {
+    private func read(into pipeline: EditPipeline) throws -> AdapterSet {
         let transformer = pipeline.transformer
         let width = transformer.configuration.pooledProjectionDim
         if let file = safetensorsFile {

@@ -2,6 +2,7 @@ public import Adapters
 import Autograd
 public import DiptychData
 public import InContextEdit
+import Models
 public import TensorCore
 import TensorIO
 
@@ -14,7 +15,7 @@ public struct StaticCalibration {
         let time: Float
     }
 
-    private let pipeline: FillPipeline
+    private let pipeline: EditPipeline
     private let geometry: DiptychGeometry
     private let guidance: Float
     private let precision: DType
@@ -26,7 +27,7 @@ public struct StaticCalibration {
     ///
     /// Throws `FileError` when the dataset has too few pairs or a picture cannot be read.
     public init(
-        _ encoder: SampleEncoder, pipeline: FillPipeline, count: Int, heldOutCount: Int, seed: UInt64, guidance: Float,
+        _ encoder: SampleEncoder, pipeline: EditPipeline, count: Int, heldOutCount: Int, seed: UInt64, guidance: Float,
         precision: DType
     ) throws {
         let available = encoder.dataset.records.count
@@ -76,14 +77,13 @@ public struct StaticCalibration {
     private func velocity(_ run: Run, _ adapters: AdapterSet) throws -> Tensor {
         let time = Tensor([run.time], [1])
         let (clean, noise) = (run.sample.clean.unsqueezed(0), run.noise.unsqueezed(0))
-        let pooled = run.sample.text.pooled.unsqueezed(0)
-        adapters.pooledText = adapters.needsPooledText ? Variable(pooled) : nil
+        let conditioning = pipeline.conditioning(
+            source: run.sample.source.unsqueezed(0), text: run.sample.text.sequence.unsqueezed(0),
+            pooled: run.sample.text.pooled.unsqueezed(0), guidance: guidance, geometry: geometry)
         func evaluate() -> Tensor {
             withoutGradients {
-                pipeline.velocity(
-                    FlowMatching.interpolate(clean, noise, time: time), condition: run.sample.condition.unsqueezed(0),
-                    text: run.sample.text.sequence.unsqueezed(0), pooled: pooled, time: time, guidance: guidance,
-                    geometry: geometry, precision: precision
+                pipeline.transformer.velocity(
+                    FlowMatching.interpolate(clean, noise, time: time), time: time, conditioning, precision: precision
                 ).value
             }
         }

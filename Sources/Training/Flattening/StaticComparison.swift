@@ -47,7 +47,7 @@ public struct StaticComparison {
     ///
     /// Throws `FileError` when an activation or a velocity is not finite.
     public init(
-        _ adapters: AdapterSet, rank: Int, calibration: StaticCalibration, pipeline: FillPipeline,
+        _ adapters: AdapterSet, rank: Int, calibration: StaticCalibration, pipeline: EditPipeline,
         progress: (WorkProgress) -> Void = { _ in }
     ) throws {
         let methods = StaticMethod.allCases

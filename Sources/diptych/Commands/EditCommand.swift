@@ -61,7 +61,7 @@ struct EditCommand: Subcommand {
     @Option(
         name: .long,
         help: """
-            What is taken from the seed's numbers: diffusers, for the pictures of diffusers' FluxFillPipeline and ICEdit's \
+            What is taken from the seed's numbers: diffusers, for the pictures of diffusers' FluxEditPipeline and ICEdit's \
             scripts; or noise-only, where the picture is encoded without chance.
             """)
     var noise = NoiseDraws.diffusers
@@ -69,8 +69,10 @@ struct EditCommand: Subcommand {
     @Option(name: .long, parsing: .unconditional, help: "Sampling steps, at most \(Self.mostSteps).")
     var steps = 28
 
-    @Option(name: .long, parsing: .unconditional, help: "Guidance that the model is told.")
-    var guidance: Float = 50
+    @Option(
+        name: .long, parsing: .unconditional,
+        help: "Guidance scale, fed to the guidance embedding: 50 unless given, 2.5 with a Kontext base.")
+    var guidance: Float?
 
     @Option(name: .long, parsing: .unconditional, help: "Text tokens of the long encoder, at most \(Self.mostTokens).")
     var maxSequenceLength = 512
@@ -100,8 +102,11 @@ struct EditCommand: Subcommand {
     @Option(name: .long, help: "What transparent parts of the image are laid over: \(ImageBackground.expected).")
     var background = ImageBackground.white
 
-    @Option(name: .long, help: "How the instruction becomes a prompt: in_context or direct.")
-    var promptForm = InstructionForm.inContext
+    @Option(
+        name: .long,
+        help: "How the instruction becomes a prompt: in_context or direct. With a Kontext base direct, else in_context."
+    )
+    var promptForm: InstructionForm?
 
     @Option(
         name: .long,
@@ -148,7 +153,7 @@ struct EditCommand: Subcommand {
                 "--panel-width: expected a multiple of 16 from 16 to \(Self.widestPanel), found \(panelWidth)")
         }
         if !strength.isFinite { faults.append("--strength: expected a number, found \(strength)") }
-        if !guidance.isFinite || guidance < 0 {
+        if let guidance, !guidance.isFinite || guidance < 0 {
             faults.append("--guidance: expected a number of 0 or more, found \(guidance)")
         }
         if !(8...Self.largestTile).contains(vaeTileSize) {
@@ -178,13 +183,21 @@ struct EditCommand: Subcommand {
         }
         let (source, isTransparent) = try Image.decode(contentsOf: image, background: background)
         let arrangement = try AdapterSource.arrangement(arrangement, adapter.map(\.source))
+        let framework = try base.chosenFramework().framework
         let panel = try DiptychGeometry(
-            fitting: source.width, source.height, panelWidth: panelWidth, arrangement: arrangement)
+            fitting: source.width, source.height, panelWidth: panelWidth, arrangement: arrangement,
+            framework: framework)
+        let promptForm = promptForm?.form ?? framework.promptForms[0]
+        guard framework.promptForms.contains(promptForm) else {
+            let forms = framework.promptForms.map(\.rawValue).joined(separator: " or ")
+            throw ValidationError(
+                "--prompt-form: expected \(forms) with the framework \(framework.name), found \(promptForm.rawValue)")
+        }
         var encoders = EncoderOptions()
         encoders.vaeType = vaePrecision.dtype
         encoders.tiling = AutoencoderTiling(mode: vaeTiling, tileSize: vaeTileSize)
         encoders.textType = textEncoderPrecision.dtype
-        let pipeline = try FillPipeline(base.parts, encoders: encoders)
+        let pipeline = try EditPipeline(base.parts, encoders: encoders, framework: framework.name)
         let adapters = try AdapterSource.load(adapter.map(\.source), into: pipeline)
         for set in adapters { set.strength *= strength }
         if panel.panelWidth != source.width || panel.panelHeight != source.height {
@@ -197,10 +210,10 @@ struct EditCommand: Subcommand {
         }
         if isTransparent { note("\(image): has transparent parts, laid on \(background) (--background)") }
         let fields = PromptFields(instruction: instruction)
-        if promptForm.form == .inContext, PromptForm.repeatsTrigger(instruction) {
+        if promptForm == .inContext, PromptForm.repeatsTrigger(instruction) {
             note("the instruction has the sentence of the prompt form in_context already; it is not said twice")
         }
-        let prompt = try promptForm.form.prompt(fields, arrangement: panel.arrangement)
+        let prompt = try promptForm.prompt(fields, arrangement: panel.arrangement)
         for line in PairNotes.notes(
             ofPrompt: prompt, pipeline.textEncoders.tokenizers, maximumLength: maxSequenceLength)
         {
@@ -214,7 +227,7 @@ struct EditCommand: Subcommand {
         options.maximumSequenceLength = maxSequenceLength
         options.panelWidth = panelWidth
         options.precision = precision.dtype
-        options.promptForm = promptForm.form
+        options.promptForm = promptForm
         options.arrangement = arrangement
 
         try memory.enforce(tiling: encoders.tiling, isVerbose: common.verbose) { isStreamed, tiling in
@@ -244,8 +257,9 @@ struct EditCommand: Subcommand {
         try result.image.write(to: output)
         print("\(output): \(result.image.width) x \(result.image.height)")
         if let saveDiptych {
-            try result.diptych.canvas.write(to: saveDiptych)
-            print("\(saveDiptych): \(panel.canvasWidth) x \(panel.canvasHeight)")
+            let canvas = result.diptych.canvas
+            try canvas.write(to: saveDiptych)
+            print("\(saveDiptych): \(canvas.width) x \(canvas.height)")
         }
     }
 }

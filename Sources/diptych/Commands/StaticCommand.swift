@@ -118,7 +118,7 @@ struct StaticCommand: Subcommand {
         inputs.add(dataset: data, for: file.output)
         try inputs.requireOutput(file.output)
         let dataset = try PairDataset(path: data)
-        let pipeline = try FillPipeline(base.parts)
+        let pipeline = try EditPipeline(base.parts, framework: base.chosenFramework())
         let source = AdapterSource(adapter)
         let adapters = try source.load(into: pipeline)
         guard !adapters.mixtures.isEmpty else {
@@ -128,12 +128,13 @@ struct StaticCommand: Subcommand {
         }
         var options = SampleEncoder.Options(
             panelWidth: panelWidth, panelHeight: panelHeight, maximumSequenceLength: maxSequenceLength,
-            promptForm: .inContext, keepsSamples: false)
+            promptForm: pipeline.framework.promptForms[0], keepsSamples: false)
         let arrangement = try AdapterSource.arrangement(arrangement, [source])
         options.shapes = [
             DiptychGeometry(
                 panelWidth: panelWidth, panelHeight: panelHeight,
-                arrangement: arrangement.arrangement(panelWidth: panelWidth, panelHeight: panelHeight))
+                arrangement: pipeline.framework.panelLayout(
+                    arrangement, panelWidth: panelWidth, panelHeight: panelHeight))
         ]
         let encoder = try SampleEncoder(dataset, pipeline: pipeline, options: options)
         let calibration = try StaticCalibration(

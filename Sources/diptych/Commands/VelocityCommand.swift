@@ -47,7 +47,7 @@ struct VelocityCommand: Subcommand {
         files.add(adapter)
         files.add(inputs, "the inputs")
         try files.requireOutput(output)
-        let pipeline = try FillPipeline(base.parts)
+        let pipeline = try EditPipeline(base.parts, framework: base.chosenFramework())
         let adapters = try AdapterSource.load(adapter.map(\.source), into: pipeline)
         let file = try SafetensorsFile(path: inputs)
         let model = pipeline.transformer.configuration
@@ -57,7 +57,6 @@ struct VelocityCommand: Subcommand {
         let text = try Self.tensor("encoder_hidden_states", [batch, -1, model.jointAttentionDim], in: file)
         let pooled = Variable(
             try Self.tensor("pooled_projections", [batch, model.pooledProjectionDim], in: file))
-        for set in adapters { set.pooledText = pooled }
         let input = FluxInput(
             latents: Variable(latents), text: Variable(text), pooled: pooled,
             timestep: try Self.tensor("timestep", [batch], in: file),

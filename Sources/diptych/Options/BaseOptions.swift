@@ -1,4 +1,5 @@
 import ArgumentParser
+import InContextEdit
 import Models
 
 /// The flags that name the frozen pipeline: a folder, and files in the place of its models.
@@ -31,6 +32,17 @@ struct BaseOptions: ParsableArguments {
         name: .long, help: "The T5 text encoder instead of the folder's: a safetensors or GGUF file.",
         completion: .file(extensions: ["safetensors", "gguf"]))
     var t5: String?
+
+    @Option(
+        name: .long,
+        help: """
+            How the base is asked for an edit: fill (a diptych is inpainted, ICEdit on FLUX.1 Fill) or kontext (the source in \
+            tokens, FLUX.1 Kontext). As the folder's class says unless given, else fill.
+            """)
+    var framework: FrameworkName?
+
+    /// The framework that is asked for or that the folder tells.
+    func chosenFramework() throws -> FrameworkName { try parts.framework(framework) }
 
     var parts: PipelineParts {
         PipelineParts(folder: base, transformer: transformer, vae: vae, clip: clip, t5: t5)

@@ -20,13 +20,18 @@ extension CPUBackend {
                 self, x, weight: weight, stride: options.stride,
                 top: options.paddingLow + window.firstRow * stages.upsampling - window.rows.lowerBound * options.stride,
                 left: options.paddingLow, upsampling: stages.upsampling, norm: stages.norm,
-                keeping: stages.packedWeight.map { .init(packed: $0, source: weight, phase: 0) }
+                keeping: kept(stages, weight, phase: 0)
             ).run(bias: bias, residual: residual, into: result)
         }
         return result.dtype == x.dtype ? result : rounded(result, to: x.dtype)
     }
 
     private static let same = ConvolutionOptions(padding: 1)
+
+    /// Where a frozen weight, or what `phase` tells was made of it, is kept as oneDNN reads it.
+    private func kept(_ stages: ConvolutionStages, _ weight: Tensor, phase: Int) -> PatchProduct.Keeping? {
+        stages.weightCache.map { .init(packed: $0.content { PackedWeight() }, source: weight, phase: phase) }
+    }
 
     /// `x` without gaps, in `float32` unless it has the type `dtype`.
     private func float32Unless(_ x: Tensor, _ dtype: DType) -> Tensor {
@@ -55,7 +60,7 @@ extension CPUBackend {
             let turned = x.dtype == .bfloat16 ? rounded(sums, to: weight.dtype) : sums
             PatchProduct(
                 self, x, weight: turned, stride: 1, top: 1 - below + window.firstRow - first, left: 1 - behind,
-                norm: norm, keeping: stages.packedWeight.map { .init(packed: $0, source: weight, phase: phase) }
+                norm: norm, keeping: kept(stages, weight, phase: phase)
             ).run(
                 bias: bias, residual: residual.map { Self.everySecond($0, start, behind) },
                 into: Self.everySecond(result, start, behind))

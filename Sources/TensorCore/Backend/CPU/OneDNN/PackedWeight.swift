@@ -1,11 +1,10 @@
 import Synchronization
 
-/// A frozen convolution weight in the layout that a library reads, kept between calls. Whoever owns the weight owns this
-/// too.
+/// A frozen convolution weight in the layout that a library reads: what ``CPUBackend`` keeps in a ``WeightCache``.
 ///
 /// Nothing is kept where memory is short (``MemoryAccount/releasesWeights`` or a ``MemoryAccount/ownedLimit``): the weight
 /// is then laid out for every call. Results do not depend on it.
-public final class PackedWeight: Sendable {
+package final class PackedWeight: Sendable {
     private struct Form {
         let phase: Int, primitive: LibraryPrimitive, packed: Tensor
     }
@@ -19,10 +18,10 @@ public final class PackedWeight: Sendable {
     private let content = Mutex(Content())
 
     /// Nothing yet.
-    public init() {}
+    package init() {}
 
     /// Bytes that are kept.
-    public var byteCount: Int { content.withLock { $0.forms.reduce(0) { $0 + $1.packed.count } } }
+    package var byteCount: Int { content.withLock { $0.forms.reduce(0) { $0 + $1.packed.count } } }
 
     private static var isKept: Bool { !MemoryAccount.releasesWeights && MemoryAccount.ownedLimit == nil }
 
@@ -32,7 +31,7 @@ public final class PackedWeight: Sendable {
     }
 
     /// Forgets what was kept.
-    public func clear() { content.withLock { $0 = Content() } }
+    package func clear() { content.withLock { $0 = Content() } }
 
     /// `weight` as `primitive` reads it: `source` itself, or what was made of it, told from others by `phase`.
     func form(_ phase: Int, of weight: Tensor, source: Tensor, for primitive: LibraryPrimitive) -> Tensor {

@@ -17,7 +17,7 @@ public struct EncoderOptions: Sendable, Hashable {
 }
 
 /// The frozen encoders of a pipeline without its transformer: images to latents, words to vectors.
-public final class FillEncoders {
+public final class FrozenEncoders {
     /// Images to latents and back.
     public let vae: AutoencoderKL
     /// Words to vectors.
@@ -40,7 +40,7 @@ public final class FillEncoders {
     /// The packed, normalised latents of an image in `[-1, 1]`, `[1, 3, H, W]`: the mode of the posterior, or with `draw`,
     /// a normal number for each latent in the type of the activations, a draw from it.
     ///
-    /// Throws ``FileError`` when the autoencoder gives numbers that are not finite.
+    /// Throws `FileError` when the autoencoder gives numbers that are not finite.
     public func packedLatents(_ image: Tensor, drawing draw: Tensor? = nil) throws -> Tensor {
         let posterior = vae.encode(image.converted(to: options.vaeType))
         let latents =
@@ -49,33 +49,13 @@ public final class FillEncoders {
         return LatentPacking.pack(vae.normalized(latents.converted(to: .float32)))
     }
 
-    /// The packed latents of a diptych's canvas with its edited panel blanked, `[1, tokens, 64]`; throws as
-    /// ``packedLatents(_:drawing:)`` does.
-    public func maskedLatents(_ diptych: Diptych, drawing draw: Tensor? = nil) throws -> Tensor {
-        try packedLatents(diptych.geometry.blankingEdited(diptych.canvas.tensor().unsqueezed(0)), drawing: draw)
-    }
-
-    /// What the transformer is told about a diptych besides the noisy latents: ``maskedLatents(_:drawing:)``, then the mask:
-    /// `[1, tokens, 64 + 256]`. Throws as ``packedLatents(_:drawing:)`` does.
-    public func condition(_ diptych: Diptych, drawing draw: Tensor? = nil) throws -> Tensor {
-        diptych.geometry.condition(maskedLatents: try maskedLatents(diptych, drawing: draw))
-    }
-
     /// The vectors of prompts, `float32`; see ``TextEncoders/encode(_:maximumLength:computeType:)``.
     ///
-    /// Throws ``FileError`` when an encoder gives numbers that are not finite.
+    /// Throws `FileError` when an encoder gives numbers that are not finite.
     public func encode(_ prompts: [String], maximumLength: Int) throws -> (text: Tensor, pooled: Tensor) {
         let encoded = textEncoders.encode(prompts, maximumLength: maximumLength, computeType: options.textType)
         guard encoded.pooled.isFinite else { throw parts.notFinite(.textEncoder, "text", options.textType) }
         guard encoded.text.isFinite else { throw parts.notFinite(.textEncoder2, "text", options.textType) }
         return encoded
-    }
-}
-
-extension DiptychGeometry {
-    /// Masked-image latents `[B, tokens, 64]` with the mask behind them, `[B, tokens, 64 + 256]`.
-    public func condition(maskedLatents: Tensor) -> Tensor {
-        let mask = packedMask.unsqueezed(0).expanded(to: [maskedLatents.shape[0], tokenCount, 256])
-        return Tensor.concatenated([maskedLatents, mask.contiguous()], axis: 2)
     }
 }
