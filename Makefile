@@ -44,10 +44,11 @@ examples: dependencies
 
 # The pages of the libraries: .build/pages holds a site. The plugin is a dependency of this target alone.
 PAGES = .build/pages
-GUIDES = DiptychCoreGuide DiptychGuide
+DOCUMENTED = DiptychCoreGuide DiptychGuide TensorCore Autograd TensorIO NeuralNet Optimizers Models Adapters \
+	InContextEdit DiptychData Training
 docs: dependencies
 	DIPTYCH_DOCS=1 $(SWIFT) package --allow-writing-to-directory $(PAGES) generate-documentation \
-		--enable-experimental-combined-documentation --output-path $(PAGES) $(GUIDES:%=--target %)
+		--enable-experimental-combined-documentation --output-path $(PAGES) $(DOCUMENTED:%=--target %)
 
 lint:
 	$(SWIFT) format lint --strict --recursive --parallel $(SOURCES)

@@ -46,7 +46,7 @@ public struct AdapterMerger {
     /// Opens a base (a transformer's file in any layout, its folder or a pipeline's folder) and the adapters, which `open`
     /// reads with the names of the base's layers.
     ///
-    /// Throws ``FileError`` when the base holds no transformer or an adapter holds a mixture of experts, `WeightError` when
+    /// Throws `FileError` when the base holds no transformer or an adapter holds a mixture of experts, `WeightError` when
     /// its tensors do not fit each other, and what `open` throws.
     public init(
         _ base: String, adapters open: (AdapterNaming) throws -> [(file: AdapterFile, strength: Float)]

@@ -67,7 +67,7 @@ public final class EditPipeline {
 }
 
 extension PipelineParts {
-    /// The framework that is asked for, or that of the folder's index, or FLUX.1 [Fill]'s. Throws ``FileError`` when the folder,
+    /// The framework that is asked for, or that of the folder's index, or FLUX.1 [Fill]'s. Throws `FileError` when the folder,
     /// where it is needed, is no pipeline's.
     public func framework(_ asked: FrameworkName?) throws -> FrameworkName {
         let index = namesAllModels ? nil : try PipelineFolder(path: folder)
@@ -76,7 +76,7 @@ extension PipelineParts {
 }
 
 extension EditFramework {
-    /// Throws ``FileError`` unless the transformer has the inputs that the framework fills; `parts` say where it came from.
+    /// Throws `FileError` unless the transformer has the inputs that the framework fills; `parts` say where it came from.
     public func require(_ transformer: FluxTransformer, latentChannels: Int, _ parts: PipelineParts) throws {
         let (expected, words) = inputs(latentChannels: latentChannels)
         let model = transformer.configuration

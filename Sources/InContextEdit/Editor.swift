@@ -86,7 +86,7 @@ public struct Editor {
     /// Edits `image` by `fields.instruction`. `observe` hears how far it is.
     ///
     /// Throws ``PromptError`` when a field is missing, ``DiptychSizeError`` when the picture is too long for its width,
-    /// ``FileError`` that names the model or the adapter which first gave numbers that are not finite, and what `observe`
+    /// `FileError` that names the model or the adapter which first gave numbers that are not finite, and what `observe`
     /// throws.
     public func edit(
         _ image: Image, _ fields: PromptFields, options: Options = Options(),

@@ -15,7 +15,7 @@ extension AdapterNaming {
     /// The names and extents of FLUX's layers as far as an adapter file tells them: the width from the first layer of a
     /// block, the inputs from `x_embedder` where the file adapts it, the rest as FLUX.1 [Fill] has it.
     ///
-    /// Throws ``FileError`` when the file adapts no layer of a block or its extents are none of FLUX's; ``FluxConfiguration``
+    /// Throws `FileError` when the file adapts no layer of a block or its extents are none of FLUX's; `FluxConfiguration`
     /// of the base is needed then.
     public static func flux(adaptedBy archive: any TensorArchive) throws -> AdapterNaming {
         var configuration = FluxConfiguration()

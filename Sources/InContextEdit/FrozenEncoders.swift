@@ -40,7 +40,7 @@ public final class FrozenEncoders {
     /// The packed, normalised latents of an image in `[-1, 1]`, `[1, 3, H, W]`: the mode of the posterior, or with `draw`,
     /// a normal number for each latent in the type of the activations, a draw from it.
     ///
-    /// Throws ``FileError`` when the autoencoder gives numbers that are not finite.
+    /// Throws `FileError` when the autoencoder gives numbers that are not finite.
     public func packedLatents(_ image: Tensor, drawing draw: Tensor? = nil) throws -> Tensor {
         let posterior = vae.encode(image.converted(to: options.vaeType))
         let latents =
@@ -51,7 +51,7 @@ public final class FrozenEncoders {
 
     /// The vectors of prompts, `float32`; see ``TextEncoders/encode(_:maximumLength:computeType:)``.
     ///
-    /// Throws ``FileError`` when an encoder gives numbers that are not finite.
+    /// Throws `FileError` when an encoder gives numbers that are not finite.
     public func encode(_ prompts: [String], maximumLength: Int) throws -> (text: Tensor, pooled: Tensor) {
         let encoded = textEncoders.encode(prompts, maximumLength: maximumLength, computeType: options.textType)
         guard encoded.pooled.isFinite else { throw parts.notFinite(.textEncoder, "text", options.textType) }

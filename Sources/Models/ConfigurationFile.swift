@@ -1,6 +1,6 @@
 public import TensorIO
 
-/// The flat fields of a part's `config.json`, read with a check each: every fault is a ``FileError`` that names the file
+/// The flat fields of a part's `config.json`, read with a check each: every fault is a `FileError` that names the file
 /// and the key.
 ///
 /// ```swift

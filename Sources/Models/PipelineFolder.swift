@@ -50,7 +50,7 @@ public struct PipelineFolder: Hashable, Sendable {
 
     /// Reads `model_index.json` and checks that its parts are of the right classes and that the `required` ones are there.
     ///
-    /// Throws ``FileError`` that names what was expected: the folder, its index, the pipeline's or a part's class, or all
+    /// Throws `FileError` that names what was expected: the folder, its index, the pipeline's or a part's class, or all
     /// parts that are missing.
     public init(path: String, requiring required: [Part] = []) throws {
         self.path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
@@ -94,7 +94,7 @@ public struct PipelineFolder: Hashable, Sendable {
         classes[part] != nil && Self.isFolder("\(path)/\(part)")
     }
 
-    /// The folder of a part; throws ``FileError`` when the pipeline lacks it.
+    /// The folder of a part; throws `FileError` when the pipeline lacks it.
     public func folder(of part: Part) throws -> String {
         guard classes[part] != nil else {
             throw FileError(indexPath, key: part.rawValue, expected: "the part \(part.expected)", found: "nothing")

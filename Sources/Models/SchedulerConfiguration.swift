@@ -41,7 +41,7 @@ public struct SchedulerConfiguration: Codable, Hashable, Sendable {
 
     /// Reads and checks a `scheduler_config.json`.
     ///
-    /// Throws ``FileError`` for another scheduler, an unknown key, a value of the wrong type or out of range, and for
+    /// Throws `FileError` for another scheduler, an unknown key, a value of the wrong type or out of range, and for
     /// every setting that changes the noise levels in a way that is not supported.
     public init(path: String) throws {
         let file = try ConfigurationFile(path: path)

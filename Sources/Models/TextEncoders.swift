@@ -19,7 +19,7 @@ public struct TextEncoders {
         nonmutating set { t5.memory = newValue }
     }
 
-    /// Joins the four parts. Throws ``FileError`` when a tokenizer has tokens that its encoder does not know.
+    /// Joins the four parts. Throws `FileError` when a tokenizer has tokens that its encoder does not know.
     public init(
         path: String, clipTokenizer: CLIPTokenizer, clip: CLIPTextEncoder, t5Tokenizer: T5Tokenizer, t5: T5Encoder
     ) throws {

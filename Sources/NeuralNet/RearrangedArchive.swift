@@ -43,7 +43,7 @@ public struct RearrangedArchive: TensorArchive {
 
     /// Checks that `source` has exactly the tensors of the arrangements and those that are `ignored`.
     ///
-    /// Throws ``WeightError``, in the file's own names, with all that are missing, unexpected or of the wrong shape.
+    /// Throws `WeightError`, in the file's own names, with all that are missing, unexpected or of the wrong shape.
     public init(
         _ source: any TensorArchive, _ arrangements: [TensorArrangement],
         ignoring isIgnored: (String) -> Bool = { _ in false }

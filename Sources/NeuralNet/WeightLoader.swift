@@ -122,7 +122,7 @@ public struct WeightLoader {
         return weight.reshaped(to: shape.dimensions)
     }
 
-    /// Ends the loading: throws ``WeightError`` with every fault, keys of the archive that nothing asked for included.
+    /// Ends the loading: throws `WeightError` with every fault, keys of the archive that nothing asked for included.
     public func finish() throws {
         if let fault = record.unreadable.first { throw fault }
         guard let archive = record.archive else { return }

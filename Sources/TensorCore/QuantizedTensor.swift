@@ -4,7 +4,7 @@ import CKernels
 ///
 /// Rows follow one upon the other, each of whole blocks, as in the files. A range of rows is a view, so that a fused
 /// projection is taken apart without a copy. No arithmetic is defined on it: ``dequantized(to:)`` gives all numbers,
-/// ``dequantize(blocks:into:)`` a run of blocks for those who work tile by tile.
+/// `dequantize(blocks:into:)` a run of blocks for those who work tile by tile.
 public struct QuantizedTensor: Sendable {
     /// The bytes that this tensor views.
     public let storage: Storage

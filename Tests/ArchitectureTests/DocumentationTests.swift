@@ -63,4 +63,26 @@ private func texts(_ folder: String, suffix: String) throws -> [String: String] 
             }
         }
     }
+
+    /// What a page calls by a type's name, `Editor` or `SafetensorsFile.tensor(_:)`, is declared in Sources.
+    @Test func theTypesThatPagesNameExist() throws {
+        let sources = try texts("Sources", suffix: ".swift")
+        var declared = Set(sources.keys.map { String($0.split(separator: "/")[1]) })
+        for text in sources.values {
+            for match in text.matches(of: /\b(?:class|struct|enum|protocol|typealias) (\w+)/) {
+                declared.insert(String(match.1))
+            }
+        }
+        // Names of others: products, formats, systems, acronyms.
+        let foreign: Set = ["Diptych", "DiptychCore", "DiptychGuide", "DiptychCoreGuide", "LoggingSystem", "Logger"]
+        var named = 0
+        for (path, page) in try texts("Documentation", suffix: ".md") where path.contains(".docc/") {
+            for match in page.matches(of: /`([A-Z][a-z]\w*)(?:[.(][^`]*)?`/) {
+                let name = String(match.1)
+                named += 1
+                #expect(declared.contains(name) || foreign.contains(name), "\(path) names \(name), which is gone")
+            }
+        }
+        #expect(named > 40, "is the pattern still right?")
+    }
 }

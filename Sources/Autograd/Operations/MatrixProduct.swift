@@ -97,7 +97,7 @@ extension Variable {
             products: { gradients(sums!.applyingGradient(activation, gradient: $0.flattenedRows())) })
     }
 
-    /// Several sums of linear maps that do not depend on each other, each as ``linear(_:bias:activation:dtype:)`` gives it,
+    /// Several sums of linear maps that do not depend on each other, each as `linear` gives it,
     /// bit for bit, in one launch; so are the gradients of their trained weights. An input that they share gets its
     /// gradient as one sum of products.
     public static func linear(together sums: [LinearSum]) -> [Variable] {

@@ -125,7 +125,7 @@ extension Fingerprint {
 }
 
 extension Fingerprint {
-    /// That of the files that some parts of a pipeline are read from. Throws ``FileError`` when one is missing.
+    /// That of the files that some parts of a pipeline are read from. Throws `FileError` when one is missing.
     public init(of parts: [PipelineFolder.Part], in pipeline: PipelineParts) throws(FileError) {
         self.init()
         for part in parts {

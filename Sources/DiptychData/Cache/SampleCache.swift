@@ -24,7 +24,7 @@ public final class SampleCache: SampleSource {
 
     /// Opens the cache in `folder`.
     ///
-    /// Throws ``FileError`` when there is none, when it is unfinished, lacks a file, or was made from something other than
+    /// Throws `FileError` when there is none, when it is unfinished, lacks a file, or was made from something other than
     /// `key` says: the first thing that differs is named.
     public init(
         folder: String, _ dataset: PairDataset, options: SampleEncoder.Options, key: SampleCacheKey
@@ -141,7 +141,7 @@ public final class SampleCache: SampleSource {
                 return dataset
             }
 
-            /// A row as `float32`. Throws ``FileError`` unless it has these extents; nil stands for any of at least one.
+            /// A row as `float32`. Throws `FileError` unless it has these extents; nil stands for any of at least one.
             func row(_ name: String, _ row: Int, _ extents: [Int?]) throws -> Tensor {
                 let stored = try dataset(name).tensor(rows: row..<row + 1)
                 let found = stored.shape.dimensions.dropFirst()

@@ -18,7 +18,7 @@ public struct SampleCacheKey: Sendable, Hashable {
 
     /// The key of `dataset` encoded by the frozen parts of a pipeline; reads pieces of their files.
     ///
-    /// Throws ``FileError`` when one is missing.
+    /// Throws `FileError` when one is missing.
     public init(
         _ dataset: PairDataset, _ parts: PipelineParts, _ encoders: EncoderOptions, _ options: SampleEncoder.Options,
         precision: DType

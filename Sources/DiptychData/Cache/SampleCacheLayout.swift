@@ -89,7 +89,7 @@ struct SampleCacheManifest: Codable {
         self.texts = texts
     }
 
-    /// Reads the manifest of a folder; nil when there is none. Throws ``FileError`` when it is none of a cache.
+    /// Reads the manifest of a folder; nil when there is none. Throws `FileError` when it is none of a cache.
     init?(folder: String) throws(FileError) {
         let path = SampleCacheLayout.manifestPath(folder)
         guard FileManager.default.fileExists(atPath: path) else { return nil }
@@ -117,7 +117,7 @@ struct SampleCacheManifest: Codable {
         try AtomicFile.write(to: SampleCacheLayout.manifestPath(folder)) { try $0.write(bytes + [10]) }
     }
 
-    /// Throws ``FileError`` that names the first thing that is not what the cache was made from.
+    /// Throws `FileError` that names the first thing that is not what the cache was made from.
     func require(_ key: SampleCacheKey, in folder: String) throws(FileError) {
         for component in key.components {
             guard let found = self.key[component.name], found == component.value else {

@@ -20,7 +20,7 @@ struct SampleCacheSums: Sendable {
         values = [list.word] + zip(rows[0], rows[1]).flatMap { [Self.sum(of: $0), Self.sum(of: $1)] }
     }
 
-    /// Reads those of a file; nil when it has none. Throws ``FileError`` when they cannot be read.
+    /// Reads those of a file; nil when it has none. Throws `FileError` when they cannot be read.
     init?(reading root: HDF5Group, _ names: [String]) throws {
         guard try root.exists(Self.dataset) else { return nil }
         self.names = names
@@ -34,7 +34,7 @@ struct SampleCacheSums: Sendable {
     func fits(_ list: Fingerprint) -> Bool { values.first == list.word }
     func fits(count: Int) -> Bool { values.count == 1 + names.count * count }
 
-    /// Throws ``FileError`` unless a row of a dataset is what was written.
+    /// Throws `FileError` unless a row of a dataset is what was written.
     func require(_ stored: Tensor, _ name: String, row: Int, in path: String) throws(FileError) {
         let place = 1 + row * names.count + names.firstIndex(of: name)!
         guard values.indices.contains(place), values[place] == Self.sum(of: stored) else {

@@ -32,7 +32,7 @@ public struct SampleCacheWriter {
     private let key: SampleCacheKey
 
     /// Prepares to encode `dataset` in `precision`, `bfloat16` or `float32`. Throws ``DatasetError`` for pairs that lack
-    /// what their prompt needs, and ``FileError`` for missing files.
+    /// what their prompt needs, and `FileError` for missing files.
     public init(
         _ dataset: PairDataset, _ parts: PipelineParts, _ encoders: EncoderOptions, options: SampleEncoder.Options,
         precision: DType
@@ -60,7 +60,7 @@ public struct SampleCacheWriter {
     ///   - progress: told first of the files that are there and verified, then of the pairs and prompts.
     ///   - isStopped: asked after every pair, prompt and verified file; what belongs to no whole file is done again later.
     ///
-    /// Throws ``FileError`` for a folder of another kind, a full disk and data of which nothing can be read,
+    /// Throws `FileError` for a folder of another kind, a full disk and data of which nothing can be read,
     /// ``DatasetError`` for unreadable pairs.
     public func write(
         to folder: String, overwrites: Bool = false, skipsFaults: Bool = false, workers: Int = 1,

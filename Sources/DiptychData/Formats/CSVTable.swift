@@ -26,7 +26,7 @@ struct CSVTable: Sendable {
 
     /// Reads a table with a header. The separator is the one by which the header has the column `key`, otherwise a comma.
     ///
-    /// Throws ``FileError`` with line and column for a quote where none may be or that nothing closes, and for a header
+    /// Throws `FileError` with line and column for a quote where none may be or that nothing closes, and for a header
     /// that names a column twice or is missing.
     init(_ text: String, path: String, key: String) throws(FileError) {
         var found: (separator: Unicode.Scalar, header: Row)?

@@ -51,7 +51,7 @@ public struct EvaluationDataset: Sendable {
     private let background: ImageBackground
 
     /// Reads and checks the list; pictures are decoded only when they are needed. Throws ``DatasetError`` with all faults,
-    /// unless `reading` leaves them out, and ``FileError`` when there is no dataset.
+    /// unless `reading` leaves them out, and `FileError` when there is no dataset.
     public init(path: String, reading: PairReading = PairReading()) throws {
         let listing = try PairListing(path: path, reading: reading, purpose: .evaluation)
         if !listing.faults.isEmpty, !reading.leavesFaultsOut || listing.entries.isEmpty {

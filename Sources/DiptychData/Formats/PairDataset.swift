@@ -83,7 +83,7 @@ public struct PairDataset: Sendable {
 
     /// Both panels of a pair, or the part of them that `view` shows, resized with Pillow's bicubic filter.
     ///
-    /// Throws ``FileError`` with the pair's place when one cannot be decoded or has other proportions than its source.
+    /// Throws `FileError` with the pair's place when one cannot be decoded or has other proportions than its source.
     public func panels(
         at index: Int, width: Int, height: Int, view: PanelView = .whole
     ) throws -> (source: Image, target: Image) {
@@ -106,7 +106,7 @@ public struct PairDataset: Sendable {
         return (source.image, target.image)
     }
 
-    /// Both panels of a pair in their own sizes. Throws ``FileError`` with the pair's place when one cannot be decoded.
+    /// Both panels of a pair in their own sizes. Throws `FileError` with the pair's place when one cannot be decoded.
     public func panels(at index: Int) throws -> (source: Image, target: Image) {
         let reading = files[index].reading
         func picture(_ file: PairFile, _ name: String) throws -> Image {
@@ -120,7 +120,7 @@ public struct PairDataset: Sendable {
         return (try picture(files[index].source, "source"), try picture(files[index].target, "target"))
     }
 
-    /// The size of a pair's source, from its header. Throws ``FileError`` when it has none.
+    /// The size of a pair's source, from its header. Throws `FileError` when it has none.
     public func sourceSize(at index: Int) throws -> (width: Int, height: Int) {
         try PairListing.size(files[index].source, shards, cropBottom: files[index].reading.cropBottom)
     }
@@ -130,7 +130,7 @@ public struct PairDataset: Sendable {
         try PairListing.size(files[index].target, shards, cropBottom: files[index].reading.cropBottom)
     }
 
-    /// The sizes of both pictures of a pair, from their headers. Throws ``FileError`` when one has none.
+    /// The sizes of both pictures of a pair, from their headers. Throws `FileError` when one has none.
     func sizes(at index: Int) throws -> (source: PictureSize, target: PictureSize) {
         let (source, target) = (try sourceSize(at: index), try targetSize(at: index))
         return (PictureSize(source.width, source.height), PictureSize(target.width, target.height))

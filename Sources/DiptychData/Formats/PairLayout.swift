@@ -30,7 +30,7 @@ struct PairLayout: Sendable {
 
     /// Looks at what is at `path`.
     ///
-    /// Throws ``FileError`` when it is no dataset, one whose making was interrupted, or one that can be taken in two ways.
+    /// Throws `FileError` when it is no dataset, one whose making was interrupted, or one that can be taken in two ways.
     init(path: String, reading: PairReading) throws(FileError) {
         guard let layout = try Self.found(at: path, reading) else { throw Self.absence(at: path) }
         self = layout

@@ -59,7 +59,7 @@ extension PairListing {
     /// Reads MagicBrush's test folder: `images/ID/ID-input.png`, `ID-mask1.png`, `ID-output1.png`, …, the turns of each session
     /// in `edit_sessions.json`, the same turns in `edit_turns.json`, and captions in `global_descriptions.json`.
     ///
-    /// Sessions come by their names, turns in their order. Throws ``FileError`` when a list is missing or none.
+    /// Sessions come by their names, turns in their order. Throws `FileError` when a list is missing or none.
     mutating func readMagicBrush() throws(FileError) {
         let sessionsPath = Self.path(of: Self.magicBrushSessions, in: folder)
         let turnsPath = Self.path(of: Self.magicBrushTurns, in: folder)

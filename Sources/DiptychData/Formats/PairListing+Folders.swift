@@ -19,7 +19,7 @@ struct PairFolders: Sendable {
 
     /// Tells the folders of a dataset by their names; nil when it has none for sources, or neither targets nor instructions.
     ///
-    /// Throws ``FileError`` when several can be meant.
+    /// Throws `FileError` when several can be meant.
     init?(in folder: URL, _ names: [String], _ reading: PairReading) throws(FileError) {
         let folders = names.filter { Self.isFolder(PairListing.path(of: $0, in: folder)) }
         let path = folder.relativePath

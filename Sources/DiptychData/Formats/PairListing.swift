@@ -69,7 +69,7 @@ struct PairListing: Sendable {
     /// Reads what a dataset of any ``PairLayout`` lists: its list, the headers and texts of its shards, or the names of its
     /// pictures; MagicBrush's test folder for evaluation only.
     ///
-    /// Throws ``FileError`` when there is no dataset.
+    /// Throws `FileError` when there is no dataset.
     init(path: String, reading: PairReading = PairReading(), purpose: Purpose = .training) throws(FileError) {
         self.reading = reading
         self.purpose = purpose

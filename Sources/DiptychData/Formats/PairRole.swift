@@ -45,7 +45,7 @@ struct PairCaption {
     /// The ways to demand the edit, one a line.
     let instructions: [String]
 
-    /// Reads a file. Throws ``FileError`` when it holds no text, or none in UTF-8.
+    /// Reads a file. Throws `FileError` when it holds no text, or none in UTF-8.
     init(contentsOf path: String) throws(FileError) {
         let text = try TextFile(contentsOf: path, expected: "an instruction", maximumByteCount: 1 << 20)
         instructions = text.lines.map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }

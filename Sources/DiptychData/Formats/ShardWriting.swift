@@ -6,7 +6,7 @@ enum ShardWriting {
     /// The file that stands in a folder of shards until all of them are there.
     static let unfinishedName = "unfinished.json"
 
-    /// Takes a folder for this process. Throws ``FileError`` when another one fills it.
+    /// Takes a folder for this process. Throws `FileError` when another one fills it.
     static func lock(_ folder: String) throws(FileError) -> FolderLock {
         if let found = FileIdentity(folder), !found.isFolder {
             throw FileError(folder, expected: "a folder to write to", found: "a file")

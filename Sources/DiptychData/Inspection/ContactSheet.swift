@@ -50,7 +50,7 @@ public struct ContactSheet: Sendable {
     /// pixels, larger ones in a row that would not be full. Stacked pairs have the width of two squares. A source without a
     /// target, in a dataset for evaluation, takes one square.
     ///
-    /// Throws what ``PairDataset`` or ``EvaluationDataset`` throws, and ``FileError`` for a picture that cannot be decoded,
+    /// Throws what ``PairDataset`` or ``EvaluationDataset`` throws, and `FileError` for a picture that cannot be decoded,
     /// for a sheet larger than ``/TensorIO/Image/maximumSide`` and where the machine has no font.
     public init(
         path: String, reading: PairReading = PairReading(), isEvaluation: Bool = false, count: Int = 12,

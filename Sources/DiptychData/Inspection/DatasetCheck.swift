@@ -41,7 +41,7 @@ public struct DatasetCheck: Sendable {
     }
 
     /// Reads a folder of pictures, a folder of shards or a shard, with the names and choices of `reading`; for evaluation
-    /// also without targets, and MagicBrush's test folder. Throws ``FileError`` when it is none of these.
+    /// also without targets, and MagicBrush's test folder. Throws `FileError` when it is none of these.
     ///
     /// `shapes` and `settings` are those of the run that is to come. Calls of `progress` never overlap, but come from
     /// several threads.

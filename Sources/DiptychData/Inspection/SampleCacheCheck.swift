@@ -21,7 +21,7 @@ public struct SampleCacheCheck: Sendable {
 
     /// Reads the cache in `folder`; `progress` is told of every file.
     ///
-    /// Throws ``FileError`` when it is none.
+    /// Throws `FileError` when it is none.
     public init(folder: String, progress: (WorkProgress) -> Void = { _ in }) throws {
         guard let manifest = try SampleCacheManifest(folder: folder) else {
             throw FileError(folder, expected: "a cache", found: "a folder without \(SampleCacheLayout.manifestName)")

@@ -103,7 +103,7 @@ public final class DiptychLoader {
 
     /// Begins or continues at `order` and `random`.
     ///
-    /// `groups` of ``EpochOrder/plan`` must be those of ``groups(of:trimsText:)`` when there are several.
+    /// `groups` of ``EpochOrder/plan`` must be those of `groups(of:trimsText:)` when there are several.
     public init(_ source: any SampleSource, options: Options, order: EpochOrder, random: Random) throws {
         precondition(order.count == source.dataset.records.count, "an order of another dataset")
         self.source = source
@@ -199,7 +199,7 @@ public final class DiptychLoader {
     /// Reads a sample, or with `skipsFaults` the next one of its shape that can be read, or where there is none, of the next
     /// shape: a function of the place alone, so that a resumed run replaces alike, and all of a batch have one shape.
     ///
-    /// Throws ``FileError`` when the whole dataset has none.
+    /// Throws `FileError` when the whole dataset has none.
     private static func reading(
         _ place: Place, _ dataset: PairDataset, _ shapes: PanelShapes, _ used: UsedShapes, _ options: Options,
         _ read: (SampleDraw) throws -> LoadedSample

@@ -46,7 +46,7 @@ public struct DrawOptions: Sendable, Hashable {
     /// Whether pictures change from draw to draw.
     public var variesPictures: Bool { mirror > 0 || cropScale < 1 }
 
-    /// Every prompt that a pair may be drawn with, for panels that lie so. Throws ``PromptError`` when a field is missing.
+    /// Every prompt that a pair may be drawn with, for panels that lie so. Throws `PromptError` when a field is missing.
     public func prompts(of record: PairRecord, arrangement: DiptychArrangement) throws(PromptError) -> [String] {
         guard instruction == .random, !record.instructions.isEmpty else {
             return [try promptForm.prompt(record.fields, arrangement: arrangement)]
@@ -60,7 +60,7 @@ public struct DrawOptions: Sendable, Hashable {
         return prompts
     }
 
-    /// The draw of a pair at a place of the order, a function of these alone. Throws ``PromptError``.
+    /// The draw of a pair at a place of the order, a function of these alone. Throws `PromptError`.
     public func draw(
         _ record: PairRecord, arrangement: DiptychArrangement, index: Int, epoch: Int, position: Int
     ) throws(PromptError) -> SampleDraw {

@@ -87,7 +87,7 @@ public final class SampleEncoder: SampleSource {
         }
     }
 
-    /// Encodes what was read. Throws ``FileError`` when a model gives numbers that are not finite.
+    /// Encodes what was read. Throws `FileError` when a model gives numbers that are not finite.
     public func sample(_ draw: SampleDraw, _ loaded: LoadedSample) throws -> EncodedSample {
         let text = try text(draw.prompt)
         switch loaded.pictures {
@@ -102,7 +102,7 @@ public final class SampleEncoder: SampleSource {
         }
     }
 
-    /// The sample number `index` as it is without any choice. Throws ``FileError`` when a picture cannot be read or a model
+    /// The sample number `index` as it is without any choice. Throws `FileError` when a picture cannot be read or a model
     /// gives numbers that are not finite.
     public func sample(at index: Int) throws -> EncodedSample {
         let prompt = try options.draws.prompts(of: dataset.records[index], arrangement: shapes[index].arrangement)[0]
@@ -117,7 +117,7 @@ public final class SampleEncoder: SampleSource {
         return Latents(clean: clean.squeezed(0), source: source.squeezed(0))
     }
 
-    /// A prompt's vectors; the empty prompt stands for dropped text. Throws ``FileError`` when they are not finite.
+    /// A prompt's vectors; the empty prompt stands for dropped text. Throws `FileError` when they are not finite.
     public func text(_ prompt: String) throws -> EncodedText {
         if let known = texts[prompt] { return known }
         let encoded = try encoders.encode([prompt], maximumLength: options.maximumSequenceLength)

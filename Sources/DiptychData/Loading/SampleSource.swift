@@ -49,7 +49,7 @@ public protocol SampleSource: AnyObject {
     var shapes: PanelShapes { get }
     /// How the model is asked for an edit.
     var framework: any EditFramework { get }
-    /// Reads what a draw needs, on any thread. Throws ``FileError`` when something of it cannot be read.
+    /// Reads what a draw needs, on any thread. Throws `FileError` when something of it cannot be read.
     var read: @Sendable (SampleDraw) throws -> LoadedSample { get }
     /// Makes a sample of what was read, on the trainer's thread.
     func sample(_ draw: SampleDraw, _ loaded: LoadedSample) throws -> EncodedSample

@@ -10,7 +10,7 @@ extension PhotoEdits {
     ///
     /// `folder` must be new, empty, or hold what the same options and photographs began, unless `overwrites`, which removes
     /// the list and the numbered panels of an earlier dataset and nothing else. Calls of `progress`
-    /// never overlap, but come from several threads. Throws ``FolderInUse`` before anything is touched, ``FileError`` for what the file system refuses, and what ``pair(at:)``
+    /// never overlap, but come from several threads. Throws ``FolderInUse`` before anything is touched, `FileError` for what the file system refuses, and what ``pair(at:)``
     /// throws.
     public func write(
         to folder: String, overwrites: Bool = false,

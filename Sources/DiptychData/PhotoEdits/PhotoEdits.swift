@@ -31,7 +31,7 @@ public struct PhotoEdits: Sendable {
     /// Reads the photographs and checks everything that can be checked before the first pair.
     ///
     /// Throws ``OptionError`` for an option out of range, ``DatasetError`` that names every photograph that is
-    /// unreadable or too small, ``FileError`` for a folder without photographs.
+    /// unreadable or too small, `FileError` for a folder without photographs.
     public init(photos: String, options: Options) throws {
         kinds = try options.checkedKinds()
         self.options = options
@@ -45,7 +45,7 @@ public struct PhotoEdits: Sendable {
         }
     }
 
-    /// The pair number `index`. Throws when its photograph has become unreadable, and ``FileError`` when in none of
+    /// The pair number `index`. Throws when its photograph has become unreadable, and `FileError` when in none of
     /// the photographs its kind of edit would show, as when all are black and white already.
     public func pair(at index: Int) throws -> Pair {
         precondition(index >= 0, "pair \(index)")

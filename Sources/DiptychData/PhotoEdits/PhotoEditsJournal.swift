@@ -20,7 +20,7 @@ final class PhotoEditsJournal: Sendable {
     private let path: String
     private let descriptor: CInt
 
-    /// Opens the journal. Throws ``FileError`` when it cannot be written.
+    /// Opens the journal. Throws `FileError` when it cannot be written.
     init(appendingTo path: String) throws(FileError) {
         self.path = path
         descriptor = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o666)
@@ -31,7 +31,7 @@ final class PhotoEditsJournal: Sendable {
 
     deinit { close(descriptor) }
 
-    /// Adds a pair; calls must not overlap. Throws ``FileError`` when the disk is full.
+    /// Adds a pair; calls must not overlap. Throws `FileError` when the disk is full.
     func append(_ record: PairRecord) throws {
         // The line before may have been cut off: an empty line does no harm.
         let feed = UInt8(ascii: "\n")

@@ -14,7 +14,7 @@ package struct PhotoFolder: Sendable {
     /// Reads every `.png`, `.jpg`, `.jpeg` and `.webp` file of the folder; subfolders, hidden and other files are passed over.
     ///
     /// `check` says what is wrong with a photograph of that size, if anything. Throws ``DatasetError`` with all files
-    /// that cannot be read or used, and ``FileError`` when there are none.
+    /// that cannot be read or used, and `FileError` when there are none.
     package init(path: String, budget: Int = 1 << 30, check: (Image) -> (expected: String, found: String)?) throws {
         var isFolder: ObjCBool = false
         let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
@@ -69,7 +69,7 @@ package struct PhotoFolder: Sendable {
         kept = images
     }
 
-    /// What tells the photographs, their names and bytes, from others. Throws ``FileError`` when one has become unreadable.
+    /// What tells the photographs, their names and bytes, from others. Throws `FileError` when one has become unreadable.
     package func fingerprint() throws(FileError) -> String {
         var result = Fingerprint()
         for path in paths {

@@ -41,7 +41,7 @@ extension SceneGenerator {
     ///
     /// `folder` must be new, empty, or hold what the same options began; `overwrites` removes an earlier dataset of
     /// scenes. Calls of `progress` never overlap, but come from several threads. Throws ``FolderInUse`` before anything is
-    /// touched, and ``FileError`` for what the file system refuses.
+    /// touched, and `FileError` for what the file system refuses.
     public func write(
         to folder: String, layout: Layout, overwrites: Bool = false,
         progress: @Sendable (WorkProgress) -> Void = { _ in }

@@ -23,7 +23,7 @@ public protocol EditFramework: Sendable {
     /// The packed latents that show the model the source, `[1, tokens, 4 C]`, as caches keep them; `draw`, a normal number for each
     /// latent, draws from the autoencoder's posterior instead of taking its mode.
     ///
-    /// Throws ``FileError`` when the autoencoder gives numbers that are not finite.
+    /// Throws `FileError` when the autoencoder gives numbers that are not finite.
     func sourceLatents(_ diptych: Diptych, _ encoders: FrozenEncoders, drawing draw: Tensor?) throws -> Tensor
 
     /// What the model is told besides the noisy latents: the source, `[B, tokens, 4 C]`, and the text.

@@ -55,7 +55,7 @@ public struct AutoencoderKLConfiguration: Codable, Hashable, Sendable {
     /// Reads and checks a `config.json`.
     ///
     /// Fields that older files lack have diffusers' defaults: no shift, an attention in the middle, both 1 x 1
-    /// convolutions. Throws ``FileError`` for another class, an unknown or missing field, a value of the wrong type or
+    /// convolutions. Throws `FileError` for another class, an unknown or missing field, a value of the wrong type or
     /// one that this autoencoder does not have, and values that do not fit each other.
     public init(path: String) throws { try self.init(ConfigurationFile(path: path)) }
 

@@ -41,7 +41,7 @@ public struct FluxConfiguration: Codable, Hashable, Sendable {
     /// The proportions of FLUX.1 [schnell], diffusers' defaults.
     public init() {}
 
-    /// Reads and checks a `config.json`; throws ``FileError`` for an unknown key, a value of the wrong type or out of
+    /// Reads and checks a `config.json`; throws `FileError` for an unknown key, a value of the wrong type or out of
     /// range, and values that do not fit each other.
     public init(path: String) throws { try self.init(ConfigurationFile(path: path)) }
 

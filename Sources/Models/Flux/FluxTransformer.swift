@@ -44,7 +44,7 @@ public struct FluxInput {
 /// The rectified-flow transformer of FLUX.1: double-stream blocks, then single-stream blocks, over text and image tokens.
 ///
 /// Modules bear the names of diffusers' `FluxTransformer2DModel`
-/// (`diffusers/models/transformers/transformer_flux.py`); every product with a weight is a ``Linear``, so that adapters
+/// (`diffusers/models/transformers/transformer_flux.py`); every product with a weight is a `Linear`, so that adapters
 /// can be placed by name. Weights stay in their file's type; activations have the type of the latents; norms, angles and
 /// sums inside products are `float32`.
 public final class FluxTransformer: Module {
@@ -88,7 +88,7 @@ public final class FluxTransformer: Module {
 
     /// Loads a `transformer` folder of a diffusers pipeline: `config.json` and one or several safetensors files.
     ///
-    /// Throws as ``load(_:configuration:)`` does, and ``FileError`` for a faulty `config.json`.
+    /// Throws as ``load(_:configuration:)`` does, and `FileError` for a faulty `config.json`.
     public static func load(folder: String) throws -> FluxTransformer {
         let configuration = try FluxConfiguration(path: folder + "/config.json")
         return try load(openTensorArchive(folder), configuration: configuration)
@@ -96,7 +96,7 @@ public final class FluxTransformer: Module {
 
     /// Takes the weights from an archive with diffusers' keys.
     ///
-    /// Throws ``FileError`` for a faulty file and ``WeightError`` with all keys that are missing, unexpected or of the
+    /// Throws `FileError` for a faulty file and `WeightError` with all keys that are missing, unexpected or of the
     /// wrong shape.
     public static func load(_ archive: any TensorArchive, configuration: FluxConfiguration) throws -> FluxTransformer {
         try loadWeights(archive) { FluxTransformer(configuration, $0) }

@@ -73,7 +73,7 @@ public struct ModelFile {
 
     /// Opens a file, or a folder with one, and finds the model that can be `part`.
     ///
-    /// Throws ``FileError`` when the file is malformed and when it holds another model, which the error names, or two.
+    /// Throws `FileError` when the file is malformed and when it holds another model, which the error names, or two.
     public static func open(_ path: String, _ part: PipelineFolder.Part) throws -> ModelFile {
         let archive = try openTensorArchive(path)
         let models = models(in: archive)
@@ -146,7 +146,7 @@ public struct ModelFile {
 
     /// Checks that the model's tensors are all there, of the right shapes, and no others, without reading them.
     ///
-    /// Throws ``FileError`` where the proportions cannot be told, `WeightError` with all tensors that do not fit. A CLIP
+    /// Throws `FileError` where the proportions cannot be told, `WeightError` with all tensors that do not fit. A CLIP
     /// encoder's tensors are checked when it is loaded.
     public func check(_ configuration: ConfigurationFile) throws {
         let archive = try modelArchive(configuration)
@@ -176,25 +176,25 @@ public struct ModelFile {
         T5Configuration.tokenTables.first { archive.info($0) != nil } ?? T5Configuration.tokenTables[0]
     }
 
-    /// Loads the transformer; throws ``FileError`` or ``WeightError``.
+    /// Loads the transformer; throws `FileError` or `WeightError`.
     public func loadTransformer() throws -> FluxTransformer {
         let file = try configuration()
         return try FluxTransformer.load(modelArchive(file), configuration: FluxConfiguration(file))
     }
 
-    /// Loads the image autoencoder; throws ``FileError`` or ``WeightError``.
+    /// Loads the image autoencoder; throws `FileError` or `WeightError`.
     public func loadVAE() throws -> AutoencoderKL {
         let file = try configuration()
         return try AutoencoderKL.load(modelArchive(file), configuration: AutoencoderKLConfiguration(file))
     }
 
-    /// Loads the CLIP text encoder; throws ``FileError`` or ``WeightError``.
+    /// Loads the CLIP text encoder; throws `FileError` or `WeightError`.
     public func loadCLIP() throws -> CLIPTextEncoder {
         let file = try configuration()
         return try CLIPTextEncoder.load(modelArchive(file), configuration: CLIPTextConfiguration(file))
     }
 
-    /// Loads the T5 text encoder; throws ``FileError`` or ``WeightError``.
+    /// Loads the T5 text encoder; throws `FileError` or `WeightError`.
     public func loadT5() throws -> T5Encoder {
         let file = try configuration()
         return try T5Encoder.load(modelArchive(file), configuration: T5Configuration(file))

@@ -49,7 +49,7 @@ public struct ModelQuantizer {
     /// Opens a model: a file in any layout, a part's folder or a whole pipeline folder, whose transformer is taken unless
     /// `part` says otherwise.
     ///
-    /// Throws ``FileError`` when there is no such model, when it is neither a transformer nor a T5 encoder, or when
+    /// Throws `FileError` when there is no such model, when it is neither a transformer nor a T5 encoder, or when
     /// `type` is none of ``types``; `WeightError` when its tensors are not what they should be.
     ///
     /// A T5 encoder's file holds its tokenizer too: the one of the folder `tokenizer`, else of `tokenizer_2` in or beside
@@ -101,7 +101,7 @@ public struct ModelQuantizer {
         return file.metadataKeys.filter { $0.hasPrefix("tokenizer.ggml.") }.map { ($0, file.metadata[$0]!) }
     }
 
-    /// The type of a name among ``types``. Throws ``FileError`` for any other.
+    /// The type of a name among ``types``. Throws `FileError` for any other.
     static func targetType(_ name: String) throws -> GGUFTensorType {
         guard types.contains(name.lowercased()), let target = GGUFTensorType(name: name.uppercased()) else {
             throw FileError(

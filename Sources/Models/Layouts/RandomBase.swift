@@ -41,7 +41,7 @@ public struct RandomBase {
     public let files: [File]
     private let seed: UInt64
 
-    /// Plans the files. Throws ``FileError`` when `type` is none of ``ModelQuantizer/types``.
+    /// Plans the files. Throws `FileError` when `type` is none of ``ModelQuantizer/types``.
     public init(size: Size, type: String, seed: UInt64) throws {
         let target = try ModelQuantizer.targetType(type)
         self.seed = seed
@@ -93,7 +93,7 @@ public struct RandomBase {
     /// Writes the files into `folder`, which is made, and copies the folders `tokenizer` and `tokenizer_2` of the pipeline
     /// at `tokenizers` beside them. `progress` hears of each tensor.
     ///
-    /// Throws ``FileError`` when a tokenizer is missing or a file cannot be written.
+    /// Throws `FileError` when a tokenizer is missing or a file cannot be written.
     public func write(to folder: String, tokenizers: String, progress: (WorkProgress) throws -> Void = { _ in }) throws
     {
         let manager = FileManager.default

@@ -66,7 +66,7 @@ public struct CLIPTokenizer: Sendable {
 
     /// The ids of a text, cut to `maximumLength` with the end token kept as the last, filled up with the padding token.
     ///
-    /// - Parameter maximumLength: how many ids come out, at least 2; the folder's own number if nil.
+    /// `maximumLength` is how many ids come out, at least 2; the folder's own number if nil.
     public func encode(_ text: String, maximumLength: Int? = nil) -> [Int32] {
         let count = maximumLength ?? self.maximumLength
         precondition(count >= 2, "a CLIP prompt has at least its start and its end token")

@@ -53,7 +53,7 @@ struct SentencePieceFile {
 
     /// The model that llama.cpp puts into a GGUF file's metadata.
     ///
-    /// Throws ``FileError`` when there is none, or when its lists are at odds with each other.
+    /// Throws `FileError` when there is none, or when its lists are at odds with each other.
     init(_ file: GGUFFile) throws {
         path = file.path
         func fault(_ key: String, _ expected: String) -> FileError {
@@ -94,7 +94,7 @@ struct SentencePieceFile {
 
     /// The model as llama.cpp puts it into a GGUF file's metadata, with T5's sentinels behind its pieces, `<extra_id_0>` last.
     ///
-    /// Throws ``FileError`` for what those keys cannot say: another model than unigram, bytes for unknown characters, marks
+    /// Throws `FileError` for what those keys cannot say: another model than unigram, bytes for unknown characters, marks
     /// of spaces behind words.
     func ggufMetadata(extraIDs: Int = 100) throws -> [(key: String, value: GGUFValue)] {
         guard modelType == 1, !hasByteFallback, !treatsWhitespaceAsSuffix, escapesWhitespaces else {

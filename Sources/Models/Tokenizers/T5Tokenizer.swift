@@ -83,7 +83,7 @@ public struct T5Tokenizer: Sendable {
 
     /// The ids of a text, cut to `maximumLength` with `</s>` kept as the last, filled up with `<pad>`.
     ///
-    /// - Parameter maximumLength: how many ids come out, at least 1; the folder's own number if nil.
+    /// `maximumLength` is how many ids come out, at least 1; the folder's own number if nil.
     public func encode(_ text: String, maximumLength: Int? = nil) -> [Int32] {
         let count = maximumLength ?? self.maximumLength
         precondition(count >= 1, "a T5 prompt has at least its end token")

@@ -53,7 +53,7 @@ public struct GGUFTensorType: Hashable, Sendable, CustomStringConvertible {
     /// The type of a quantisation; nil for eight-bit floating point.
     public init?(_ format: QuantizationFormat) { self.init(name: format.rawValue) }
 
-    /// As which elements a ``Tensor`` holds it, where it does.
+    /// As which elements a `Tensor` holds it, where it does.
     public var dtype: DType? {
         switch name {
         case "F32": .float32
@@ -65,7 +65,7 @@ public struct GGUFTensorType: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// As which format a ``QuantizedTensor`` holds it, where it does.
+    /// As which format a `QuantizedTensor` holds it, where it does.
     public var quantization: QuantizationFormat? { QuantizationFormat(rawValue: name) }
 
     /// Whether this toolkit can hold such tensors.

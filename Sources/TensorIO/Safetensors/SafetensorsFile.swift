@@ -58,7 +58,7 @@ public struct SafetensorsFile: TensorArchive, Sendable {
     /// A tensor that views the mapped file, eight-bit floating point as it is; an owned copy where the file is not
     /// aligned for its type, and of doubles, which become `float32`.
     ///
-    /// Throws ``FileError`` when there is no such tensor, when its type is neither a ``DType``, eight-bit floating point
+    /// Throws ``FileError`` when there is no such tensor, when its type is neither a `DType`, eight-bit floating point
     /// nor `F64`, when a double is too large for `float32`, or when a `BOOL` tensor holds bytes other than 0 and 1.
     public func stored(_ name: String) throws -> StoredTensor {
         guard let entry = entry(name) else {

@@ -10,14 +10,14 @@ extension HDF5Group {
     /// The attribute that holds a checksum.
     static let checksumAttribute = "checksum"
 
-    /// Writes a tensor with its checksum. Throws ``FileError`` when the disk is full.
+    /// Writes a tensor with its checksum. Throws `FileError` when the disk is full.
     func writeChecked(_ tensor: Tensor, to name: String) throws {
         try write(tensor, to: name)
         let dataset = try dataset(name)
         try dataset.setAttribute(Self.checksumAttribute, Self.sum(of: tensor, at: dataset.location))
     }
 
-    /// Reads a tensor and compares its checksum. Throws ``FileError`` when it has none or is not what was written.
+    /// Reads a tensor and compares its checksum. Throws `FileError` when it has none or is not what was written.
     func checkedTensor(_ name: String) throws -> Tensor {
         let dataset = try dataset(name)
         let tensor = try dataset.tensor()
@@ -40,7 +40,7 @@ extension HDF5Group {
     /// Sets the checksum of everything but the tensors' numbers: attributes, texts, and the names of all members.
     func seal() throws { try setAttribute(Self.checksumAttribute, Int(contents().word)) }
 
-    /// Throws ``FileError`` unless all but the tensors' numbers is what was sealed.
+    /// Throws `FileError` unless all but the tensors' numbers is what was sealed.
     func requireSeal() throws {
         let expected: Int = try attribute(Self.checksumAttribute)
         guard Int(try contents().word) == expected else {

@@ -64,7 +64,7 @@ extension RunCheckpoint {
         return (root, version)
     }
 
-    /// The configuration of the run that a checkpoint is of, without its tensors. Throws ``FileError`` when the file is
+    /// The configuration of the run that a checkpoint is of, without its tensors. Throws `FileError` when the file is
     /// damaged or no checkpoint.
     public static func configuration(path: String) throws -> String {
         try namingEarlier(path) { try text("configuration", in: open(path).root) }
@@ -82,7 +82,7 @@ extension RunCheckpoint {
         }
     }
 
-    /// Reads a checkpoint. Throws ``FileError`` when the file is damaged or no checkpoint; where the run has an earlier one,
+    /// Reads a checkpoint. Throws `FileError` when the file is damaged or no checkpoint; where the run has an earlier one,
     /// the error names it.
     public init(path: String) throws {
         self = try Self.namingEarlier(path) { try Self(reading: path) }
@@ -121,7 +121,7 @@ extension RunCheckpoint {
         try requireProportions(path)
     }
 
-    /// Throws ``FileError`` for numbers that no run has. How many samples a pass has, more or less than pairs, the
+    /// Throws `FileError` for numbers that no run has. How many samples a pass has, more or less than pairs, the
     /// configuration and the data decide.
     private func requireProportions(_ path: String) throws(FileError) {
         for (key, value, least) in [

@@ -17,7 +17,7 @@ public struct RunFingerprints: Sendable, Hashable {
     /// Of the pairs in any order.
     public var pairSet: String
 
-    /// Those of a base and of pairs; reads pieces of the files. Throws ``FileError`` when one is missing.
+    /// Those of a base and of pairs; reads pieces of the files. Throws `FileError` when one is missing.
     public init(_ parts: PipelineParts, _ dataset: PairDataset) throws(FileError) {
         transformer = try Fingerprint(of: [.transformer], in: parts).description
         autoencoder = try Fingerprint(of: [.vae], in: parts).description
@@ -39,7 +39,7 @@ public struct RunFingerprints: Sendable, Hashable {
         for (name, value) in Self.keys { self[keyPath: value] = try root.attribute(name, as: String.self) }
     }
 
-    /// Throws ``FileError`` that names the first thing that is not what the run began with; pairs may be others where that
+    /// Throws `FileError` that names the first thing that is not what the run began with; pairs may be others where that
     /// was asked for.
     func require(
         _ earlier: RunFingerprints, _ configuration: RunConfiguration, acceptsChangedData: Bool

@@ -40,7 +40,7 @@ public struct RunFolder: Sendable, Hashable {
         return resolved((checkpoint as NSString).deletingLastPathComponent) == resolved(checkpoints)
     }
 
-    /// Throws ``FileError`` when beginning a run here would destroy something: a run with checkpoints, or a
+    /// Throws `FileError` when beginning a run here would destroy something: a run with checkpoints, or a
     /// `config.yaml` that no run has written; unless it is the `configuration` itself, which stays as it is.
     func requireNoRun(besides configuration: String? = nil) throws {
         if let step = checkpointSteps().last {
@@ -58,7 +58,7 @@ public struct RunFolder: Sendable, Hashable {
     }
 
     /// Takes the folder, which is made when it is missing, for this process; a process that ends in any way gives it back.
-    /// Throws ``FileError`` when another one trains there.
+    /// Throws `FileError` when another one trains there.
     func lock() throws(FileError) -> FolderLock {
         try FolderLock(path, expected: "a run that no other process trains", found: "one in training")
     }
@@ -88,7 +88,7 @@ public struct RunFolder: Sendable, Hashable {
         self.init(run.isEmpty ? "." : run)
     }
 
-    /// The checkpoint that `path` means: the file itself, or the latest one of a run's folder. Throws ``FileError`` when
+    /// The checkpoint that `path` means: the file itself, or the latest one of a run's folder. Throws `FileError` when
     /// there is none.
     public static func checkpoint(at path: String) throws -> String {
         var isFolder: ObjCBool = false

@@ -30,7 +30,7 @@ extension RunConfiguration {
         return reading
     }
 
-    /// Reads all datasets. Throws ``DatasetError`` with the faults of every one.
+    /// Reads all datasets. Throws `DatasetError` with the faults of every one.
     public func openDataset() throws -> PairDataset {
         var faults: [FileError] = []
         var datasets: [PairDataset] = []
@@ -123,7 +123,7 @@ extension RunConfiguration {
             epoch: epoch, position: position)
     }
 
-    /// The cache's key for a dataset; reads pieces of the encoders' files. Throws ``FileError`` when one is missing.
+    /// The cache's key for a dataset; reads pieces of the encoders' files. Throws `FileError` when one is missing.
     public func cacheKey(_ dataset: PairDataset) throws -> SampleCacheKey {
         try SampleCacheKey(
             dataset, base.parts, pipelineEncoders, encoderOptions, precision: cachePrecision)

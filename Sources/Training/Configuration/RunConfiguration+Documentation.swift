@@ -15,7 +15,7 @@ public struct ConfigurationKey: Encodable, Sendable {
 }
 
 extension RunConfiguration {
-    /// Every key of a configuration, in the order of ``documentation``.
+    /// Every key of a configuration, in the order of `documentation`.
     public static var documentedKeys: [ConfigurationKey] {
         schema.map { field in
             ConfigurationKey(
@@ -42,7 +42,7 @@ extension RunConfiguration {
         return "\"" + scalar.string.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
     }
 
-    /// Every key with its sections, such as `training.steps`, in the order of ``documentation``.
+    /// Every key with its sections, such as `training.steps`, in the order of `documentation`.
     public static var keys: [String] { schema.map(\.key) }
 
     /// Every key with its type, its default and what it means.

@@ -1,5 +1,5 @@
 extension RunConfiguration {
-    /// Every key. Reading, checking, writing and ``documentation`` all follow this table.
+    /// Every key. Reading, checking, writing and `documentation` all follow this table.
     static let schema: [ConfigurationField] = [
         .init(
             "base.path", \.base.path, .path,

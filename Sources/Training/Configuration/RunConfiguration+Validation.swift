@@ -5,7 +5,7 @@ import Models
 import TensorIO
 
 extension RunConfiguration {
-    /// Checks every bound and the keys against each other; the files that it names are left to ``validateFiles(source:)``.
+    /// Checks every bound and the keys against each other; the files that it names are left to ``validateFiles(source:isResuming:)``.
     ///
     /// Throws ``ConfigurationError`` with all faults. A configuration that was loaded has passed already.
     public func validate(source: String = "configuration") throws {

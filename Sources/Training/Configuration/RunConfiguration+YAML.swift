@@ -8,7 +8,7 @@ extension RunConfiguration {
     /// the file. A section may be removed (`adapter.moe=null`) or added with its defaults (`adapter.moe={}`).
     /// Throws ``ConfigurationError`` with every fault of the file and of the overrides: unknown and repeated keys, wrong
     /// types, values out of bounds or at odds with each other. Paths in it are not looked at; see
-    /// ``validateFiles(source:)``. `notice` hears of keys that were renamed and are read under their old names.
+    /// ``validateFiles(source:isResuming:)``. `notice` hears of keys that were renamed and are read under their old names.
     public static func load(
         _ path: String, overrides: [String] = [], notice: (String) -> Void = { _ in }
     ) throws -> RunConfiguration {
@@ -41,7 +41,7 @@ extension RunConfiguration {
         return try reader.finish()
     }
 
-    /// The configuration with every key, in the order of ``documentation``, as YAML that reads back as the same value.
+    /// The configuration with every key, in the order of `documentation`, as YAML that reads back as the same value.
     public var yaml: String {
         do {
             return try Yams.serialize(node: node(ofSection: ""), indent: 2, width: -1, allowUnicode: true)

@@ -4,7 +4,7 @@ public import TensorIO
 
 /// Everything that decides a training run: with the seed in it, a run is a function of this value.
 ///
-/// It is read from YAML with ``load(_:overrides:)``, whose keys are the properties in snake case; ``documentation``
+/// It is read from YAML with ``load(_:overrides:)``, whose keys are the properties in snake case; `documentation`
 /// lists them all. The defaults are the recipe of ICEdit (arXiv 2504.20690) for FLUX.1-Fill.
 ///
 ///     let run = try RunConfiguration.load("Configs/demo.yaml", overrides: ["training.steps=100"])

@@ -40,8 +40,8 @@ public struct AdapterExport {
     ///
     /// `base` is the transformer's file or folder, for its proportions; without it the adapter's own layers tell them, as far
     /// as a model like FLUX.1 [Fill] goes. `average` takes the moving average of a run's weights instead of the last ones.
-    /// Throws ``FileError`` for files that cannot be read, for a run without the average, and when a number is too large
-    /// for `dtype`; ``AdapterError/unwritable(format:reason:)`` when the layout cannot hold the adapter.
+    /// Throws `FileError` for files that cannot be read, for a run without the average, and when a number is too large
+    /// for `dtype`; `AdapterError.unwritable(format:reason:)` when the layout cannot hold the adapter.
     public init(
         _ path: String, as format: AdapterFormat = .peft, dtype: DType = .float32, base: String? = nil,
         average: Bool = false
@@ -89,7 +89,7 @@ public struct AdapterExport {
             origin: "from \(path)", sourceNotices: adapter.notices)
     }
 
-    /// Writes the file, which replaces `output` when it is whole. Throws ``FileError`` when it cannot be written.
+    /// Writes the file, which replaces `output` when it is whole. Throws `FileError` when it cannot be written.
     public func write(to output: String) throws {
         let header = contents.metadata.merging(metadata.header(for: format, output: output)) { ours, _ in ours }
         try SafetensorsFile.write(contents.tensors, metadata: header, to: output)

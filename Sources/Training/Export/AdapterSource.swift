@@ -27,7 +27,7 @@ public struct AdapterSource: Sendable, Equatable {
     /// Puts the adapter into the transformer of `pipeline`, beside those that are there. What of its file is not used is
     /// logged.
     ///
-    /// Throws ``FileError`` for a file that cannot be read or fits no layer of the transformer.
+    /// Throws `FileError` for a file that cannot be read or fits no layer of the transformer.
     public func load(into pipeline: EditPipeline, logger: Logger = .diptych) throws -> AdapterSet {
         let set = try read(into: pipeline)
         set.strength = strength
@@ -61,7 +61,7 @@ public struct AdapterSource: Sendable, Equatable {
         return adapters
     }
 
-    /// What is known of the making of the adapter. Throws ``FileError`` for a file that cannot be read.
+    /// What is known of the making of the adapter. Throws `FileError` for a file that cannot be read.
     public func metadata() throws -> ExportMetadata {
         if let file = safetensorsFile { return ExportMetadata(try SafetensorsFile(path: file).metadata) }
         let file = try RunFolder.checkpoint(at: path)
@@ -69,7 +69,7 @@ public struct AdapterSource: Sendable, Equatable {
         return ExportMetadata(try RunConfiguration.parse(checkpoint.configuration, file: file), checkpoint)
     }
 
-    /// How the diptychs lay that the adapter was trained on; nil where a file does not say. Throws ``FileError`` for a file
+    /// How the diptychs lay that the adapter was trained on; nil where a file does not say. Throws `FileError` for a file
     /// that cannot be read, or that says a word which means nothing.
     public func arrangement() throws -> ArrangementChoice? {
         guard let file = safetensorsFile else {

@@ -25,7 +25,7 @@ public struct StaticCalibration {
     /// Draws `count` samples to learn from and `heldOutCount` others, in the order of `seed`; times are spread evenly over
     /// the way from data to noise.
     ///
-    /// Throws ``FileError`` when the dataset has too few pairs or a picture cannot be read.
+    /// Throws `FileError` when the dataset has too few pairs or a picture cannot be read.
     public init(
         _ encoder: SampleEncoder, pipeline: EditPipeline, count: Int, heldOutCount: Int, seed: UInt64, guidance: Float,
         precision: DType
@@ -58,7 +58,7 @@ public struct StaticCalibration {
     /// How many runs there are to learn from, and to judge by.
     public var counts: (calibration: Int, heldOut: Int) { (calibration.count, heldOut.count) }
 
-    /// Runs the model on the samples to learn from. Throws ``FileError`` when a velocity is not finite.
+    /// Runs the model on the samples to learn from. Throws `FileError` when a velocity is not finite.
     public func calibrate(_ adapters: AdapterSet, progress: () -> Void) throws {
         for run in calibration {
             _ = try velocity(run, adapters)
@@ -66,7 +66,7 @@ public struct StaticCalibration {
         }
     }
 
-    /// The model's predictions for the samples to judge by. Throws ``FileError`` when one is not finite.
+    /// The model's predictions for the samples to judge by. Throws `FileError` when one is not finite.
     public func predict(_ adapters: AdapterSet, progress: () -> Void) throws -> [Tensor] {
         try heldOut.map { run in
             defer { progress() }

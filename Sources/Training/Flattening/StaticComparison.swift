@@ -45,7 +45,7 @@ public struct StaticComparison {
     /// Runs the transformer of `pipeline` with the mixtures, without them, and with each plain LoRA of at most `rank` in their
     /// place. Takes `adapters` out of the transformer. `progress` is told of every run.
     ///
-    /// Throws ``FileError`` when an activation or a velocity is not finite.
+    /// Throws `FileError` when an activation or a velocity is not finite.
     public init(
         _ adapters: AdapterSet, rank: Int, calibration: StaticCalibration, pipeline: EditPipeline,
         progress: (WorkProgress) -> Void = { _ in }

@@ -14,7 +14,7 @@ public struct Inspection {
     /// Names what is to be looked at.
     public init(_ path: String) { self.path = path }
 
-    /// Looks at it. Throws ``FileError`` when it is nothing that is known, or damaged.
+    /// Looks at it. Throws `FileError` when it is nothing that is known, or damaged.
     public func report() throws -> InspectionReport {
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {

@@ -30,7 +30,7 @@ public struct OpenedRun {
     /// Opens the run that is asked for.
     ///
     /// Throws ``ConfigurationError`` for faults of the configuration and for keys that may not change on resuming,
-    /// ``FileError`` when another process has the folder, when there is nothing to go on from, or when beginning would
+    /// `FileError` when another process has the folder, when there is nothing to go on from, or when beginning would
     /// destroy a run.
     public init(_ request: RunRequest) throws {
         let origin = try request.origin()

@@ -45,7 +45,7 @@ public struct RunRequest: Sendable {
         var configurationPath: String?
     }
 
-    /// Sorts the source. Throws ``FileError`` where there is nothing to go on from.
+    /// Sorts the source. Throws `FileError` where there is nothing to go on from.
     func origin() throws -> Origin {
         if Self.isConfiguration(source) {
             // The configuration of a run that was renamed still has its old name.

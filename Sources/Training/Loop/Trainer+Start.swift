@@ -9,7 +9,7 @@ extension Trainer {
     /// Replaces fresh weights by those at `path`: an adapter's file in any layout, a checkpoint, or a run's folder, of which
     /// the latest checkpoint counts. Gives what a user should know, one sentence each.
     ///
-    /// Throws ``FileError`` for a file that cannot be read, ``ConfigurationError`` with every key by which the adapters
+    /// Throws `FileError` for a file that cannot be read, ``ConfigurationError`` with every key by which the adapters
     /// differ.
     static func begin(_ adapters: AdapterSet, from path: String, in transformer: FluxTransformer) throws -> [String] {
         let start = try start(path, transformer)

@@ -211,7 +211,7 @@ public final class Trainer {
     /// One optimizer step: accumulated gradients, clipping, update.
     ///
     /// Throws ``TrainingError/notFinite(_:)`` when the loss or the gradient is not a number and the
-    /// configuration says to stop; the parameters are untouched then. Throws ``FileError`` when a picture cannot be
+    /// configuration says to stop; the parameters are untouched then. Throws `FileError` when a picture cannot be
     /// read.
     public func advance() throws -> StepMetrics {
         // A step that fails was never begun: the checkpoint after it must draw the same batch again.

@@ -24,7 +24,7 @@ public final class MetricLog {
     /// Opens the log of a run that goes on after `step`, 0 for a new one.
     ///
     /// Lines of later steps and a last line that was cut off are removed, in place, so that a full disk does not forbid it;
-    /// `missing` are steps that a checkpoint kept because the file may lack them. Throws ``FileError`` when an earlier line is
+    /// `missing` are steps that a checkpoint kept because the file may lack them. Throws `FileError` when an earlier line is
     /// no JSON object of a step, or when the file cannot be written.
     public init(_ path: String, resumingAfter step: Int = 0, missing: [StepMetrics] = []) throws {
         self.path = path
@@ -64,7 +64,7 @@ public final class MetricLog {
 
     deinit { close(descriptor) }
 
-    /// Adds a line, after those that wait. Throws ``FileError`` when the disk has no room: the file then ends with a whole
+    /// Adds a line, after those that wait. Throws `FileError` when the disk has no room: the file then ends with a whole
     /// line, and the line waits.
     public func append(_ metrics: StepMetrics) throws {
         waiting.append(metrics)
@@ -106,7 +106,7 @@ public final class MetricLog {
         }
     }
 
-    /// All steps of a log, without a last line that was cut off. Throws ``FileError`` as ``init(_:resumingAfter:)`` does.
+    /// All steps of a log, without a last line that was cut off. Throws `FileError` as ``init(_:resumingAfter:missing:)`` does.
     public static func read(_ path: String) throws -> [StepMetrics] {
         try parse(bytes(of: path), path: path).map(\.metrics)
     }

@@ -29,7 +29,7 @@ public final class ScenePhotos: Sendable {
 
     /// Reads every picture of a folder; a file's name without its extension is the photograph's name, as captions say it.
     ///
-    /// Throws ``DatasetError`` that names what cannot be read or is smaller than 64 x 64 pixels, and ``FileError``
+    /// Throws ``DatasetError`` that names what cannot be read or is smaller than 64 x 64 pixels, and `FileError`
     /// when the folder has no pictures.
     public convenience init(folder: String) throws {
         let files = try PhotoFolder(path: folder) { photo in

@@ -6,7 +6,7 @@ package import Synchronization
 ///
 /// The environment variable `DIPTYCH_ISA` (`scalar`, `avx2`, `avx512`, `avx512bf16`, `amx` or, for tests, `amxemulated`)
 /// chooses one for the whole process; otherwise it is the best that the processor has, `amx` only after it has passed its
-/// trial (``KernelTrial``). Results of different sets differ by roundings.
+/// trial (`KernelTrial`). Results of different sets differ by roundings.
 public enum MatrixKernels: String, Sendable, CaseIterable, Comparable, CustomStringConvertible {
     /// Vectors of four floats: SSE2 on x86-64, NEON on arm64.
     case portable = "scalar"
