@@ -1,9 +1,11 @@
-import Autograd
+public import Autograd
 
 /// What all adapters of one set share while the model runs.
-final class AdapterContext {
-    /// The factor on everything the adapters add.
-    var strength: Float = 1
-    /// The pooled embedding of the instructions, `[B, P]`, for routers that see it.
-    var pooledText: Variable?
+public final class AdapterContext {
+    /// The factor on everything the adapters add: 1 as trained, 0 for exactly the base.
+    public internal(set) var strength: Float = 1
+    /// The pooled embedding of the instructions, `[B, P]`, for adapters that see it.
+    public internal(set) var pooledText: Variable?
+
+    init() {}
 }

@@ -19,9 +19,6 @@ public enum AdapterFormat: String, Codable, Sendable, CaseIterable {
     /// toolkit reads, and reads back exactly.
     case diptych
 
-    /// Whether the layout can hold a mixture of experts.
-    public var holdsMixtures: Bool { self == .icedit || self == .diptych }
-
     /// The programs that the layout is named after.
     var program: String {
         switch self {
@@ -46,4 +43,10 @@ public enum AdapterFormat: String, Codable, Sendable, CaseIterable {
 
     /// Whether layers bear the names of the model's authors, which fuse some of them.
     var hasFusedLayers: Bool { self == .kohya || self == .comfyui }
+
+    /// Whether an alpha stands beside each layer's weights.
+    var hasAlphas: Bool { hasFusedLayers }
+
+    /// Whether the programs know no alpha, so that scales are multiplied into the weights.
+    var foldsScales: Bool { self == .icedit }
 }

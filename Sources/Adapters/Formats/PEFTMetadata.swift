@@ -24,6 +24,9 @@ struct PEFTMetadata {
     /// Whether the scale is `alpha / sqrt(r)` (Kalajdzievski 2023, arXiv 2312.03732).
     private var isRankStabilized = false
 
+    /// The methods' flags that are set (``AdapterMethod/peftFlag``).
+    private(set) var flags: Set<String> = []
+
     private typealias Pattern = (expression: Regex<AnyRegexOutput>, value: Float)
 
     /// How adapters may begin that leave the base's weights as they are. All others take something out of them first, which
@@ -83,6 +86,10 @@ struct PEFTMetadata {
         }
         for (flag, what) in [("use_dora", "DoRA"), ("use_qalora", "QALoRA"), ("use_bdlora", "BD-LoRA")]
         where field(flag)?.value as? Bool == true {
+            if AdapterMethods.all.contains(where: { $0.peftFlag == flag }) {
+                flags.insert(flag)
+                continue
+            }
             throw fault(flag, "false: \(what) is not supported", "true")
         }
         for name in [
@@ -149,8 +156,11 @@ struct PEFTMetadata {
         return repetitions <= mostRepetitions
     }
 
-    /// The header's entry for plain LoRAs: what the most layers have as the rule, the rest by name.
-    static func header(_ layers: [(name: String, rank: Int, alpha: Float)], naming: AdapterNaming) throws -> String {
+    /// The header's entry for low-rank updates: what the most layers have as the rule, the rest by name.
+    /// `flags` are those of the methods in the file.
+    static func header(
+        _ layers: [(name: String, rank: Int, alpha: Float)], flags: Set<String>, naming: AdapterNaming
+    ) throws -> String {
         func mostCommon<Value: Hashable & Comparable>(_ values: [Value]) -> Value? {
             let counts = Dictionary(grouping: values) { $0 }.mapValues(\.count)
             return counts.max { ($0.value, $1.key) < ($1.value, $0.key) }?.key
@@ -170,7 +180,7 @@ struct PEFTMetadata {
         let fields: [String: Any] = [
             "r": rank, "lora_alpha": written(alpha), "rank_pattern": exceptions { r, _ in r == rank ? nil : r },
             "alpha_pattern": exceptions { _, a in a == alpha ? nil : written(a) },
-            "target_modules": layers.map(\.name).sorted(), "use_dora": false, "lora_bias": false,
+            "target_modules": layers.map(\.name).sorted(), "use_dora": flags.contains("use_dora"), "lora_bias": false,
         ]
         let named = Dictionary(uniqueKeysWithValues: fields.map { ("\(naming.component).\($0.key)", $0.value) })
         let json = try JSONSerialization.data(withJSONObject: named, options: [.sortedKeys, .withoutEscapingSlashes])
