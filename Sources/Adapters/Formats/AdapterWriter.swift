@@ -12,7 +12,7 @@ struct AdapterWriter {
     /// Every layer that was added.
     private var layers: [AdaptedLayer] = []
     /// What PEFT's configuration says of layers, under their names in the file.
-    private var peft: [(name: String, rank: Int, alpha: Float)] = []
+    private var peft: [(name: String, rank: Int, alpha: Float, method: any AdapterMethod.Type)] = []
     /// What is put under the names of the model's authors when all layers are known.
     private var parts: [String: AdapterWeights] = [:]
     /// How many of these stand outside the model's blocks.
@@ -45,7 +45,10 @@ struct AdapterWriter {
         if format.hasFusedLayers {
             parts[layer.name] = layer.weights
         } else {
-            try put(layer.weights, stem: "\(naming.component).\(layer.name)", name: layer.name)
+            let stem =
+                format == .lycoris
+                ? "lycoris_" + layer.name.replacing(".", with: "_") : "\(naming.component).\(layer.name)"
+            try put(layer.weights, stem: stem, name: layer.name)
         }
     }
 
@@ -56,21 +59,23 @@ struct AdapterWriter {
         switch format {
         case .peft, .diptych:
             if !peft.isEmpty {
-                let flags = Set(layers.compactMap { type(of: $0.weights.method).peftFlag })
-                metadata[PEFTMetadata.headerKey] = try PEFTMetadata.header(peft, flags: flags, naming: naming)
+                metadata[PEFTMetadata.headerKey] = try PEFTMetadata.header(
+                    peft.map { ($0.name, $0.rank, $0.alpha) }, flag: try peftFlag(), naming: naming)
             }
         case .kohya:
             metadata["ss_network_module"] = "networks.lora_flux"
             metadata["ss_network_dim"] = "\(Self.mostCommon(peft.map(\.rank)) ?? 0)"
             metadata["ss_network_alpha"] = "\(Self.mostCommon(peft.map(\.alpha)) ?? 0)"
-        case .comfyui, .icedit: break
+        case .comfyui, .lycoris, .icedit: break
         }
         for method in AdapterMethods.all {
             metadata.merge(try method.header(layers, in: format)) { _, new in new }
         }
         var notices: [String] = []
         let exchanged = naming.arrangements.filter(\.swapsHalves).flatMap(\.parts).map(\.name)
-        if !format.hasFusedLayers, let layer = peft.first(where: { exchanged.contains($0.name) })?.name {
+        if !format.hasFusedLayers, format != .lycoris,
+            let layer = peft.first(where: { exchanged.contains($0.name) })?.name
+        {
             notices.append(
                 "stable-diffusion.cpp takes the halves of '\(layer)' for each other in this layout; the layout 'comfyui' has "
                     + "them as its base does")
@@ -83,6 +88,20 @@ struct AdapterWriter {
                     + "kohya's files aside, ComfyUI reads them")
         }
         return ExportedAdapters(tensors: tensors, metadata: metadata, notices: notices)
+    }
+
+    /// The flag of PEFT's configuration for the file's method. PEFT has one method for all layers: layers of several are
+    /// refused where it reads them, and without a flag elsewhere, where the tensors tell.
+    private func peftFlag() throws -> String? {
+        guard let first = peft.first, let other = peft.first(where: { $0.method != first.method }) else {
+            return peft.first?.method.peftFlag
+        }
+        guard format == .peft else { return nil }
+        throw AdapterError.unwritable(
+            format: format,
+            reason:
+                "'\(first.name)' is \(first.method.title), '\(other.name)' \(other.method.title), and PEFT has one method "
+                + "for all layers: \(AdapterMethods.holders(of: other.method, besides: format)) can")
     }
 
     /// Puts the layers under the names of the model's authors, those that these fuse in one.
@@ -132,9 +151,9 @@ struct AdapterWriter {
     private mutating func put(_ weights: AdapterWeights, stem: String, name: String) throws {
         let encoded = weights.method.encoded(weights.tensors, as: format)
         for (role, tensor) in encoded.tensors {
-            let key = "\(stem).\(format == .kohya ? role.kohyaEnding : role.ending)"
+            let key = "\(stem).\(format.hasKohyasNames ? role.kohyaEnding : role.ending)"
             tensors.append((key, try narrowing.convert(tensor, to: dtype, path: path, key: key)))
         }
-        if let (rank, alpha) = encoded.peft { peft.append((name, rank, alpha)) }
+        if let (rank, alpha) = encoded.peft { peft.append((name, rank, alpha, type(of: weights.method))) }
     }
 }

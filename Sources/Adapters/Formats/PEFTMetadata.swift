@@ -157,9 +157,9 @@ struct PEFTMetadata {
     }
 
     /// The header's entry for low-rank updates: what the most layers have as the rule, the rest by name.
-    /// `flags` are those of the methods in the file.
+    /// `flag` is that of their method.
     static func header(
-        _ layers: [(name: String, rank: Int, alpha: Float)], flags: Set<String>, naming: AdapterNaming
+        _ layers: [(name: String, rank: Int, alpha: Float)], flag: String?, naming: AdapterNaming
     ) throws -> String {
         func mostCommon<Value: Hashable & Comparable>(_ values: [Value]) -> Value? {
             let counts = Dictionary(grouping: values) { $0 }.mapValues(\.count)
@@ -177,11 +177,12 @@ struct PEFTMetadata {
         func written(_ number: Float) -> Any {
             Int(exactly: number) ?? Double(number.description) ?? Double(number)
         }
-        let fields: [String: Any] = [
+        var fields: [String: Any] = [
             "r": rank, "lora_alpha": written(alpha), "rank_pattern": exceptions { r, _ in r == rank ? nil : r },
             "alpha_pattern": exceptions { _, a in a == alpha ? nil : written(a) },
-            "target_modules": layers.map(\.name).sorted(), "use_dora": flags.contains("use_dora"), "lora_bias": false,
+            "target_modules": layers.map(\.name).sorted(), "use_dora": false, "lora_bias": false,
         ]
+        if let flag { fields[flag] = true }
         let named = Dictionary(uniqueKeysWithValues: fields.map { ("\(naming.component).\($0.key)", $0.value) })
         let json = try JSONSerialization.data(withJSONObject: named, options: [.sortedKeys, .withoutEscapingSlashes])
         return String(decoding: json, as: UTF8.self)

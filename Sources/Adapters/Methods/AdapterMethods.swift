@@ -2,7 +2,9 @@
 public enum AdapterMethods {
     /// Every method. Where several rules match a layer, and where a file's tensors could be of several methods, the later one
     /// counts.
-    public static let all: [any AdapterMethod.Type] = [LoRAMethod.self, LoRAMoEMethod.self]
+    public static let all: [any AdapterMethod.Type] = [
+        LoRAMethod.self, LoRAMoEMethod.self,
+    ]
 
     /// The method of that ``AdapterMethod/name``.
     public static func named(_ name: String) -> (any AdapterMethod.Type)? { all.first { $0.name == name } }
@@ -19,8 +21,9 @@ public enum AdapterMethods {
     static func place(of method: any AdapterMethod.Type) -> Int { all.firstIndex { $0.name == method.name } ?? 0 }
 
     /// The names of formats that hold `method`: `'icedit' and 'diptych'`.
-    static func holders(of method: any AdapterMethod.Type) -> String {
-        let names = AdapterFormat.allCases.filter(method.formats.contains).map { "'\($0.rawValue)'" }
+    static func holders(of method: any AdapterMethod.Type, besides other: AdapterFormat? = nil) -> String {
+        let holders = AdapterFormat.allCases.filter { method.formats.contains($0) && $0 != other }
+        let names = holders.map { "'\($0.rawValue)'" }
         return names.count < 2
             ? names.joined() : names.dropLast().joined(separator: ", ") + " and " + names[names.count - 1]
     }

@@ -12,7 +12,7 @@ struct ExportCommand: Subcommand {
         abstract: "Writes a trained adapter, or another program's, as a LoRA file in a layout of choice.",
         discussion: """
             Formats: 'diffusers' (or 'peft') is what diffusers loads. 'kohya' is that of sd-scripts, 'comfyui' ComfyUI's own, \
-            both with fused projections. 'icedit' is ICEdit's with every scale multiplied in, for ICEdit's own programs. \
+            both with fused projections. 'lycoris' is LyCORIS' as SimpleTuner writes it. 'icedit' is ICEdit's with every scale multiplied in, for ICEdit's own programs. \
             'diptych' keeps every number and setting for this program. Mixtures of experts go into 'icedit' and 'diptych' \
             alone; 'diptych static' makes a plain LoRA of them for all other programs.
             """,
@@ -30,7 +30,7 @@ struct ExportCommand: Subcommand {
         completion: .file(extensions: ["h5", "safetensors"]))
     var source: String
 
-    @Option(name: .long, help: "diffusers (or peft), kohya, comfyui, icedit or diptych.")
+    @Option(name: .long, help: "diffusers (or peft), kohya, comfyui, lycoris, icedit or diptych.")
     var format = Layout.diffusers
 
     @Option(
@@ -52,7 +52,7 @@ struct ExportCommand: Subcommand {
     var average = false
 
     enum Layout: String, ExpressibleByArgument, CaseIterable {
-        case diffusers, peft, kohya, comfyui, icedit, diptych
+        case diffusers, peft, kohya, comfyui, lycoris, icedit, diptych
         var format: AdapterFormat { self == .diffusers ? .peft : AdapterFormat(rawValue: rawValue)! }
     }
 

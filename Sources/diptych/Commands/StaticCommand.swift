@@ -44,7 +44,7 @@ struct StaticCommand: Subcommand {
         name: .shortAndLong, help: "The file to write (.safetensors).", completion: .file(extensions: ["safetensors"]))
     var output: String
 
-    @Option(name: .long, help: "diffusers (or peft), kohya or comfyui.")
+    @Option(name: .long, help: "diffusers (or peft), kohya, comfyui or lycoris.")
     var format = Layout.diffusers
 
     @Option(name: .long, help: "Type of the numbers: float32, bfloat16 or float16.")
@@ -92,7 +92,7 @@ struct StaticCommand: Subcommand {
     var threads = 0
 
     enum Layout: String, ExpressibleByArgument, CaseIterable {
-        case diffusers, peft, kohya, comfyui
+        case diffusers, peft, kohya, comfyui, lycoris
         var format: AdapterFormat { self == .diffusers ? .peft : AdapterFormat(rawValue: rawValue)! }
     }
 
@@ -138,7 +138,7 @@ struct StaticCommand: Subcommand {
         guard !adapters.mixtures.isEmpty else {
             throw FileError(
                 adapter, expected: "mixtures of experts to turn into a plain LoRA",
-                found: "\(adapters.members.count) plain LoRAs, which diptych export writes in any layout")
+                found: "\(adapters.members.count) layers without one: diptych export writes them as they are")
         }
         var options = SampleEncoder.Options(
             panelWidth: panelWidth, panelHeight: panelHeight, maximumSequenceLength: maxSequenceLength,
