@@ -22,6 +22,9 @@ import Testing
         Case(
             method: LoRAMethod(rank: 3, alpha: 4.5), formats: AdapterFormat.allCases,
             summary: "LoRAs of rank 3, alpha 4.5"),
+        Case(
+            method: DoRAMethod(rank: 3, alpha: 4.5), formats: [.peft, .kohya, .comfyui, .lycoris, .diptych],
+            summary: "DoRAs of rank 3, alpha 4.5"),
     ]
 
     private let transformer: FluxTransformer

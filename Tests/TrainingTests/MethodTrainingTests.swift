@@ -19,6 +19,11 @@ import Training
 
     static let cases = [
         Case(name: "lora") { $0.adapter.lora?.targets = targets },
+        Case(name: "dora") {
+            $0.adapter.dora = RunConfiguration.DoRA()
+            $0.adapter.dora?.rank = 4
+            $0.adapter.dora?.targets = targets
+        },
     ]
 
     static let targets = ["transformer_blocks.*.attn.to_q", "single_transformer_blocks.*.proj_out"]

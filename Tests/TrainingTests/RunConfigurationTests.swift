@@ -70,6 +70,7 @@ private func leaves(_ object: Any, _ prefix: String = "") -> [String] {
             adapter:
               start_from: first.safetensors
               lora: {rank: 4, alpha: 2.5, targets: ["*.proj_out", x_embedder]}
+              dora: {rank: 6, alpha: 3.5, targets: ["*.attn.to_q"]}
               moe:
                 rank: 8
                 alpha: 16
@@ -157,6 +158,9 @@ private func leaves(_ object: Any, _ prefix: String = "") -> [String] {
         expected.adapter.lora?.rank = 4
         expected.adapter.lora?.alpha = 2.5
         expected.adapter.lora?.targets = ["*.proj_out", "x_embedder"]
+        var dora = RunConfiguration.DoRA()
+        (dora.rank, dora.alpha, dora.targets) = (6, 3.5, ["*.attn.to_q"])
+        expected.adapter.dora = dora
         var moe = RunConfiguration.MoE()
         moe.rank = 8
         moe.alpha = 16

@@ -22,8 +22,8 @@ struct AdapterKey: Equatable {
 
     /// What other kinds of adapters have.
     private static let foreign: [(mark: String, what: String)] = [
-        ("dora_scale", "a magnitude of DoRA"), ("lora_magnitude_vector", "a magnitude of DoRA"),
-        ("lora_mid.weight", "a LoRA of a convolution in three parts"), (".hada_w", "a LoHa"), (".lokr_", "a LoKr"),
+        ("lora_mid.weight", "a LoRA of a convolution in three parts"), (".hada_w", "a LoHa"),
+        (".lokr_", "a LoKr"),
         (".oft_", "an OFT"), (".processor.", "a key of XLabs' layout"),
     ]
 

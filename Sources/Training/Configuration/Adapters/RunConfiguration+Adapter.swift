@@ -7,6 +7,8 @@ extension RunConfiguration {
         public var startFrom: String?
         /// The ordinary LoRA; `nil` trains what the other sections ask for alone.
         public var lora: LoRA? = LoRA()
+        /// The weight-decomposed LoRA; `nil` has none.
+        public var dora: DoRA?
         /// The mixture of LoRA experts; `nil` has none.
         public var moe: MoE?
         /// Creates the default: an ordinary LoRA.
