@@ -74,7 +74,7 @@ struct InspectionReport: Encodable {
     struct Adapter: Encodable {
         /// Who writes such keys; absent where the file cannot be used.
         var layout: String?
-        /// How many layers have an adapter of each method: `lora`, `dora`, `moe`.
+        /// How many layers have an adapter of each method: `lora`, `dora`, `lokr`, `moe`.
         var methods: [String: Int]?
         /// How many layers with a plain LoRA have each rank, as texts.
         var ranks: [String: Int]?

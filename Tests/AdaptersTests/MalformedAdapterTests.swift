@@ -116,7 +116,11 @@ import Testing
         #expect(
             try message { $0.tensors = [("lora_te1_layers_0.lora_up.weight", Tensor(zeros: [2, 2]))] }.contains(
                 "expected an adapter of a transformer, found an adapter of a text encoder"))
-        #expect(try found("lora_unet_x_embedder.lokr_w1").contains("a LoKr, which is not supported"))
+        #expect(
+            try found("lora_unet_x_embedder.lokr_w1").contains("a LoKr, for a layer, found one of another beside them"))
+        #expect(
+            try found("lora_unet_proj_out.lokr_t2").contains("the core of a convolution's LoKr, which is not supported")
+        )
         #expect(try found("lora_unet_x_embedder.hada_w1_a").contains("a LoHa, which is not supported"))
         #expect(try found("diffusion_model.x_embedder.diff_b").contains("a whole difference of weights"))
         #expect(try found("double_blocks.0.processor.qkv_lora1.down.weight").contains("a key of XLabs' layout"))

@@ -25,6 +25,15 @@ import Testing
         Case(
             method: DoRAMethod(rank: 3, alpha: 4.5), formats: [.peft, .kohya, .comfyui, .lycoris, .diptych],
             summary: "DoRAs of rank 3, alpha 4.5"),
+        Case(
+            method: LoKrMethod(rank: 3, alpha: 4.5, factor: 8), formats: [.lycoris, .diptych],
+            summary: "LoKrs of rank 3, alpha 4.5"),
+        Case(
+            method: LoKrMethod(rank: 1, factor: 8, decomposesBoth: true), formats: [.lycoris, .diptych],
+            summary: "LoKrs of rank 1, alpha 32.0"),
+        Case(
+            method: LoKrMethod(factor: 4, fullMatrix: true), formats: [.lycoris, .diptych],
+            summary: "LoKrs of full matrices"),
     ]
 
     private let transformer: FluxTransformer

@@ -24,6 +24,12 @@ import Training
             $0.adapter.dora?.rank = 4
             $0.adapter.dora?.targets = targets
         },
+        Case(name: "lokr") {
+            $0.adapter.lora = nil
+            $0.adapter.lokr = RunConfiguration.LoKr()
+            $0.adapter.lokr?.rank = 3
+            $0.adapter.lokr?.targets = targets
+        },
     ]
 
     static let targets = ["transformer_blocks.*.attn.to_q", "single_transformer_blocks.*.proj_out"]

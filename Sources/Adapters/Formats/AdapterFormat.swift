@@ -11,7 +11,7 @@ public enum AdapterFormat: String, Codable, Sendable, CaseIterable {
     /// ComfyUI's own: `diffusion_model.{layer}.lora_A.weight`, `lora_B.weight`, `alpha`, the layers as in ``kohya`` but with
     /// their dots. Plain LoRAs only.
     case comfyui
-    /// LyCORIS as SimpleTuner writes it: `lycoris_{layer}.lora_down.weight`, `alpha`, the layer in the model's own
+    /// LyCORIS as SimpleTuner writes it: `lycoris_{layer}.lora_down.weight`, `lokr_w1`, `alpha`, the layer in the model's own
     /// name with `_` for `.`.
     case lycoris
     /// ICEdit's released mixtures: `lora_A.expert_{e}.weight`, `lora_B.expert_{e}.weight`, `lora_route.weight`, plain LoRAs

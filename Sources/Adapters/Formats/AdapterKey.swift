@@ -23,7 +23,7 @@ struct AdapterKey: Equatable {
     /// What other kinds of adapters have.
     private static let foreign: [(mark: String, what: String)] = [
         ("lora_mid.weight", "a LoRA of a convolution in three parts"), (".hada_w", "a LoHa"),
-        (".lokr_", "a LoKr"),
+        ("lokr_t2", "the core of a convolution's LoKr"),
         (".oft_", "an OFT"), (".processor.", "a key of XLabs' layout"),
     ]
 

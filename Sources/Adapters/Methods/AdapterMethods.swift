@@ -3,7 +3,7 @@ public enum AdapterMethods {
     /// Every method. Where several rules match a layer, and where a file's tensors could be of several methods, the later one
     /// counts.
     public static let all: [any AdapterMethod.Type] = [
-        LoRAMethod.self, DoRAMethod.self, LoRAMoEMethod.self,
+        LoRAMethod.self, DoRAMethod.self, LoKrMethod.self, LoRAMoEMethod.self,
     ]
 
     /// The method of that ``AdapterMethod/name``.

@@ -14,7 +14,7 @@ struct AdapterSection: Sendable {
 
     /// Every section, in the order of the documentation. A layer that the targets of several match gets the adapter of the
     /// later one.
-    static let all: [AdapterSection] = [.lora, .dora, .moe]
+    static let all: [AdapterSection] = [.lora, .dora, .lokr, .moe]
 
     /// The sections' names: `lora, moe`.
     static var names: String {

@@ -9,6 +9,8 @@ extension RunConfiguration {
         public var lora: LoRA? = LoRA()
         /// The weight-decomposed LoRA; `nil` has none.
         public var dora: DoRA?
+        /// The Kronecker product; `nil` has none.
+        public var lokr: LoKr?
         /// The mixture of LoRA experts; `nil` has none.
         public var moe: MoE?
         /// Creates the default: an ordinary LoRA.
