@@ -1,4 +1,5 @@
 public import Autograd
+import NeuralNet
 import TensorCore
 public import TensorIO
 
@@ -6,34 +7,17 @@ public import TensorIO
 extension AdapterSet {
     /// Every trained parameter with its name, in an order that depends only on model and targets.
     ///
-    /// Names and shapes: `{layer}.lora_A.weight` `[r, in]` (`[N r, in]` for a mixture), `{layer}.lora_B.weight` `[out, r]`
-    /// (`[out, N r]`), `{layer}.lora_route.weight` `[N, in]`, `{layer}.lora_route_pooled.weight` `[N, P]`.
+    /// Names are those of the layer and of the method's tensors: `{layer}.lora_A.weight` (see
+    /// ``AdapterMethod/tensorNames``).
     public var parameters: [(name: String, parameter: Parameter)] {
-        members.flatMap { member -> [(name: String, parameter: Parameter)] in
-            switch member.adapter {
-            case .lora(let lora):
-                return [("\(member.name).lora_A.weight", lora.a), ("\(member.name).lora_B.weight", lora.b)]
-            case .mixture(let mixture):
-                let pooled = mixture.router.pooledWeight.map { [("\(member.name).lora_route_pooled.weight", $0)] } ?? []
-                return [
-                    ("\(member.name).lora_A.weight", mixture.a), ("\(member.name).lora_B.weight", mixture.b),
-                    ("\(member.name).lora_route.weight", mixture.router.weight),
-                ] + pooled
-            }
-        }
+        members.flatMap { $0.adapter.namedParameters(prefix: $0.name) }
     }
 
     /// The number of trained elements.
     public var parameterCount: Int { parameters.reduce(0) { $0 + $1.parameter.value.count } }
 
     /// The number of trained elements that belong to mixtures.
-    public var mixtureParameterCount: Int {
-        mixtures.reduce(0) { total, mixture in
-            let router = mixture.router
-            let parts = [mixture.a, mixture.b, router.weight] + (router.pooledWeight.map { [$0] } ?? [])
-            return total + parts.reduce(0) { $0 + $1.value.count }
-        }
-    }
+    public var mixtureParameterCount: Int { mixtures.reduce(0) { $0 + $1.parameterCount } }
 
     /// The number of trained elements over that of the base.
     public var shareOfBase: Double { Double(parameterCount) / Double(max(baseParameterCount, 1)) }

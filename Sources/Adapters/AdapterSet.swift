@@ -10,10 +10,10 @@ import TensorCore
 /// optimizer.update(adapters.parameters, learningRate: 1)
 /// ```
 ///
-/// Fresh adapters change nothing: their ways up are zero, so that the adapted model equals the base exactly.
+/// Fresh adapters change nothing: their up projections are zero, so that the adapted model equals the base exactly.
 ///
-/// Several sets may stand in one model, each with its own ``strength``; their products are added in the order in which
-/// they were put in.
+/// Several sets may stand in one model, each with its own ``strength``; what they contribute is added
+/// (`LinearContribution`).
 public final class AdapterSet {
     /// One adapted layer.
     public struct Member {
@@ -22,15 +22,7 @@ public final class AdapterSet {
         /// The layer.
         public let linear: Linear
         /// What stands beside its weight.
-        public let adapter: Adapter
-    }
-
-    /// The kinds of adapters.
-    public enum Adapter {
-        /// A plain LoRA.
-        case lora(LoRA)
-        /// A mixture of LoRA experts.
-        case mixture(LoRAMoE)
+        public let adapter: any AdapterModule
     }
 
     /// The adapted layers in the model's order.
@@ -46,7 +38,7 @@ public final class AdapterSet {
     /// Puts fresh adapters beside the layers that the configuration's patterns match.
     ///
     /// Weights are drawn from the stream of `seed` in the model's order of layers. `pooledWidth` is the width P of the
-    /// model's pooled text; only `routerInput: tokenAndPooledText` needs it. Throws ``AdapterError`` when the
+    /// model's pooled text; only methods that see it need it (``AdapterMethod/needsPooledText``). Throws ``AdapterError`` when the
     /// configuration has faults, when a pattern matches no linear layer, or when a layer already has an adapter and
     /// `besideOthers` does not allow it.
     public convenience init(
@@ -55,15 +47,12 @@ public final class AdapterSet {
     ) throws {
         try configuration.validate()
         let targets = try AdapterTargets(configuration, layers: model.linearLayers.map(\.name))
-        let seesText = configuration.routerInput == .tokenAndPooledText && !configuration.moeTargets.isEmpty
-        if seesText && pooledWidth == nil { throw AdapterError.unknownPooledWidth }
+        if configuration.needsPooledText && pooledWidth == nil { throw AdapterError.unknownPooledWidth }
         var random = Random(seed: seed)
         let layers = model.linearLayers.compactMap { layer -> AdaptedLayer? in
-            guard let isMixture = targets.isMixture[layer.name] else { return nil }
-            let weights = AdapterWeights.initial(
-                configuration, isMixture: isMixture, input: layer.linear.inputDimensions,
-                output: layer.linear.outputDimensions, pooledWidth: seesText ? pooledWidth : nil, random: &random)
-            return AdaptedLayer(name: layer.name, weights: weights)
+            guard let method = targets.methods[layer.name] else { return nil }
+            let tensors = method.freshTensors(for: layer.linear, pooledWidth: pooledWidth, random: &random)
+            return AdaptedLayer(name: layer.name, weights: AdapterWeights(method, tensors))
         }
         try self.init(layers, in: model, besideOthers: besideOthers)
     }
@@ -78,13 +67,14 @@ public final class AdapterSet {
         members = model.linearLayers.compactMap { layer in
             weights[layer.name].map {
                 Member(
-                    name: layer.name, linear: layer.linear, adapter: Adapter($0, layer: layer.name, context: context))
+                    name: layer.name, linear: layer.linear,
+                    adapter: $0.method.makeAdapter($0.tensors, layer: layer.name, context: context))
             }
         }
         self.context = context
         let occupied = members.filter { !$0.linear.adapters.isEmpty }.map(\.name)
         if !occupied.isEmpty && !besideOthers { throw AdapterError.occupied(occupied) }
-        for member in members { member.linear.adapters.append(member.adapter.linearAdapter) }
+        for member in members { member.linear.adapters.append(member.adapter) }
     }
 
     /// The factor on everything the adapters add: 1 as trained, 0 for exactly the base.
@@ -94,9 +84,7 @@ public final class AdapterSet {
     }
 
     /// The mixtures among the adapters, in the model's order.
-    public var mixtures: [LoRAMoE] {
-        members.compactMap { if case .mixture(let mixture) = $0.adapter { mixture } else { nil } }
-    }
+    public var mixtures: [LoRAMoE] { members.compactMap { $0.adapter as? LoRAMoE } }
 
     /// The losses and shares among all that was handed over during a run.
     public func routingReport(_ entries: [SideOutputs.Entry]) -> RoutingReport {
@@ -106,26 +94,7 @@ public final class AdapterSet {
 
     /// Takes the adapters out of the model, which is then the base again, or what other sets make of it.
     public func remove() {
-        for member in members { member.linear.adapters.removeAll { $0 === member.adapter.linearAdapter } }
-    }
-}
-
-extension AdapterSet.Adapter {
-    init(_ weights: AdapterWeights, layer: String, context: AdapterContext) {
-        switch weights {
-        case .lora(let a, let b, let alpha): self = .lora(LoRA(a: a, b: b, alpha: alpha, context: context))
-        case .mixture(let a, let b, let route, let pooledRoute, let alpha, let options):
-            let router = Router(weight: route, pooledWeight: pooledRoute, options: options)
-            self = .mixture(LoRAMoE(layer: layer, a: a, b: b, router: router, alpha: alpha, context: context))
-        }
-    }
-
-    /// As the layer sees it.
-    var linearAdapter: any LinearAdapter {
-        switch self {
-        case .lora(let lora): lora
-        case .mixture(let mixture): mixture
-        }
+        for member in members { member.linear.adapters.removeAll { $0 === member.adapter } }
     }
 }
 

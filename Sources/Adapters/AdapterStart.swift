@@ -1,4 +1,5 @@
 import Autograd
+import NeuralNet
 import TensorCore
 public import TensorIO
 
@@ -25,18 +26,12 @@ public struct AdapterStart {
 
 /// Everything by which adapters to begin with differ from those that are to be trained.
 public struct AdapterStartError: Error, Equatable, Sendable {
-    /// What decides a property of the adapters.
-    public enum Setting: Sendable {
-        case loraRank, loraAlpha, loraTargets, moeRank, moeAlpha, moeTargets, experts, routerInput
-
-        /// Whether it is a scale.
-        var isAlpha: Bool { [.loraAlpha, .moeAlpha].contains(self) }
-    }
-
     /// One difference.
     public struct Fault: Equatable, Sendable {
-        /// The setting that could follow the file.
-        public var setting: Setting
+        /// The method whose setting could follow the start (``AdapterMethod/name``).
+        public var method: String
+        /// The setting's key in the method's section: `rank`, `targets`.
+        public var setting: String
         /// What the start has.
         public var expected: String
         /// What is to be trained.
@@ -56,35 +51,36 @@ extension AdapterSet {
     public struct Beginning: Sendable {
         /// The layers that the start does not have, whose adapters stay fresh.
         public var freshLayers: [String]
-        /// The alphas of the start that are not those of these adapters, whose ways up were scaled so that the outputs are the
+        /// The alphas of the start that are not those of these adapters, whose weights were scaled so that the outputs are the
         /// start's.
         public var scaled: [AdapterStartError.Fault]
-        /// How mixtures of the start choose experts, where that is not how these do: the first outputs differ by that although
-        /// every weight is its own.
-        public var otherRouting: [RoutingOptions]
+        /// What of the start decides its outputs besides its weights and is not so here, in words of the configuration: the
+        /// first outputs differ by that although every weight is the start's.
+        public var otherBehaviours: [String]
     }
 
     /// Replaces the weights of these adapters by those of `start`, after which they add to the model exactly what those do,
     /// and fresh ones nothing.
     ///
-    /// Plain LoRAs go into plain LoRAs, mixtures into mixtures; where an alpha differs the ways up are scaled to the same
-    /// outputs. Throws ``AdapterStartError`` with every difference in rank, experts, router and layers, ``FileError`` for weights of a model of other extents; nothing has changed then.
-    /// How many experts are chosen and how they are weighed may differ, which the result says.
+    /// Adapters go into adapters of their method; where an alpha differs the weights are scaled to the same outputs. Throws
+    /// ``AdapterStartError`` with every other difference in hyperparameters and layers, ``FileError`` for weights of a model
+    /// of other extents; nothing has changed then. How many experts are chosen and how they are weighed may differ, which the
+    /// result says.
     public func begin(with start: AdapterStart) throws -> Beginning {
         let members = Dictionary(uniqueKeysWithValues: members.map { ($0.name, $0.adapter) })
         var comparison = StartComparison()
-        for layer in start.layers {
-            guard let member = members[layer.name] else {
-                comparison.untargeted(layer)
-                continue
-            }
-            comparison.compare(layer, with: member)
-        }
-        let faults = comparison.faults.filter { !$0.setting.isAlpha }
-        if !faults.isEmpty { throw AdapterStartError(path: start.path, faults: faults) }
+        for layer in start.layers { comparison.compare(layer, with: members[layer.name]?.method) }
+        if !comparison.faults.isEmpty { throw AdapterStartError(path: start.path, faults: comparison.faults) }
         var replacements: [(Parameter, Tensor)] = []
         for layer in start.layers {
-            for (parameter, tensor) in members[layer.name]?.pairs(with: layer.weights) ?? [] {
+            guard let member = members[layer.name] else { continue }
+            let tensors = member.method.taking(layer.weights)
+            for (name, parameter) in member.namedParameters() {
+                guard let tensor = tensors[name] else {
+                    throw FileError(
+                        start.path, key: printable(layer.name), expected: "a tensor '\(name)' for this model",
+                        found: tensors.keys.sorted().joined(separator: ", "))
+                }
                 guard parameter.value.shape == tensor.shape else {
                     throw FileError(
                         start.path, key: printable(layer.name),
@@ -96,89 +92,72 @@ extension AdapterSet {
         for (parameter, tensor) in replacements { parameter.replace(tensor.copied()) }
         let covered = Set(start.layers.map(\.name))
         return Beginning(
-            freshLayers: self.members.map(\.name).filter { !covered.contains($0) },
-            scaled: comparison.faults.filter(\.setting.isAlpha),
-            otherRouting: comparison.otherRouting)
+            freshLayers: self.members.map(\.name).filter { !covered.contains($0) }, scaled: comparison.scaled,
+            otherBehaviours: comparison.otherBehaviours)
     }
 }
 
-extension AdapterSet.Adapter {
-    /// Its parameters with the tensors of `weights` that belong there; both are of one kind.
-    fileprivate func pairs(with weights: AdapterWeights) -> [(Parameter, Tensor)] {
-        switch (self, weights) {
-        case (.lora(let lora), .lora(let a, let b, let alpha)):
-            return [(lora.a, a), (lora.b, alpha == lora.alpha ? b : b * (alpha / lora.alpha))]
-        case (.mixture(let mixture), .mixture(let a, let b, let route, let pooledRoute, let alpha, _)):
-            let pooled = mixture.router.pooledWeight.flatMap { weight in pooledRoute.map { [(weight, $0)] } } ?? []
-            let scaled = alpha == mixture.alpha ? b : b * (alpha / mixture.alpha)
-            return [(mixture.a, a), (mixture.b, scaled), (mixture.router.weight, route)] + pooled
-        default: preconditionFailure("a plain LoRA and a mixture")
-        }
+extension AdapterMethod {
+    /// The tensors of adapters of the same method, scaled to this one's hyperparameters.
+    fileprivate func taking(_ weights: AdapterWeights) -> [String: Tensor] {
+        guard let start = weights.method as? Self else { preconditionFailure("\(weights.method) for \(self)") }
+        return tensors(weights.tensors, of: start)
+    }
+
+    /// By what these hyperparameters differ from those of a start; nil where it is of another method.
+    fileprivate func comparison(
+        with start: any AdapterMethod
+    ) -> (differences: [AdapterDifference], behaviour: String?)? {
+        (start as? Self).map { (differences(from: $0), otherBehaviour(of: $0)) }
     }
 }
 
 /// Collects by what layers of a start differ from the adapters that are there.
 private struct StartComparison {
-    private typealias Setting = AdapterStartError.Setting
+    /// The layers by what they have and what is found.
+    private var groups: [(method: String, difference: AdapterDifference, layers: [String])] = []
+    private(set) var otherBehaviours: [String] = []
 
-    /// The layers by setting, by what they have and by what is found.
-    private var differences: [(setting: Setting, has: String, found: String, layers: [String])] = []
+    /// Compares a layer of the start with the method that is trained there, if any.
+    mutating func compare(_ layer: AdaptedLayer, with method: (any AdapterMethod)?) {
+        let start = type(of: layer.weights.method)
+        guard let method else {
+            return add(start.name, AdapterDifference("targets", "a pattern for each \(start.noun)", "none"), layer.name)
+        }
+        guard let (differences, behaviour) = method.comparison(with: layer.weights.method) else {
+            // The targets of the later method decide.
+            let here = type(of: method)
+            let later = AdapterMethods.place(of: start) > AdapterMethods.place(of: here) ? start : here
+            return add(later.name, AdapterDifference("targets", start.title, here.title), layer.name)
+        }
+        for difference in differences { add(start.name, difference, layer.name) }
+        if let behaviour, !otherBehaviours.contains(behaviour) { otherBehaviours.append(behaviour) }
+    }
 
-    mutating func untargeted(_ layer: AdaptedLayer) {
-        if case .mixture = layer.weights {
-            add(.moeTargets, "a pattern for each mixture", "none", layer.name)
+    private mutating func add(_ method: String, _ difference: AdapterDifference?, _ layer: String) {
+        guard let difference else { return }
+        let place = groups.firstIndex {
+            $0.method == method && $0.difference.key == difference.key
+                && $0.difference.expected == difference.expected && $0.difference.found == difference.found
+        }
+        if let place {
+            groups[place].layers.append(layer)
         } else {
-            add(.loraTargets, "a pattern for each LoRA", "none", layer.name)
+            groups.append((method, difference, [layer]))
         }
     }
 
-    mutating func compare(_ layer: AdaptedLayer, with member: AdapterSet.Adapter) {
-        switch (member, layer.weights) {
-        case (.lora(let lora), .lora(let a, _, let alpha)):
-            add(.loraRank, a.shape[0], lora.a.value.shape[0], layer.name)
-            add(.loraAlpha, alpha, lora.alpha, layer.name)
-        case (.mixture(let mixture), .mixture(let a, _, let route, let pooledRoute, let alpha, let options)):
-            let (experts, found) = (route.shape[0], mixture.router.weight.value.shape[0])
-            add(.experts, experts, found, layer.name)
-            add(.moeRank, a.shape[0] / max(1, experts), mixture.rank, layer.name)
-            add(.moeAlpha, alpha, mixture.alpha, layer.name)
-            let inputs = [pooledRoute != nil, mixture.router.pooledWeight != nil].map {
-                ($0 ? RouterInput.tokenAndPooledText : .token).settingName
-            }
-            add(.routerInput, inputs[0], inputs[1], layer.name)
-            if !options.chooses(as: mixture.router.options), !otherRouting.contains(options) {
-                otherRouting.append(options)
-            }
-        case (.lora, .mixture): add(.moeTargets, "a mixture", "a plain LoRA", layer.name)
-        case (.mixture, .lora): add(.moeTargets, "a plain LoRA", "a mixture", layer.name)
+    /// What cannot be mended.
+    var faults: [AdapterStartError.Fault] { faults(areScales: false) }
+    /// What scaling the weights mends.
+    var scaled: [AdapterStartError.Fault] { faults(areScales: true) }
+
+    private func faults(areScales: Bool) -> [AdapterStartError.Fault] {
+        groups.filter { $0.difference.isScale == areScales }.map {
+            .init(
+                method: $0.method, setting: $0.difference.key, expected: $0.difference.expected,
+                found: $0.difference.found, layers: layerGroups($0.layers))
         }
-    }
-
-    private(set) var otherRouting: [RoutingOptions] = []
-
-    private mutating func add<Value: Equatable>(_ setting: Setting, _ has: Value, _ found: Value, _ layer: String) {
-        if has == found { return }
-        let (has, found) = ("\(has)", "\(found)")
-        if let place = differences.firstIndex(where: { ($0.setting, $0.has, $0.found) == (setting, has, found) }) {
-            differences[place].layers.append(layer)
-        } else {
-            differences.append((setting, has, found, [layer]))
-        }
-    }
-
-    var faults: [AdapterStartError.Fault] {
-        differences.map {
-            .init(setting: $0.setting, expected: $0.has, found: $0.found, layers: layerGroups($0.layers))
-        }
-    }
-}
-
-extension RoutingOptions {
-    /// Whether both give the same experts the same weights.
-    fileprivate func chooses(as other: RoutingOptions) -> Bool {
-        // By the other gate the weights sum to 1 anyway.
-        let sums = gate == .softmaxAfterTopK || renormalizesWeights == other.renormalizesWeights
-        return topK == other.topK && gate == other.gate && sums
     }
 }
 

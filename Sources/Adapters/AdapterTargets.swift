@@ -2,24 +2,22 @@ import TensorIO
 
 /// Which layers a configuration means.
 struct AdapterTargets {
-    /// For every layer that is meant, whether it gets a mixture; where both lists match it does.
-    private(set) var isMixture: [String: Bool] = [:]
+    /// The method of every layer that is meant; where several rules match, that of the last.
+    private(set) var methods: [String: any AdapterMethod] = [:]
 
-    /// Matches the patterns with the names of all linear layers. Throws ``AdapterError/unmatched(list:pattern:layers:nearest:)``
-    /// for a pattern that matches none.
+    /// Matches the patterns with the names of all linear layers. Throws
+    /// ``AdapterError/unmatched(method:pattern:layers:nearest:)`` for a pattern that matches none.
     init(_ configuration: AdapterConfiguration, layers: [String]) throws {
-        for (list, targets, mixes) in [
-            ("loraTargets", configuration.loraTargets, false), ("moeTargets", configuration.moeTargets, true),
-        ] {
-            for target in targets {
+        for rule in configuration.rules {
+            for target in rule.targets {
                 let pattern = try LayerPattern(target)
                 let matches = pattern.matches(in: layers)
                 if matches.isEmpty {
                     throw AdapterError.unmatched(
-                        list: list, pattern: target, layers: layers.count,
+                        method: type(of: rule.method).name, pattern: target, layers: layers.count,
                         nearest: nearestName(to: pattern.example, among: layers))
                 }
-                for name in matches { isMixture[name] = mixes || isMixture[name] == true }
+                for name in matches { methods[name] = rule.method }
             }
         }
     }

@@ -55,25 +55,25 @@ struct LinearAdjoint {
     var rows: [Tensor?] { terms.map(\.rows) }
 
     /// The products that are the gradients of the trained weights, in the order of the terms.
-    func weightGradients(_ slopes: Tensor) -> [ProductSum] {
+    func weightGradients(_ outputGradients: Tensor) -> [ProductSum] {
         terms.compactMap { term in
-            term.rows.map { ProductSum([ProductTerm(slopes.transposed(), $0)], dtype: .float32) }
+            term.rows.map { ProductSum([ProductTerm(outputGradients.transposed(), $0)], dtype: .float32) }
         }
     }
 
     /// A gradient for each of ``LinearSum/inputs``, nil where none is wanted. Those of the terms' inputs are left for the
     /// sums that they go into; `weights` are the results of ``weightGradients(_:)``.
-    func gradients(_ slopes: Tensor, weights: [Tensor]) -> [Gradient?] {
+    func gradients(_ outputGradients: Tensor, weights: [Tensor]) -> [Gradient?] {
         var gradients: [Gradient?] = []
         var weights = weights[...]
         for term in terms {
             gradients.append(
-                term.weight.map { Gradient(ProductTerm(slopes, $0), shape: term.shape, dtype: term.dtype) })
+                term.weight.map { Gradient(ProductTerm(outputGradients, $0), shape: term.shape, dtype: term.dtype) })
             guard term.isVariable else { continue }
             gradients.append(term.rows == nil ? nil : Gradient(weights.removeFirst()))
         }
         if hasBias {
-            gradients.append(needsBias ? Gradient(slopes.converted(to: .float32).sum(axes: [0])) : nil)
+            gradients.append(needsBias ? Gradient(outputGradients.converted(to: .float32).sum(axes: [0])) : nil)
         }
         return gradients
     }

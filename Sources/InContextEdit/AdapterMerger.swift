@@ -14,7 +14,8 @@ public import TensorIO
 /// let report = try merger.write(to: "merged.safetensors") { done, total in }
 /// ```
 ///
-/// Each weight `W` becomes `W + sum_i s_i alpha_i / r_i B_i A_i`, summed in `float32` and rounded once to the type that it
+/// Each weight `W` becomes `W + sum_i s_i U_i(W)` with the update `U` of each adapter's method
+/// (``AdapterMethod/update(_:rows:of:)``; `alpha / r B A` for a LoRA) and its strength `s`, summed in `float32` and rounded once to the type that it
 /// had; quantised weights become `bfloat16`. Rows go through memory in pieces, so that a base of any size needs little of
 /// it.
 public struct AdapterMerger {
@@ -46,7 +47,7 @@ public struct AdapterMerger {
     /// Opens a base (a transformer's file in any layout, its folder or a pipeline's folder) and the adapters, which `open`
     /// reads with the names of the base's layers.
     ///
-    /// Throws `FileError` when the base holds no transformer or an adapter holds a mixture of experts, `WeightError` when
+    /// Throws `FileError` when the base holds no transformer or an adapter cannot be merged, `WeightError` when
     /// its tensors do not fit each other, and what `open` throws.
     public init(
         _ base: String, adapters open: (AdapterNaming) throws -> [(file: AdapterFile, strength: Float)]
@@ -61,11 +62,8 @@ public struct AdapterMerger {
         let naming = AdapterNaming.flux(try FluxConfiguration(file))
         let adapters = try open(naming)
         for (adapter, _) in adapters {
-            if let layer = adapter.mixtures.first {
-                throw FileError(
-                    adapter.path, key: layer,
-                    expected: "a static LoRA: which experts work depends on the token (see diptych static)",
-                    found: "a mixture of experts")
+            if let fault = adapter.unmergeable {
+                throw FileError(adapter.path, key: fault.layer, expected: fault.expected, found: fault.found)
             }
         }
         // Every weight of the file under its own name, with the layers that it consists of.
@@ -112,18 +110,15 @@ public struct AdapterMerger {
         let header = self.metadata.merging(metadata) { _, new in new }
         try SafetensorsFile.write(plans: plans, metadata: header, to: path) { plan, write in
             let stored = try source.stored(plan.name)
-            let terms = updates[plan.name]?.map { entry in
-                let update = entry.file.update(of: entry.arrangement)
-                return (up: update.up * entry.strength, down: update.down)
-            }
-            if terms != nil { report.changed += 1 }
+            let adapting = updates[plan.name]
+            if adapting != nil { report.changed += 1 }
             // A vector is one row: its blocks, if it is quantised, need not end where pieces do.
             let rows = plan.shape.rank > 1 ? plan.shape[0] : 1
             let step = max(1, Self.pieceSize / max(1, plan.shape.count / max(1, rows)))
             for start in stride(from: 0, to: rows, by: step) {
                 let range = start..<min(rows, start + step)
                 let piece = plan.shape.rank > 1 ? stored.rows(range) : stored
-                guard let terms else {
+                guard let adapting else {
                     // What is not adapted is copied; only quantised weights get another type.
                     switch piece {
                     case .plain(let tensor): try write(tensor)
@@ -136,13 +131,11 @@ public struct AdapterMerger {
                 }
                 let old = piece.expanded(to: .float32).converted(to: .float32).reshaped(to: [range.count, -1])
                     .contiguous()
-                let new = Tensor.sumOfProducts(
-                    terms.map { ProductTerm($0.up.sliced(axis: 0, range), $0.down) }, addend: old, dtype: .float32
-                ).contiguous()
                 guard old.isFinite else {
                     throw FileError(
                         source.path, key: plan.name, expected: "finite numbers", found: "NaN or infinity")
                 }
+                let new = Self.updated(old, rows: range, by: adapting)
                 // The base's own numbers are in range: it is the adapters that are not.
                 let rounded = try report.narrowing.convert(
                     new, to: plan.type, path: adapterPaths(plan), key: plan.name)
@@ -156,6 +149,30 @@ public struct AdapterMerger {
         report.relativeChange = weights > 0 ? (added / weights).squareRoot() : 0
         report.relativeRounding = added > 0 ? (lost / added).squareRoot() : 0
         return report
+    }
+
+    /// Some rows of a weight, `[rows, in]`, with what the adapters add to them.
+    private static func updated(
+        _ old: Tensor, rows: Range<Int>,
+        by adapting: [(arrangement: AdapterNaming.LayerArrangement, file: AdapterFile, strength: Float)]
+    ) -> Tensor {
+        var updates: [(rows: Range<Int>, update: WeightUpdate, strength: Float)] = []
+        for (arrangement, file, strength) in adapting {
+            updates += file.updates(of: arrangement, rows: rows, weight: old).map { ($0.rows, $0.update, strength) }
+        }
+        // Rows whose adapters differ are summed one after the other.
+        let bounds = Set(updates.flatMap { [$0.rows.lowerBound, $0.rows.upperBound] } + [0, rows.count]).sorted()
+        let pieces = zip(bounds, bounds.dropFirst()).map { low, high -> Tensor in
+            var sum = old.sliced(axis: 0, low..<high).contiguous()
+            var products: [ProductTerm] = []
+            for (place, update, strength) in updates where place.lowerBound <= low && high <= place.upperBound {
+                let own = low - place.lowerBound..<high - place.lowerBound
+                if let addend = update.addend { sum = sum + addend.sliced(axis: 0, own).contiguous() * strength }
+                products += update.products.map { ProductTerm($0.up.sliced(axis: 0, own) * strength, $0.down) }
+            }
+            return products.isEmpty ? sum : Tensor.sumOfProducts(products, addend: sum, dtype: .float32)
+        }
+        return (pieces.count == 1 ? pieces[0] : Tensor.concatenated(pieces, axis: 0)).contiguous()
     }
 
     /// The files that adapt a tensor.

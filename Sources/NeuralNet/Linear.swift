@@ -31,50 +31,41 @@ public final class Linear: Module {
     /// Whether an adapter must see all tokens of the input, also those whose output nothing reads.
     public var readsEveryToken: Bool { adapters.contains { $0.readsEveryToken } }
 
-    /// Applies the layer and its adapters in one sum of products, with the function that follows, if any. A trained
-    /// weight is rounded to the input's type first, as mixed-precision training does; a frozen one is read as it lies,
-    /// quantised or not.
+    /// Applies the layer and its adapters, with the function that follows, if any: in one sum of products, unless an
+    /// adapter scales the layer's columns or adds a whole output. A trained weight is rounded to the input's type first, as
+    /// mixed-precision training does; a frozen one is read as it lies, quantised or not.
     public func callAsFunction(_ x: Variable, activation: UnaryOperation? = nil) -> Variable {
         self(joining: [x], activation: activation)
     }
 
     /// The same for an input whose last axis is given in parts.
     public func callAsFunction(joining parts: [Variable], activation: UnaryOperation? = nil) -> Variable {
-        let sum = sum(of: parts)
-        return .linear(sum.terms, bias: sum.bias, activation: activation, dtype: sum.dtype)
+        let output = output(of: parts)
+        if output.isSum {
+            let sum = output.sum
+            return .linear(sum.terms, bias: sum.bias, activation: activation, dtype: sum.dtype)
+        }
+        let y = output.value
+        return activation.map { y.applying($0) } ?? y
     }
 
-    /// What each of several layers, with its adapters, gives for one input, bit for bit as one by one, in one launch: for
-    /// layers that are small.
+    /// What each of several layers, with its adapters, gives for one input, bit for bit as one by one; those that are sums
+    /// of products in one launch: for layers that are small.
     public static func together(_ layers: [Linear], of x: Variable) -> [Variable] {
-        Variable.linear(together: layers.map { $0.sum(of: [x]) })
+        let outputs = layers.map { $0.output(of: [x]) }
+        var sums = Variable.linear(together: outputs.filter(\.isSum).map(\.sum))[...]
+        return outputs.map { $0.isSum ? sums.removeFirst() : $0.value }
     }
 
-    /// The layer and its adapters as one sum of products.
-    private func sum(of parts: [Variable]) -> LinearSum {
+    /// The layer with what its adapters contribute.
+    private func output(of parts: [Variable]) -> LinearOutput {
         let dtype = parts[0].dtype
         let isMaster = weight.isTrained && weight.dtype == .float32
-        var terms = Variable.terms(
-            joining: parts, weight: isMaster ? .variable(weight.variable.converted(to: dtype)) : weight.weight)
-        for adapter in adapters {
-            if let side = adapter.sideProduct(of: parts) { terms.append((side.narrow, .variable(side.up))) }
-        }
-        return LinearSum(terms, bias: bias?.variable, dtype: dtype)
+        var output = LinearOutput(
+            own: Variable.terms(
+                joining: parts, weight: isMaster ? .variable(weight.variable.converted(to: dtype)) : weight.weight),
+            bias: bias?.variable, dtype: dtype)
+        for adapter in adapters { output.add(adapter.contribution(to: self, of: parts)) }
+        return output
     }
-}
-
-/// What can be trained beside a frozen linear layer: a product of low rank that is added to the layer's.
-public protocol LinearAdapter: AnyObject {
-    /// For the parts of the layer's input, together `[…, in]`, the narrow activations `[…, r]`, scaled, and the way up
-    /// `[out, r]`; nil when nothing is to be added.
-    func sideProduct(of parts: [Variable]) -> (narrow: Variable, up: Variable)?
-
-    /// Whether what it gives beside its product, such as a router's loss, depends on all tokens of the input, so that none
-    /// may be left out though nothing reads its output. False unless an adapter says otherwise.
-    var readsEveryToken: Bool { get }
-}
-
-extension LinearAdapter {
-    /// False.
-    public var readsEveryToken: Bool { false }
 }

@@ -9,35 +9,54 @@ import Testing
         try AdapterConfiguration.iceditMoE.validate()
         try AdapterConfiguration.iceditLoRA.validate()
         let moe = AdapterConfiguration.iceditMoE
-        #expect(moe.experts == 4 && moe.topK == 1 && moe.moeRank == 32 && moe.moeAlpha == 32 && moe.loraRank == 32)
-        #expect(moe.gate == .softmaxBeforeTopK)
+        let mixture = try #require(moe[LoRAMoEMethod.self])
+        #expect(mixture == LoRAMoEMethod(rank: 32, alpha: 32, experts: 4) && moe[LoRAMethod.self]?.rank == 32)
+        #expect(mixture.routing.topK == 1 && mixture.routing.gate == .softmaxBeforeTopK)
         #expect(try JSONDecoder().decode(AdapterConfiguration.self, from: JSONEncoder().encode(moe)) == moe)
     }
 
     @Test func allFaultsAtOnce() {
-        let configuration = AdapterConfiguration(
-            loraRank: 0, loraAlpha: -1, loraTargets: ["a", "a"], moeRank: -3, moeAlpha: .nan, experts: 2, topK: 5,
-            moeTargets: ["", "/(/"])
+        let configuration = AdapterConfiguration([
+            AdapterRule(LoRAMethod(rank: 0, alpha: -1), targets: ["a", "a"]),
+            AdapterRule(
+                LoRAMoEMethod(rank: -3, alpha: .nan, experts: 2, routing: .init(topK: 5)), targets: ["", "/(/"]),
+        ])
         #expect(
             configuration.faults == [
-                "loraRank: expected at least 1, found 0", "loraAlpha: expected a number above 0, found -1.0",
-                "loraTargets: expected each pattern once, found 'a' twice", "moeRank: expected at least 1, found -3",
-                "moeAlpha: expected a number above 0, found nan",
-                "moeTargets: expected a pattern, found an empty text",
-                "moeTargets: expected a valid regular expression between slashes, found '/(/'",
-                "topK: expected at most the number of experts, 2, found 5",
+                "lora.rank: expected at least 1, found 0", "lora.alpha: expected a number above 0, found -1.0",
+                "lora.targets: expected each pattern once, found 'a' twice", "moe.rank: expected at least 1, found -3",
+                "moe.alpha: expected a number above 0, found nan",
+                "moe.top_k: expected at most the number of experts, 2, found 5",
+                "moe.targets: expected a pattern, found an empty text",
+                "moe.targets: expected a valid regular expression between slashes, found '/(/'",
             ])
         #expect(throws: AdapterError.configuration(configuration.faults)) { try configuration.validate() }
         #expect(
-            AdapterConfiguration(experts: 0, topK: 0, moeTargets: ["x"]).faults == [
-                "experts: expected at least 1, found 0", "topK: expected at least 1, found 0",
+            AdapterConfiguration(LoRAMoEMethod(experts: 0, routing: .init(topK: 0)), targets: ["x"]).faults == [
+                "moe.experts: expected at least 1, found 0", "moe.top_k: expected at least 1, found 0",
             ])
-        #expect(
-            AdapterConfiguration().faults == [
-                "loraTargets and moeTargets: expected at least one pattern, found none"
-            ])
+        #expect(AdapterConfiguration([]).faults == ["targets: expected at least one pattern, found none"])
         // What no target uses is not looked at.
-        #expect(AdapterConfiguration(loraTargets: ["x"], experts: 0, topK: 9).faults.isEmpty)
+        let unused = AdapterRule(LoRAMoEMethod(experts: 0, routing: .init(topK: 9)), targets: [])
+        #expect(AdapterConfiguration([AdapterRule(LoRAMethod(), targets: ["x"]), unused]).faults.isEmpty)
+    }
+
+    @Test func laterRulesGoFirst() throws {
+        let (small, large) = (LoRAMethod(rank: 2), LoRAMethod(rank: 3))
+        let configuration = AdapterConfiguration([
+            AdapterRule(small, targets: ["*"]), AdapterRule(large, targets: ["blocks.1.*"]),
+        ])
+        let set = try AdapterSet(injecting: configuration, into: try TinyModel(), seed: 1)
+        #expect(set.members.map { ($0.adapter as? LoRA)?.rank } == [2, 2, 2, 3, 3, 2])
+        let coded = try JSONDecoder().decode(
+            AdapterConfiguration.self,
+            from: Data(#"{"rules":[{"method":"lora","settings":{"rank":2,"alpha":32},"targets":["*"]}]}"#.utf8))
+        #expect(coded == AdapterConfiguration(small, targets: ["*"]))
+        let unknown = #expect(throws: DecodingError.self) {
+            try JSONDecoder().decode(
+                AdapterRule.self, from: Data(#"{"method":"lorra","settings":{},"targets":[]}"#.utf8))
+        }
+        #expect("\(try #require(unknown))".contains("found 'lorra'"))
     }
 
     @Test func patterns() throws {
@@ -69,13 +88,15 @@ import Testing
             return error?.description ?? ""
         }
         #expect(
-            message(.init(loraTargets: ["*"], moeTargets: ["blocks.*.fff.net.2"]))
-                == "moeTargets: expected a pattern that matches a linear layer, found 'blocks.*.fff.net.2', which matches "
+            message(
+                .init([.init(LoRAMethod(), targets: ["*"]), .init(LoRAMoEMethod(), targets: ["blocks.*.fff.net.2"])]))
+                == "moe.targets: expected a pattern that matches a linear layer, found 'blocks.*.fff.net.2', which matches "
                 + "none of 6 (did you mean 'blocks.0.ff.net.2'?)")
         // Blocks are no linear layers.
-        #expect(message(.init(loraTargets: ["blocks.0"])).contains("found 'blocks.0', which matches none of 6"))
         #expect(
-            message(.init(loraTargets: ["*"], moeTargets: ["proj_out"], routerInput: .tokenAndPooledText))
+            message(.init(LoRAMethod(), targets: ["blocks.0"])).contains("found 'blocks.0', which matches none of 6"))
+        #expect(
+            message(.init(LoRAMoEMethod(routing: .init(input: .tokenAndPooledText)), targets: ["proj_out"]))
                 == "routerInput: 'tokenAndPooledText' needs the width of the model's pooled text, and none was given")
         #expect(model.entrance.adapters.isEmpty)
     }

@@ -10,12 +10,12 @@ import Testing
 @Suite struct AdapterFormatTests {
     private static let mixed: AdapterConfiguration = {
         var configuration = Sample.configuration
-        configuration.topK = 2
-        configuration.renormalizesWeights = true
+        configuration[LoRAMoEMethod.self]?.routing.topK = 2
+        configuration[LoRAMoEMethod.self]?.routing.renormalizesWeights = true
         return configuration
     }()
     private static let plain = AdapterConfiguration(
-        loraRank: 3, loraAlpha: 4.5, loraTargets: ["x_embedder", "blocks.*", "proj_out"])
+        LoRAMethod(rank: 3, alpha: 4.5), targets: ["x_embedder", "blocks.*", "proj_out"])
 
     /// Writes to a real file and reads it into another copy of the model.
     private func roundTrip(
@@ -48,7 +48,7 @@ import Testing
     @Test func ownLayoutIsExact() throws {
         for input in RouterInput.allCases {
             var configuration = Self.mixed
-            configuration.routerInput = input
+            configuration[LoRAMoEMethod.self]?.routing.input = input
             let (original, read, file, notices) = try roundTrip(configuration, .diptych)
             expectSame(original.1, read.1)
             #expect(original.0(Sample.input).value.floats == read.0(Sample.input).value.floats)
@@ -80,7 +80,7 @@ import Testing
                 && notices[0].contains("2 mixtures were trained with gate softmax_before_top_k and top-2"))
 
         var upstream = Self.mixed
-        (upstream.gate, upstream.topK, upstream.renormalizesWeights) = (.softmaxAfterTopK, 1, false)
+        upstream[LoRAMoEMethod.self]?.routing = .upstream
         #expect(try roundTrip(upstream, .icedit).notices.isEmpty)
     }
 
@@ -152,7 +152,7 @@ import Testing
             try message(Self.plain, .comfyui)
                 == "adapter format 'comfyui': 'blocks.0.attn.to_q' has no name among the 0 layers of the layout")
         var textual = Self.mixed
-        textual.routerInput = .tokenAndPooledText
+        textual[LoRAMoEMethod.self]?.routing.input = .tokenAndPooledText
         #expect(
             try message(textual, .icedit)
                 == "adapter format 'icedit': the router of 'blocks.0.ff.net.2' sees the pooled "
@@ -167,7 +167,7 @@ import Testing
         if let alpha { archive[alpha.0] = alpha.1 }
         let model = try TinyModel()
         let adapters = try AdapterSet(loading: archive, metadata: metadata, into: model)
-        guard case .lora(let lora) = adapters.members[0].adapter else {
+        guard let lora = adapters.members[0].adapter as? LoRA else {
             throw FileError("test", expected: "a LoRA", found: "a mixture")
         }
         #expect(adapters.members.count == 1 && model.entrance.adapters.first === lora && lora.rank == 4)

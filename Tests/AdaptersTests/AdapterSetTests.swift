@@ -13,7 +13,7 @@ import Testing
             let base = model(input).value.floats.map(\.bitPattern)
             for gate in RouterGate.allCases {
                 var configuration = Sample.configuration
-                configuration.gate = gate
+                configuration[LoRAMoEMethod.self]?.routing.gate = gate
                 let adapters = try AdapterSet(injecting: configuration, into: model, seed: 42)
                 #expect(model(input).value.floats.map(\.bitPattern) == base, "\(dtype) \(gate)")
                 adapters.remove()
@@ -51,8 +51,8 @@ import Testing
 
         // Deviations 1 / r and 0.02, over enough draws to tell.
         var wide = Sample.configuration
-        wide.loraRank = 500
-        wide.experts = 200
+        wide[LoRAMethod.self]?.rank = 500
+        wide[LoRAMoEMethod.self]?.experts = 200
         let many = try AdapterSet(injecting: wide, into: model, seed: 7)
         func deviation(_ name: String) -> Float {
             let values = many.parameters.first { $0.name == name }!.parameter.value.floats
@@ -89,7 +89,7 @@ import Testing
 
     @Test func mixtureWinsOverLoRA() throws {
         var configuration = Sample.configuration
-        configuration.loraTargets = ["*"]
+        configuration.rules[0].targets = ["*"]
         let adapters = try AdapterSet(injecting: configuration, into: try TinyModel(), seed: 1)
         #expect(adapters.members.map(\.name).count == 6)
         #expect(adapters.mixtures.map(\.layer) == ["blocks.0.ff.net.2", "blocks.1.ff.net.2"])
@@ -100,7 +100,7 @@ import Testing
         let base = model(Sample.input).value.floats
         let first = try Sample.adapters(Sample.configuration, in: model)
         let error = #expect(throws: AdapterError.self) {
-            try AdapterSet(injecting: .init(loraTargets: ["proj_out", "x_embedder"]), into: model, seed: 1)
+            try AdapterSet(injecting: .init(LoRAMethod(), targets: ["proj_out", "x_embedder"]), into: model, seed: 1)
         }
         #expect("\(try #require(error))" == "adapters: expected layers without an adapter, found one at 'x_embedder'")
         #expect(model.exit.adapters.isEmpty)
@@ -117,7 +117,7 @@ import Testing
 
     @Test func pooledTextMovesTheRouting() throws {
         var configuration = Sample.configuration
-        configuration.routerInput = .tokenAndPooledText
+        configuration[LoRAMoEMethod.self]?.routing.input = .tokenAndPooledText
         let model = try TinyModel()
         let adapters = try Sample.adapters(configuration, in: model)
         #expect(adapters.parameters.map(\.name).contains("blocks.0.ff.net.2.lora_route_pooled.weight"))
@@ -176,14 +176,15 @@ import Testing
     @Test func severalSetsAdd() throws {
         let model = try TinyModel()
         let base = model(Sample.input).value
-        var plain = AdapterConfiguration(loraRank: 3, loraAlpha: 6, loraTargets: ["proj_out"])
-        var mixed = AdapterConfiguration(moeRank: 2, moeAlpha: 3, experts: 3, topK: 2, moeTargets: ["proj_out"])
-        mixed.renormalizesWeights = true
+        var plain = AdapterConfiguration(LoRAMethod(rank: 3, alpha: 6), targets: ["proj_out"])
+        let mixed = AdapterConfiguration(
+            LoRAMoEMethod(rank: 2, alpha: 3, experts: 3, routing: .init(topK: 2, renormalizesWeights: true)),
+            targets: ["proj_out"])
         var sum = base
         var sets: [AdapterSet] = []
         for (seed, strength) in [(1, Float(0.5)), (2, 0.8), (3, -1.25)] {
             let configuration = seed == 2 ? mixed : plain
-            plain.loraRank = 5
+            plain[LoRAMethod.self]?.rank = 5
             let set = try AdapterSet(
                 injecting: configuration, into: model, seed: UInt64(seed), besideOthers: true)
             var random = Random(seed: UInt64(seed + 10))

@@ -116,12 +116,17 @@ import Testing
         #expect(
             try message { $0.tensors = [("lora_te1_layers_0.lora_up.weight", Tensor(zeros: [2, 2]))] }.contains(
                 "expected an adapter of a transformer, found an adapter of a text encoder"))
-        #expect(try found("lora_unet_x_embedder.dora_scale").contains("a magnitude of DoRA"))
-        #expect(try found("lora_unet_x_embedder.lokr_w1").contains("a LoKr, which is not supported"))
+        #expect(
+            try found("lora_unet_x_embedder.lokr_w1").contains("a LoKr, for a layer, found one of another beside them"))
+        #expect(
+            try found("lora_unet_proj_out.lokr_t2").contains("the core of a convolution's LoKr, which is not supported")
+        )
         #expect(try found("lora_unet_x_embedder.hada_w1_a").contains("a LoHa, which is not supported"))
         #expect(try found("diffusion_model.x_embedder.diff_b").contains("a whole difference of weights"))
         #expect(try found("double_blocks.0.processor.qkv_lora1.down.weight").contains("a key of XLabs' layout"))
-        #expect(try found("transformer.x_embedder.lora_magnitude_vector").contains("a magnitude of DoRA"))
+        #expect(
+            try found("transformer.x_embedder.lora_magnitude_vector").contains(
+                "expected a norm over the inputs for each of 8 outputs"))
         #expect(try found("transformer.x_embedder.lora_B.bias").contains("a bias of a LoRA"))
         #expect(try found("transformer.x_embedder.weight").contains("found another ending"))
         #expect(try found("transformer.x_embedder.lora_C.weight").contains("found another ending"))
@@ -169,8 +174,7 @@ import Testing
                 try peft("{\"alpha_pattern\": {\"\(pattern)\": 3}}").contains(
                     "expected patterns of at most 512 characters and 3 repetitions, none of a group"), "\(pattern)")
         }
-        #expect(
-            try peft("{\"use_dora\": true}").contains("use_dora: expected false: DoRA is not supported, found true"))
+        #expect(try peft("{\"use_dora\": true}").contains("lora_magnitude_vector: expected a tensor beside"))
 
         func ours(_ json: String) throws -> String { try message(metadata: ["diptych_routing": json]) }
         let sound =

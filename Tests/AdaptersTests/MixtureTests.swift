@@ -16,10 +16,8 @@ import Testing
 
         var configuration: AdapterConfiguration {
             var result = Sample.configuration
-            result.topK = topK
-            result.gate = gate
-            result.renormalizesWeights = renormalizes
-            result.routerInput = input
+            result[LoRAMoEMethod.self]?.routing = RoutingOptions(
+                topK: topK, gate: gate, renormalizesWeights: renormalizes, input: input)
             return result
         }
     }
@@ -76,7 +74,7 @@ import Testing
         let x = Sample.random(9, [2, 7, 10])
         let base = Sample.random(10, [2, 7, 8])
         let y = ForwardContext(pooledText: Sample.pooledText).run {
-            mixture.adapt(Variable(base), input: Variable(x)).value.floats
+            mixture.adapt(Variable(base), input: Variable(x), at: model.blocks[0].second).value.floats
         }
         let (tokens, bases, pooled) = (x.floats, base.floats, Sample.pooledText.value.floats)
         var worst = 0.0
@@ -134,7 +132,7 @@ import Testing
 
     @Test func upstreamGateTeachesTheRouterNothing() throws {
         var configuration = Sample.configuration
-        configuration.gate = .softmaxAfterTopK
+        configuration[LoRAMoEMethod.self]?.routing.gate = .softmaxAfterTopK
         let model = try TinyModel()
         let adapters = try Sample.adapters(configuration, in: model)
         model(Sample.input).meanSquaredError(Sample.target).backward()
@@ -153,10 +151,11 @@ import Testing
         var rows = [Float](repeating: 0, count: 30)
         for i in 10..<20 { rows[i] = 1 }
         mixture.router.weight.replace(Tensor(rows, [3, 10]))
-        mixture.adapt(Variable(Tensor(zeros: [1, 4, 8])), input: Variable(x)).meanSquaredError(
-            Tensor(full: [1, 4, 8], 1)
-        )
-        .backward()
+        mixture.adapt(Variable(Tensor(zeros: [1, 4, 8])), input: Variable(x), at: model.blocks[0].second)
+            .meanSquaredError(
+                Tensor(full: [1, 4, 8], 1)
+            )
+            .backward()
         let slopes = try #require(mixture.a.variable.gradient).floats
         #expect(slopes[..<20].allSatisfy { $0 == 0 } && slopes[40...].allSatisfy { $0 == 0 })
         #expect(slopes[20..<40].contains { $0 != 0 })
@@ -169,10 +168,14 @@ import Testing
         let x = Sample.random(9, [2, 7, 10]).converted(to: .bfloat16)
         let base = Tensor(zeros: [2, 7, 8])
         let (wide, wideSide) = SideOutputs.collecting {
-            mixture.adapt(Variable(base), input: Variable(x.converted(to: .float32))).value
+            mixture.adapt(
+                Variable(base), input: Variable(x.converted(to: .float32)), at: model.blocks[0].second
+            ).value
         }
         let (narrow, narrowSide) = SideOutputs.collecting {
-            mixture.adapt(Variable(base.converted(to: .bfloat16)), input: Variable(x)).value
+            mixture.adapt(
+                Variable(base.converted(to: .bfloat16)), input: Variable(x), at: model.blocks[0].second
+            ).value
         }
         #expect(narrow.dtype == .bfloat16)
         // The router sees the same numbers, so its losses and shares are the same to the last bit.

@@ -23,10 +23,12 @@ import Testing
         model.memory.releasesWeights = releasing
         model.usesGradientCheckpointing = checkpointing
         let adapters = try AdapterSet(
-            injecting: AdapterConfiguration(
-                loraRank: 4, loraTargets: ["*.norm1.linear", "*.norm.linear", "norm_out.linear"], moeRank: 2,
-                moeTargets: ["*.norm1_context.linear"]), into: model, seed: 1)
-        // Ways up begin as zeros, which would keep gradients from the ways down.
+            injecting: AdapterConfiguration([
+                AdapterRule(
+                    LoRAMethod(rank: 4), targets: ["*.norm1.linear", "*.norm.linear", "norm_out.linear"]),
+                AdapterRule(LoRAMoEMethod(rank: 2), targets: ["*.norm1_context.linear"]),
+            ]), into: model, seed: 1)
+        // Up projections begin as zeros, which would keep gradients from the down projections.
         for (place, entry) in adapters.parameters.enumerated() {
             entry.parameter.replace(Tensor.sample(entry.parameter.shape, seed: UInt64(place)) * 0.2)
         }
@@ -68,7 +70,7 @@ import Testing
                 Self.expectEqual(ownAgain, own, "\(type), block by block, checkpointed")
                 // Behind the conditioning the blocks' shares are rounded one by one where each block computes its own.
                 Self.expectEqual(own, plain, "\(type), block by block", pooled: type == .float32 ? 1e-5 : 0.02)
-                // Forwards, again, and backwards for the ways up.
+                // Forwards, again, and backwards for the up projections.
                 let blocks = plain.blocks
                 #expect(plain.launches == 2 && checkpointed.launches == 2)
                 #expect(own.launches == 2 * blocks + 2 && ownAgain.launches == 3 * blocks + 2)

@@ -14,7 +14,8 @@ import Testing
         // Without weights the loader hands out broadcast zeros of the right shapes, which take no memory.
         let model = FluxTransformer(size, WeightLoader(MemoryArchive(tensors: [])))
         var configuration = AdapterConfiguration.iceditMoE
-        (configuration.loraRank, configuration.moeRank) = (1, 1)
+        configuration[LoRAMethod.self]?.rank = 1
+        configuration[LoRAMoEMethod.self]?.rank = 1
         let adapters = try AdapterSet(injecting: configuration, into: model, seed: 0)
         #expect(adapters.members.count == 1 + 19 * 6 + 38 * 6)
         #expect(adapters.mixtures.count == 19 + 38)

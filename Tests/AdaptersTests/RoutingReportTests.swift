@@ -36,7 +36,9 @@ import Testing
         for i in 20..<30 { rows[i] = 100 }
         mixture.router.weight.replace(Tensor(rows, [3, 10]))
         let (_, side) = SideOutputs.collecting {
-            mixture.adapt(Variable(Tensor(zeros: [1, 2, 8])), input: Variable(Tensor(full: [1, 2, 10], 1)))
+            mixture.adapt(
+                Variable(Tensor(zeros: [1, 2, 8])), input: Variable(Tensor(full: [1, 2, 10], 1)),
+                at: model.blocks[0].second)
         }
         let layer = adapters.routingReport(side).layers[0]
         #expect(layer.load == [0, 0, 1] && layer.loadBalance == 3 && layer.entropy == 0)
@@ -44,7 +46,7 @@ import Testing
 
     @Test(arguments: 1...3) func sharesSumToOne(topK: Int) throws {
         var configuration = Sample.configuration
-        configuration.topK = topK
+        configuration[LoRAMoEMethod.self]?.routing.topK = topK
         let model = try TinyModel()
         let adapters = try Sample.adapters(configuration, in: model)
         for layer in report(model, adapters).layers {
@@ -57,7 +59,7 @@ import Testing
 
     @Test func nothingWithoutMixturesOrListeners() throws {
         let model = try TinyModel()
-        let adapters = try AdapterSet(injecting: .init(loraTargets: ["x_embedder"]), into: model, seed: 1)
+        let adapters = try AdapterSet(injecting: .init(LoRAMethod(), targets: ["x_embedder"]), into: model, seed: 1)
         let (_, side) = SideOutputs.collecting {
             SideOutputs.emit("somebody else", [Variable(Tensor(1))])
             return model(Sample.input)
@@ -70,7 +72,7 @@ import Testing
     /// Gradients of the whole loss, added up over two halves of a batch, with and without checkpoints.
     private func gradients(usesCheckpoints: Bool) throws -> ([[Float]], [[RoutingStatistics]]) {
         var configuration = Sample.configuration
-        configuration.topK = 2
+        configuration[LoRAMoEMethod.self]?.routing.topK = 2
         let model = try TinyModel()
         let adapters = try Sample.adapters(configuration, in: model)
         var runs: [[RoutingStatistics]] = []

@@ -17,9 +17,9 @@ import Testing
     private static var others: Variable { Variable(Sample.random(10, [8, 40, 6])) }
 
     private func mixture(topK: Int, routers: Float = 1) throws -> AdapterSet {
-        var configuration = AdapterConfiguration(
-            moeRank: 2, moeAlpha: 3, experts: 3, topK: topK, moeTargets: ["proj_out"])
-        configuration.renormalizesWeights = true
+        let configuration = AdapterConfiguration(
+            LoRAMoEMethod(rank: 2, alpha: 3, experts: 3, routing: .init(topK: topK, renormalizesWeights: true)),
+            targets: ["proj_out"])
         let set = try AdapterSet(injecting: configuration, into: model, seed: 4)
         var random = Random(seed: 5)
         for (name, parameter) in set.parameters {

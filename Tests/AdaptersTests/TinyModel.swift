@@ -110,12 +110,13 @@ enum Sample {
 
     /// A mixture of three experts of rank 2 after each block, LoRAs of rank 3 elsewhere.
     static var configuration: AdapterConfiguration {
-        AdapterConfiguration(
-            loraRank: 3, loraAlpha: 6, loraTargets: ["x_embedder", "blocks.*.attn.to_q"], moeRank: 2, moeAlpha: 3,
-            experts: 3, topK: 1, moeTargets: ["blocks.*.ff.net.2"])
+        AdapterConfiguration([
+            AdapterRule(LoRAMethod(rank: 3, alpha: 6), targets: ["x_embedder", "blocks.*.attn.to_q"]),
+            AdapterRule(LoRAMoEMethod(rank: 2, alpha: 3, experts: 3), targets: ["blocks.*.ff.net.2"]),
+        ])
     }
 
-    /// Adapters in `model` whose ways up and routers are not small.
+    /// Adapters in `model` whose up projections and routers are not small.
     static func adapters(_ configuration: AdapterConfiguration, in model: TinyModel, seed: UInt64 = 5) throws
         -> AdapterSet
     {
@@ -130,9 +131,10 @@ enum Sample {
 
 extension LinearAdapter {
     /// What a layer computes with the adapter beside it, from what it computes without.
-    func adapt(_ output: Variable, input: Variable) -> Variable {
-        guard let side = sideProduct(of: [input]) else { return output }
-        return output + side.narrow.linear(weight: side.up, dtype: output.dtype)
+    func adapt(_ output: Variable, input: Variable, at layer: Linear) -> Variable {
+        contribution(to: layer, of: [input]).terms.reduce(output) {
+            $0 + $1.input.linear(weight: $1.weight, dtype: output.dtype)
+        }
     }
 }
 

@@ -44,7 +44,7 @@ import Testing
             ("a", AdapterFormat.kohya, 4, ["*"]), ("b", .peft, 3, ["*.attn.to_v", "*.proj_mlp", "proj_out"]),
         ] {
             let set = try AdapterSet(
-                injecting: AdapterConfiguration(loraRank: rank, loraAlpha: 6, loraTargets: targets), into: transformer,
+                injecting: AdapterConfiguration(LoRAMethod(rank: rank, alpha: 6), targets: targets), into: transformer,
                 seed: UInt64(rank))
             defer { set.remove() }
             var random = Random(seed: 6)

@@ -132,7 +132,7 @@ import Testing
 
     @Test func aRouterThatSeesTheTextIsTold() throws {
         var configuration = AdapterConfiguration.iceditMoE
-        configuration.routerInput = .tokenAndPooledText
+        configuration[LoRAMoEMethod.self]?.routing.input = .tokenAndPooledText
         let transformer = pipeline.transformer
         let adapters = try AdapterSet(
             injecting: configuration, into: transformer, pooledWidth: transformer.configuration.pooledProjectionDim,

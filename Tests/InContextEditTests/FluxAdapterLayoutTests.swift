@@ -37,7 +37,7 @@ import Testing
         zip(a.floats, b.floats).map { abs($0 - $1) }.max() ?? .infinity
     }
 
-    /// Adapters with ways up that are not zero in every layer that the patterns match.
+    /// Adapters with up projections that are not zero in every layer that the patterns match.
     private func injected(_ configuration: AdapterConfiguration) throws -> AdapterSet {
         let set = try AdapterSet(injecting: configuration, into: transformer, seed: 5)
         var random = Random(seed: 6)
@@ -59,7 +59,7 @@ import Testing
     /// Every linear layer of the model, the scale no power of two, the ranks of a fused layer's parts as one.
     @Test(arguments: [AdapterFormat.peft, .kohya, .comfyui, .icedit, .diptych])
     func everyLayoutGivesTheSameOutput(format: AdapterFormat) throws {
-        let set = try injected(AdapterConfiguration(loraRank: 3, loraAlpha: 4.5, loraTargets: ["*"]))
+        let set = try injected(AdapterConfiguration(LoRAMethod(rank: 3, alpha: 4.5), targets: ["*"]))
         let trained = output()
         let exported = try set.exported(as: format, naming: naming)
         set.remove()
@@ -84,7 +84,8 @@ import Testing
     @Test(arguments: [AdapterFormat.icedit, .diptych])
     func mixturesComeBack(format: AdapterFormat) throws {
         var configuration = AdapterConfiguration.iceditMoE
-        (configuration.moeRank, configuration.moeAlpha, configuration.loraRank, configuration.loraAlpha) = (4, 6, 2, 3)
+        configuration[LoRAMoEMethod.self] = LoRAMoEMethod(rank: 4, alpha: 6)
+        configuration[LoRAMethod.self] = LoRAMethod(rank: 2, alpha: 3)
         let set = try injected(configuration)
         let trained = output()
         let exported = try set.exported(as: format, naming: naming)
@@ -102,7 +103,7 @@ import Testing
     @Test func kohyasKeysAreThose() throws {
         let set = try injected(
             AdapterConfiguration(
-                loraRank: 2, loraAlpha: 2, loraTargets: ["*.attn.to_q", "*.attn.to_v", "norm_out.linear"]))
+                LoRAMethod(rank: 2, alpha: 2), targets: ["*.attn.to_q", "*.attn.to_v", "norm_out.linear"]))
         defer { set.remove() }
         let exported = try set.exported(as: .kohya, naming: naming)
         let tensors = Dictionary(uniqueKeysWithValues: exported.tensors.map { ($0.name, $0.tensor) })
@@ -193,7 +194,7 @@ import Testing
         defer { set.remove() }
         let member = try #require(set.members.first)
         #expect(set.members.count == 1 && member.name == "single_transformer_blocks.0.proj_out")
-        guard case .lora(let lora) = member.adapter else { throw FileError("test", expected: "a LoRA", found: "none") }
+        guard let lora = member.adapter as? LoRA else { throw FileError("test", expected: "a LoRA", found: "none") }
         #expect(lora.a.value.floats == a.floats && lora.b.value.floats == b.floats && lora.alpha == 4)
     }
 
@@ -232,7 +233,7 @@ import Testing
             loading: MemoryArchive(path: "f", [("\(stem).lora_A.weight", a), ("\(stem).lora_B.weight", b)]),
             into: transformer, naming: naming)
         defer { set.remove() }
-        guard case .lora(let lora) = set.members[0].adapter else { return }
+        let lora = try #require(set.members[0].adapter as? LoRA)
         #expect(set.members[0].name == "norm_out.linear")
         #expect(lora.b.value.floats == Array(b.floats[192...] + b.floats[..<192]))
     }
@@ -290,7 +291,7 @@ import Testing
 
     @Test func summaries() throws {
         let set = try injected(
-            AdapterConfiguration(loraRank: 3, loraAlpha: 6, loraTargets: ["*.attn.to_q", "*.ff.net.2"]))
+            AdapterConfiguration(LoRAMethod(rank: 3, alpha: 6), targets: ["*.attn.to_q", "*.ff.net.2"]))
         defer { set.remove() }
         func summary(_ format: AdapterFormat) throws -> [String] {
             try AdapterSummary(MemoryArchive(path: "f", set.exported(as: format, naming: naming).tensors)).lines

@@ -57,7 +57,7 @@ import Testing
         let set = try load(path(name))
         var scales = 0
         for member in set.members {
-            guard case .lora(let lora) = member.adapter else { continue }
+            guard let lora = member.adapter as? LoRA else { continue }
             let scale = try expected.tensor("scale/\(member.name)").scalar
             #expect(abs(lora.alpha / Float(lora.rank) - scale) < 1e-6, "\(member.name)")
             scales += 1
@@ -79,7 +79,7 @@ import Testing
         let set = try load(path("other.safetensors"))
         #expect(set.notices.count == 1 && set.notices[0].contains("is of another file than"), "\(set.notices)")
         for member in set.members {
-            guard case .lora(let lora) = member.adapter else { continue }
+            guard let lora = member.adapter as? LoRA else { continue }
             #expect(lora.alpha == Float(lora.rank))
         }
         set.remove()

@@ -56,7 +56,7 @@ import Training
             "optimizer: {name: adamw}",
             "optimizer.learning_rate: expected at most 0.1 with adamw, such as 1e-4 (1 is usual with prodigy), found 1"
         ),
-        ("adapter: {lora: null}", "4: adapter: expected lora, moe or both, found neither"),
+        ("adapter: {lora: null}", "4: adapter: expected at least one of lora, dora, lokr, moe, found none"),
         (
             "adapter: {lora: {targets: [a, a]}}",
             "4: adapter.lora.targets: expected list of patterns, each once, found ['a', 'a']"

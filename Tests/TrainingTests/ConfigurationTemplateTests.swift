@@ -25,6 +25,8 @@ import Training
         }
         var expected = template.configuration
         if expected.adapter.moe == nil { expected.adapter.moe = RunConfiguration.MoE() }
+        expected.adapter.dora = RunConfiguration.DoRA()
+        expected.adapter.lokr = RunConfiguration.LoKr()
         #expect(try RunConfiguration.parse(whole.joined(separator: "\n")) == expected)
         let names = whole.filter { !$0.drop { $0 == " " }.hasPrefix("#") && $0.contains(":") && !$0.hasSuffix(":") }
             .map { $0.drop { $0 == " " }.prefix { $0 != ":" } }

@@ -70,6 +70,8 @@ private func leaves(_ object: Any, _ prefix: String = "") -> [String] {
             adapter:
               start_from: first.safetensors
               lora: {rank: 4, alpha: 2.5, targets: ["*.proj_out", x_embedder]}
+              dora: {rank: 6, alpha: 3.5, targets: ["*.attn.to_q"]}
+              lokr: {rank: 7, alpha: 1.5, factor: -1, decompose_both: true, full_matrix: true, targets: ["*.attn.to_k"]}
               moe:
                 rank: 8
                 alpha: 16
@@ -160,6 +162,13 @@ private func leaves(_ object: Any, _ prefix: String = "") -> [String] {
         expected.adapter.lora?.rank = 4
         expected.adapter.lora?.alpha = 2.5
         expected.adapter.lora?.targets = ["*.proj_out", "x_embedder"]
+        var dora = RunConfiguration.DoRA()
+        (dora.rank, dora.alpha, dora.targets) = (6, 3.5, ["*.attn.to_q"])
+        expected.adapter.dora = dora
+        var lokr = RunConfiguration.LoKr()
+        (lokr.rank, lokr.alpha, lokr.factor, lokr.targets) = (7, 1.5, -1, ["*.attn.to_k"])
+        (lokr.decomposeBoth, lokr.fullMatrix) = (true, true)
+        expected.adapter.lokr = lokr
         var moe = RunConfiguration.MoE()
         moe.rank = 8
         moe.alpha = 16

@@ -183,7 +183,7 @@ import Training
         }
         #expect(
             kinds == [
-                "\(file): adapter.moe.targets: expected a plain LoRA as adapter.start_from has (single_transformer_blocks.*.proj_out (3 layers)), found a mixture"
+                "\(file): adapter.moe.targets: expected a plain LoRA as adapter.start_from has (single_transformer_blocks.*.proj_out (3 layers)), found a mixture of experts"
             ], "\(kinds)")
         #expect(faults { $0.adapter.startFrom = path("none.safetensors") }[0].contains("none.safetensors: expected"))
     }

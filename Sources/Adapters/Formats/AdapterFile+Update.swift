@@ -4,16 +4,50 @@ public import TensorCore
 extension AdapterFile {
     /// Whether the file adapts one of the layers that `arrangement` consists of.
     public func adapts(_ arrangement: AdapterNaming.LayerArrangement) -> Bool {
-        arrangement.parts.contains { plain[$0.name] != nil }
+        arrangement.parts.contains { byName[$0.name] != nil }
     }
 
-    /// What is added at strength 1 to the weight of `arrangement` as its authors keep it: `up down`, `[out, R]` times
-    /// `[R, in]`. The file must adapt it.
-    public func update(of arrangement: AdapterNaming.LayerArrangement) -> (up: Tensor, down: Tensor) {
-        precondition(adapts(arrangement), "no adapter for \(arrangement.source)")
-        var members: [String: (a: Tensor, b: Tensor, alpha: Float)] = [:]
-        for part in arrangement.parts { members[part.name] = plain[part.name] }
-        let fused = FusedLoRA(members, arrangement: arrangement, folds: true)
-        return (fused.b, fused.a)
+    /// What is added at strength 1 to some rows of a weight that lies as `arrangement` says, halves as its authors have them:
+    /// for each of the model's layers that the rows belong to and that the file adapts, the rows among those given and
+    /// their update. `weight` holds the rows, `[rows, in]`, `float32`. Every adapter must be mergeable (``unmergeable``).
+    public func updates(
+        of arrangement: AdapterNaming.LayerArrangement, rows: Range<Int>, weight: Tensor
+    ) -> [(rows: Range<Int>, update: WeightUpdate)] {
+        var updates: [(rows: Range<Int>, update: WeightUpdate)] = []
+        for piece in arrangement.pieces(of: rows) {
+            guard let weights = byName[piece.part.name] else { continue }
+            let own = weight.sliced(axis: 0, piece.place)
+            updates.append((piece.place, weights.method.update(weights.tensors, rows: piece.rows, of: own)))
+        }
+        return updates
+    }
+}
+
+extension AdapterNaming.LayerArrangement {
+    /// Rows of the arrangement's weight, taken apart by layer: where they lie among `rows`, and which of the layer they are.
+    fileprivate func pieces(of rows: Range<Int>) -> [(part: LayerExtents, place: Range<Int>, rows: Range<Int>)] {
+        let count = parts.reduce(0) { $0 + $1.outputs }
+        let half = swapsHalves ? count / 2 : 0
+        var pieces: [(part: LayerExtents, place: Range<Int>, rows: Range<Int>)] = []
+        // In the model's order the halves' places are exchanged.
+        for (start, shift) in swapsHalves ? [(0, half), (half, -half)] : [(0, 0)] {
+            let end = swapsHalves ? start + half : count
+            var first = 0
+            for part in parts {
+                let own = first..<first + part.outputs
+                first = own.upperBound
+                // Rows of the file whose places in the model's order are the part's.
+                let found = rows.clamped(to: start..<end).clamped(
+                    to: max(0, own.lowerBound - shift)..<max(0, own.upperBound - shift))
+                if found.isEmpty { continue }
+                let low = found.lowerBound + shift - own.lowerBound
+                pieces.append(
+                    (
+                        part, found.lowerBound - rows.lowerBound..<found.upperBound - rows.lowerBound,
+                        low..<low + found.count
+                    ))
+            }
+        }
+        return pieces
     }
 }

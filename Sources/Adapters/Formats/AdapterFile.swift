@@ -14,8 +14,8 @@ public struct AdapterFile {
     public let notices: [String]
     /// The adapters.
     let layers: [AdaptedLayer]
-    /// The plain LoRAs among them by their layers.
-    let plain: [String: (a: Tensor, b: Tensor, alpha: Float)]
+    /// The same by the names of their layers.
+    let byName: [String: AdapterWeights]
     private let naming: AdapterNaming
 
     /// Reads every adapter of `archive` for a model whose layers are those of `naming`; `metadata` is the file's header,
@@ -26,7 +26,8 @@ public struct AdapterFile {
         _ archive: any TensorArchive, metadata: [String: String]? = nil, naming: AdapterNaming, pooledWidth: Int? = nil
     ) throws {
         let contents = try AdapterReader(
-            archive, header: AdapterHeader(archive, metadata, naming: naming), layers: naming.layers, naming: naming,
+            archive, header: try AdapterHeader(archive, metadata, naming: naming), layers: naming.layers,
+            naming: naming,
             pooledWidth: pooledWidth
         ).contents()
         self.init(path: archive.path, layers: contents.layers, naming: naming, notices: contents.notices)
@@ -37,25 +38,30 @@ public struct AdapterFile {
         self.layers = layers
         self.naming = naming
         self.notices = notices
-        plain = Dictionary(
-            layers.compactMap { layer in
-                if case .lora(let a, let b, let alpha) = layer.weights { (layer.name, (a, b, alpha)) } else { nil }
-            }, uniquingKeysWith: { first, _ in first })
+        byName = Dictionary(layers.map { ($0.name, $0.weights) }, uniquingKeysWith: { first, _ in first })
     }
 
     /// The names of the adapted layers, in the order of the naming.
     public var layerNames: [String] { layers.map(\.name) }
 
     /// The layers that have a mixture of experts.
-    public var mixtures: [String] {
-        layers.compactMap { if case .mixture = $0.weights { $0.name } else { nil } }
+    public var mixtures: [String] { layers.filter { $0.weights.method is LoRAMoEMethod }.map(\.name) }
+
+    /// The first layer whose adapter cannot be merged into a weight, with what it is and what merging expects; nil when all
+    /// can.
+    public var unmergeable: (layer: String, found: String, expected: String)? {
+        for layer in layers {
+            let method = type(of: layer.weights.method)
+            if let expected = method.mergeRefusal { return (layer.name, method.title, expected) }
+        }
+        return nil
     }
 
     /// The file's contents in another layout. Throws ``AdapterError/unwritable(format:reason:)`` when it cannot hold them, and
     /// ``FileError`` when a number is too large for `dtype`.
     public func exported(as format: AdapterFormat, dtype: DType = .float32) throws -> ExportedAdapters {
         var writer = AdapterWriter(path: path, format: format, naming: naming, dtype: dtype)
-        for layer in layers { try writer.add(layer.name, layer.weights) }
+        for layer in layers { try writer.add(layer) }
         return try writer.finish()
     }
 }
@@ -69,17 +75,17 @@ extension AdapterNaming {
         let blocks = arrangements.filter(\.isInBlock)
         let places = AdapterPlaces(
             blocks.flatMap(\.parts), naming: AdapterNaming(component: component, blocks: blocks))
-        for name in archive.names where !AdapterKey.isOfTextEncoder(name) {
-            let key = try AdapterKey(name, path: archive.path)
-            guard let place = places.place(of: key.stem), let shape = archive.info(name)?.shape, shape.rank >= 2 else {
+        for (stem, keys) in try AdapterKey.byLayer(archive) {
+            guard let place = places.place(of: stem), place.inputs > 0 else { continue }
+            let shapes = archive.shapes(keys)
+            guard let inputs = AdapterMethods.claiming(keys.keys).inputs(shapes), inputs % place.inputs == 0 else {
                 continue
             }
-            guard case .a = key.role, place.inputs > 0, shape[1] % place.inputs == 0 else { continue }
-            let width = shape[1] / place.inputs
+            let width = inputs / place.inputs
             guard 1...Self.widest ~= width else {
                 throw FileError(
-                    archive.path, key: name, expected: "inputs of a model at most \(Self.widest) wide",
-                    found: "\(shape)")
+                    archive.path, key: keys.values.sorted()[0],
+                    expected: "inputs of a model at most \(Self.widest) wide", found: "\(inputs)")
             }
             return width
         }
@@ -92,16 +98,16 @@ extension AdapterNaming {
     public func entranceInputs(of archive: any TensorArchive) throws -> Int? {
         guard let entrance else { return nil }
         let places = AdapterPlaces(layers, naming: self)
-        for name in archive.names where !AdapterKey.isOfTextEncoder(name) {
-            let key = try AdapterKey(name, path: archive.path)
-            guard case .a = key.role, let place = places.place(of: key.stem), place.isEntrance(entrance),
-                let shape = archive.info(name)?.shape, shape.rank >= 2
+        for (stem, keys) in try AdapterKey.byLayer(archive) {
+            guard places.place(of: stem)?.isEntrance(entrance) == true,
+                let inputs = AdapterMethods.claiming(keys.keys).inputs(archive.shapes(keys))
             else { continue }
-            guard shape[1] <= Self.widest else {
+            guard inputs <= Self.widest else {
                 throw FileError(
-                    archive.path, key: name, expected: "at most \(Self.widest) inputs", found: "\(shape)")
+                    archive.path, key: keys.values.sorted()[0], expected: "at most \(Self.widest) inputs",
+                    found: "\(inputs)")
             }
-            return shape[1]
+            return inputs
         }
         return nil
     }

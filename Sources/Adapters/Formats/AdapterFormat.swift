@@ -11,6 +11,9 @@ public enum AdapterFormat: String, Codable, Sendable, CaseIterable {
     /// ComfyUI's own: `diffusion_model.{layer}.lora_A.weight`, `lora_B.weight`, `alpha`, the layers as in ``kohya`` but with
     /// their dots. Plain LoRAs only.
     case comfyui
+    /// LyCORIS as SimpleTuner writes it: `lycoris_{layer}.lora_down.weight`, `lokr_w1`, `alpha`, the layer in the model's own
+    /// name with `_` for `.`.
+    case lycoris
     /// ICEdit's released mixtures: `lora_A.expert_{e}.weight`, `lora_B.expert_{e}.weight`, `lora_route.weight`, plain LoRAs
     /// as ``peft`` has them. Its own programs know neither alpha nor a router that sees the text: a mixture's scale is
     /// multiplied into B, and a router with pooled text is refused.
@@ -19,15 +22,13 @@ public enum AdapterFormat: String, Codable, Sendable, CaseIterable {
     /// toolkit reads, and reads back exactly.
     case diptych
 
-    /// Whether the layout can hold a mixture of experts.
-    public var holdsMixtures: Bool { self == .icedit || self == .diptych }
-
     /// The programs that the layout is named after.
     var program: String {
         switch self {
         case .peft: "diffusers"
         case .kohya: "a file of kohya's programs"
         case .comfyui: "ComfyUI"
+        case .lycoris: "LyCORIS"
         case .icedit: "ICEdit"
         case .diptych: "diptych"
         }
@@ -39,6 +40,7 @@ public enum AdapterFormat: String, Codable, Sendable, CaseIterable {
         case .peft: "for diffusers, ComfyUI and stable-diffusion.cpp"
         case .kohya: "for sd-scripts and ComfyUI; diffusers and stable-diffusion.cpp read the layers of the blocks"
         case .comfyui: "for ComfyUI and stable-diffusion.cpp; diffusers loads nothing of it"
+        case .lycoris: "for SimpleTuner and ComfyUI; diffusers loads nothing of it"
         case .icedit: "for ICEdit's own programs; diffusers and ComfyUI load nothing of its mixtures"
         case .diptych: "for diptych alone"
         }
@@ -46,4 +48,13 @@ public enum AdapterFormat: String, Codable, Sendable, CaseIterable {
 
     /// Whether layers bear the names of the model's authors, which fuse some of them.
     var hasFusedLayers: Bool { self == .kohya || self == .comfyui }
+
+    /// Whether an alpha stands beside each layer's weights.
+    var hasAlphas: Bool { hasFusedLayers || self == .lycoris }
+
+    /// Whether tensors have the names that kohya gives them.
+    var hasKohyasNames: Bool { self == .kohya || self == .lycoris }
+
+    /// Whether the programs know no alpha, so that scales are multiplied into the weights.
+    var foldsScales: Bool { self == .icedit }
 }

@@ -4,13 +4,17 @@ import TensorIO
 
 /// What an adapter file says of itself besides its tensors: its header, and PEFT's configuration, which stands in the header
 /// or in a file beside it.
-struct AdapterHeader {
+public struct AdapterHeader {
     /// The header's entries.
     let metadata: [String: String]
     /// PEFT's configuration, or what it is by default.
     let peft: PEFTMetadata
     /// Whether there is a configuration of PEFT.
     let isOfPEFT: Bool
+    /// What this toolkit noted of mixtures, by layer.
+    let routings: [String: RoutingMetadata]
+    /// The methods' flags that PEFT's configuration sets.
+    var peftFlags: Set<String> { peft.flags }
     /// What a user should know of where it was found, one sentence each.
     private(set) var notices: [String] = []
 
@@ -26,6 +30,7 @@ struct AdapterHeader {
     init(_ archive: any TensorArchive, _ metadata: [String: String]? = nil, naming: AdapterNaming) throws {
         let file = archive as? SafetensorsFile
         self.metadata = metadata ?? file?.metadata ?? [:]
+        routings = try RoutingMetadata.read(header: self.metadata, path: archive.path)
         if let text = self.metadata[PEFTMetadata.headerKey] {
             peft = try PEFTMetadata(text, naming: naming, path: archive.path, key: PEFTMetadata.headerKey)
             isOfPEFT = true
@@ -67,14 +72,10 @@ struct AdapterHeader {
         in file: SafetensorsFile, naming: AdapterNaming
     ) throws -> [(layer: String, rank: Int)]? {
         var ranks: [(layer: String, rank: Int)] = []
-        for name in file.names where !AdapterKey.isOfTextEncoder(name) {
-            let key = try AdapterKey(name, path: file.path)
-            switch key.role {
-            case .a(expert: nil):
-                ranks.append((naming.stripped(key.stem), file.info(name)?.shape.dimensions.first ?? 0))
-            case .alpha, .route, .pooledRoute, .a, .b(expert: _?): return nil
-            case .b(expert: nil): break
-            }
+        for (stem, keys) in try AdapterKey.byLayer(file) {
+            let method = AdapterMethods.claiming(keys.keys)
+            guard keys[AdapterRole.alpha] == nil, let rank = method.rank(file.shapes(keys)) else { return nil }
+            ranks.append((naming.stripped(stem), rank))
         }
         return ranks.isEmpty ? nil : ranks
     }

@@ -1,16 +1,18 @@
-import TensorCore
+public import TensorCore
 import TensorIO
 
-/// Reads what an adapter file has for one place in the model.
-struct AdapterLayerReader {
+/// Reads what an adapter file has for one place in the model: what a method's ``AdapterMethod/read(_:)`` works with.
+public struct AdapterLayerReader {
     private let file: AdapterReader
     /// The layer's name in the file.
-    private let layer: String
-    private let place: AdapterPlaces.Place
-    private let keys: [AdapterKey.Role: String]
+    public let layer: String
+    /// The layer, or the layers that the file keeps as one.
+    public let place: AdapterPlace
+    /// The file's keys by what their tensors are.
+    public let keys: [AdapterRole: String]
 
     init(
-        _ file: AdapterReader, _ layer: String, _ place: AdapterPlaces.Place, _ keys: [AdapterKey.Role: String]
+        _ file: AdapterReader, _ layer: String, _ place: AdapterPlace, _ keys: [AdapterRole: String]
     ) {
         self.file = file
         self.layer = layer
@@ -18,107 +20,38 @@ struct AdapterLayerReader {
         self.keys = keys
     }
 
-    private var path: String { file.archive.path }
+    /// Where the file lies.
+    public var path: String { file.archive.path }
+    /// What the file says of itself besides its tensors.
+    public var header: AdapterHeader { file.header }
+    /// The width of the model's pooled text, if known.
+    public var pooledWidth: Int? { file.pooledWidth }
+    /// What to run mixtures with instead of what the file says.
+    public var routing: RoutingOptions? { file.routing }
 
     /// The weights of each of the model's layers. Throws ``FileError``.
-    func weights() throws -> [(name: String, weights: AdapterWeights)] {
-        let experts = try countExperts()
-        guard place.isPlain else {
-            if let key = experts.map({ _ in keys.values.sorted()[0] }) ?? keys[.route] ?? keys[.pooledRoute] {
-                throw FileError(
-                    path, key: key, expected: "a plain LoRA for a layer that the model keeps in parts",
-                    found: "a mixture of experts")
-            }
-            let (a, b, alpha) = try lora()
-            return FusedLoRA(a: a, b: b, alpha: alpha).split(place)
-        }
-        guard let experts else {
-            if let key = keys[.route] ?? keys[.pooledRoute] {
-                throw FileError(path, key: key, expected: "experts for the router", found: "a plain LoRA")
-            }
-            let (a, b, alpha) = try lora()
-            return [(place.parts[0].name, .lora(a: a, b: b, alpha: alpha))]
-        }
-        return [(place.parts[0].name, try mixture(experts))]
-    }
-
-    private func lora() throws -> (a: Tensor, b: Tensor, alpha: Float) {
-        let a = try incoming(.a(expert: nil), rows: nil)
-        let b = try matrix(.b(expert: nil), rows: place.outputs, columns: a.shape[0])
-        return (a, b, try alpha(rank: a.shape[0]))
-    }
-
-    private func mixture(_ experts: Int) throws -> AdapterWeights {
-        let route = try incoming(.route, rows: experts)
-        let options = try options(experts: experts)
-        var pooledRoute: Tensor?
-        if options.input == .tokenAndPooledText {
-            guard let width = file.pooledWidth else { throw AdapterError.unknownPooledWidth }
-            pooledRoute = try matrix(.pooledRoute, rows: experts, columns: width)
-        }
-        var (ways, backs): ([Tensor], [Tensor]) = ([], [])
-        for expert in 0..<experts {
-            ways.append(try incoming(.a(expert: expert), rows: ways.first?.shape[0]))
-            backs.append(try matrix(.b(expert: expert), rows: place.outputs, columns: ways[0].shape[0]))
-        }
-        return .mixture(
-            a: Tensor.concatenated(ways, axis: 0), b: Tensor.concatenated(backs, axis: 1), route: route,
-            pooledRoute: pooledRoute, alpha: try routing?.alpha ?? alpha(rank: ways[0].shape[0]), options: options)
-    }
-
-    /// What this toolkit noted of the layer's mixture.
-    private var routing: RoutingMetadata? { file.routings[place.parts[0].name] }
-
-    /// The number of experts, nil for a plain LoRA; each number from 0 on must be there.
-    private func countExperts() throws -> Int? {
-        let numbers = Set(
-            keys.keys.compactMap { role -> Int? in
-                if case .a(let expert) = role { expert } else if case .b(let expert) = role { expert } else { nil }
-            })
-        guard let last = numbers.max() else { return nil }
-        if let key = keys[.a(expert: nil)] ?? keys[.b(expert: nil)] {
-            throw FileError(path, key: key, expected: "experts or a plain LoRA", found: "both")
-        }
-        if numbers.count != last + 1 {
-            let missing = (0..<last).first { !numbers.contains($0) } ?? 0
+    func layers() throws -> [AdaptedLayer] {
+        let method = AdapterMethods.claiming(keys.keys, peftFlags: header.peftFlags)
+        let known = Set(method.tensorNames.map(\.name) + [AdapterRole.alpha.name])
+        if let stray = keys.filter({ !known.contains($0.key.name) }).map(\.value).sorted().first {
             throw FileError(
-                path, key: key(.a(expert: missing)), expected: "experts numbered from 0 without gaps",
-                found: "expert \(last) but not expert \(missing)")
+                path, key: printable(stray), expected: "the tensors of one method, \(method.title), for a layer",
+                found: "one of another beside them")
         }
-        if let found = routing?.experts, found != last + 1 {
-            throw FileError(
-                path, key: "\(RoutingMetadata.headerKey), \(layer)",
-                expected: "\(last + 1) experts as in the tensors",
-                found: "\(found)")
-        }
-        return last + 1
+        let weights = try method.read(self)
+        if place.isPlain { return [AdaptedLayer(name: place.parts[0].name, weights: weights)] }
+        return try method.split(weights, at: place, reader: self)
     }
 
-    private func options(experts: Int) throws -> RoutingOptions {
-        let seen: RouterInput = keys[.pooledRoute] == nil ? .token : .tokenAndPooledText
-        var options = file.routing ?? routing?.options ?? .upstream
-        // Without a word in the file the tensors speak.
-        if file.routing == nil, routing == nil { options.input = seen }
-        guard options.input == seen else {
-            throw FileError(
-                path, key: key(.pooledRoute), expected: "routers that see '\(options.input.rawValue)'",
-                found: seen == .token ? "no such tensor" : "a part for the pooled text")
-        }
-        guard options.topK >= 1, options.topK <= experts else {
-            throw FileError(
-                path, key: layer, expected: "topK between 1 and the number of experts, \(experts)",
-                found: "\(options.topK)")
-        }
-        return options
-    }
-
-    private func alpha(rank: Int) throws -> Float {
-        guard let key = keys[.alpha] else { return file.header.peft.alpha(layer: layer, rank: rank) }
+    /// The alpha of an update of that rank: beside the weights, in PEFT's configuration, or the rank. Throws ``FileError``.
+    public func alpha(rank: Int) throws -> Float {
+        guard let key = keys[AdapterRole.alpha] else { return file.header.peft.alpha(layer: layer, rank: rank) }
         return try file.archive.adapterAlpha(key)
     }
 
-    /// A matrix that takes the layer's inputs; see ``AdapterNaming/Entrance`` for one that takes fewer of them.
-    private func incoming(_ role: AdapterKey.Role, rows: Int?) throws -> Tensor {
+    /// A matrix that takes the layer's inputs; see ``AdapterNaming/Entrance`` for one that takes fewer of them. Throws
+    /// ``FileError``.
+    public func incoming(_ role: AdapterRole, rows: Int?) throws -> Tensor {
         guard let entrance = file.naming.entrance, place.isEntrance(entrance), let key = keys[role],
             let found = file.archive.info(key)?.shape, found.rank >= 2, found[1] != place.inputs
         else { return try matrix(role, rows: rows, columns: place.inputs) }
@@ -135,8 +68,8 @@ struct AdapterLayerReader {
     /// What was done to place an adapter of a relative's entrance, in a sentence; nil where nothing was.
     var notice: String? {
         guard let entrance = file.naming.entrance, place.isEntrance(entrance), entrance.shared < place.inputs,
-            let key = keys.first(where: { if case .a = $0.key { true } else { false } })?.value,
-            file.archive.info(key)?.shape.dimensions.dropFirst().first == entrance.shared
+            case let method = AdapterMethods.claiming(keys.keys, peftFlags: header.peftFlags),
+            method.inputs(file.archive.shapes(keys)) == entrance.shared
         else { return nil }
         let owner = entrance.owners[entrance.shared].map { ", as in \($0)" } ?? ""
         return "\(path): '\(layer)' has \(entrance.shared) inputs\(owner): they are placed on the first of the model's "
@@ -144,19 +77,26 @@ struct AdapterLayerReader {
     }
 
     /// A matrix in `float32`; nil leaves the number of rows to the file, at least one. Extents of 1 may follow, as kohya
-    /// writes layers that are kept as 1 x 1 convolutions.
-    private func matrix(_ role: AdapterKey.Role, rows: Int?, columns: Int) throws -> Tensor {
+    /// writes layers that are kept as 1 x 1 convolutions. Throws ``FileError``.
+    public func matrix(_ role: AdapterRole, rows: Int?, columns: Int) throws -> Tensor {
+        let expected = "shape [\(rows.map { "\($0)" } ?? "r"), \(columns)]"
+        let numbers = try tensor(role, expected: expected) { found in
+            found.rank >= 2 && found.dimensions.dropFirst(2).allSatisfy { $0 == 1 }
+                && (rows.map { found[0] == $0 } ?? (found[0] > 0)) && found[1] == columns
+        }
+        return numbers.reshaped(to: [numbers.shape[0], numbers.shape[1]])
+    }
+
+    /// A tensor in `float32` whose shape passes `isRight`; `expected` says in words which do. Throws ``FileError`` when it is
+    /// missing, of another shape or type, or holds NaN or infinity.
+    public func tensor(_ role: AdapterRole, expected: String, where isRight: (Shape) -> Bool) throws -> Tensor {
         guard let key = keys[role] else {
             throw FileError(
                 path, key: key(role), expected: "a tensor beside '\(keys.values.sorted()[0])'", found: "none")
         }
         let stored = try file.archive.tensor(key)
-        let found = stored.shape
-        guard found.rank >= 2, found.dimensions.dropFirst(2).allSatisfy({ $0 == 1 }),
-            rows.map({ found[0] == $0 }) ?? (found[0] > 0), found[1] == columns
-        else {
-            throw FileError(
-                path, key: key, expected: "shape [\(rows.map { "\($0)" } ?? "r"), \(columns)]", found: "\(found)")
+        guard isRight(stored.shape) else {
+            throw FileError(path, key: key, expected: expected, found: "\(stored.shape)")
         }
         guard stored.dtype.isFloatingPoint else {
             throw FileError(path, key: key, expected: "a floating-point type", found: "\(stored.dtype)")
@@ -165,17 +105,16 @@ struct AdapterLayerReader {
             throw FileError(path, key: key, expected: "finite numbers", found: "NaN or infinity")
         }
         // A copy even of float32: the file may change or vanish while the adapter is in use.
-        let numbers = stored.dtype == .float32 ? stored.copied() : stored.converted(to: .float32)
-        return numbers.reshaped(to: [found[0], found[1]])
+        return stored.dtype == .float32 ? stored.copied() : stored.converted(to: .float32)
     }
 
     /// The key that a tensor beside the others of its layer would have, in the file's own way.
-    private func key(_ role: AdapterKey.Role) -> String {
+    public func key(_ role: AdapterRole) -> String {
         guard let other = keys.values.sorted().first, let parsed = try? AdapterKey(other, path: path) else {
             return "\(file.naming.component).\(layer).\(role.ending)"
         }
-        return
-            "\(parsed.stem).\(other.contains("lora_down") || other.contains("lora_up") ? role.kohyaEnding : role.ending)"
+        let isKohyas = parsed.role.kohyaEnding != parsed.role.ending && other.hasSuffix(parsed.role.kohyaEnding)
+        return "\(parsed.stem).\(isKohyas ? role.kohyaEnding : role.ending)"
     }
 }
 

@@ -1,49 +1,49 @@
 import TensorIO
 
+/// A place in a model that an adapter file names: one layer, or several that the file keeps as one.
+public struct AdapterPlace: Sendable {
+    /// The layers, one after the other along the outputs.
+    public let parts: [LayerExtents]
+    /// Whether the file has the two halves of the outputs in the other order.
+    public let swapsHalves: Bool
+
+    /// What tells places apart.
+    var identity: String { parts.map(\.name).joined(separator: "+") + (swapsHalves ? " swapped" : "") }
+    /// The extent of the input's last axis.
+    public var inputs: Int { parts[0].inputs }
+    /// The extent of the output's last axis.
+    public var outputs: Int { parts.reduce(0) { $0 + $1.outputs } }
+    /// Whether the file keeps the model's own layer as it is.
+    public var isPlain: Bool { parts.count == 1 && !swapsHalves }
+    /// Whether this is the entrance of the model.
+    func isEntrance(_ entrance: AdapterNaming.Entrance?) -> Bool { parts[0].name == entrance?.layer }
+}
+
 /// The places in a model that the names in adapter files point to: its layers under their own names and under those of
 /// the model's authors, with dots and with underscores for them.
 struct AdapterPlaces {
-    /// One layer, or several that a file keeps as one.
-    struct Place {
-        /// The layers, one after the other along the outputs.
-        let parts: [LayerExtents]
-        /// Whether the file has the two halves of the outputs in the other order.
-        let swapsHalves: Bool
-
-        /// What tells places apart.
-        var identity: String { parts.map(\.name).joined(separator: "+") + (swapsHalves ? " swapped" : "") }
-        /// The extent of the input's last axis.
-        var inputs: Int { parts[0].inputs }
-        /// The extent of the output's last axis.
-        var outputs: Int { parts.reduce(0) { $0 + $1.outputs } }
-        /// Whether this is the entrance of the model.
-        func isEntrance(_ entrance: AdapterNaming.Entrance?) -> Bool { parts[0].name == entrance?.layer }
-        /// Whether the file keeps the model's own layer as it is.
-        var isPlain: Bool { parts.count == 1 && !swapsHalves }
-    }
-
     private let naming: AdapterNaming
-    private var dotted: [String: Place] = [:]
-    private var flat: [String: Place] = [:]
+    private var dotted: [String: AdapterPlace] = [:]
+    private var flat: [String: AdapterPlace] = [:]
     /// The names in the order in which they were added, to look for a neighbour.
     private var names: [String] = []
 
     init(_ layers: [LayerExtents], naming: AdapterNaming) {
         self.naming = naming
         let known = Set(layers.map(\.name))
-        for layer in layers { add(layer.name, Place(parts: [layer], swapsHalves: false)) }
+        for layer in layers { add(layer.name, AdapterPlace(parts: [layer], swapsHalves: false)) }
         for arrangement in naming.arrangements where arrangement.parts.allSatisfy({ known.contains($0.name) }) {
-            add(arrangement.source, Place(parts: arrangement.parts, swapsHalves: arrangement.swapsHalves))
+            add(arrangement.source, AdapterPlace(parts: arrangement.parts, swapsHalves: arrangement.swapsHalves))
             // OneTrainer's newer files number the parts of a fused layer.
             if arrangement.parts.count > 1 {
                 for (number, part) in arrangement.parts.enumerated() {
-                    add("\(arrangement.source).\(number)", Place(parts: [part], swapsHalves: false))
+                    add("\(arrangement.source).\(number)", AdapterPlace(parts: [part], swapsHalves: false))
                 }
             }
         }
     }
 
-    private mutating func add(_ name: String, _ place: Place) {
+    private mutating func add(_ name: String, _ place: AdapterPlace) {
         if dotted[name] != nil { return }
         dotted[name] = place
         flat[name.replacing(".", with: "_")] = place
@@ -51,7 +51,7 @@ struct AdapterPlaces {
     }
 
     /// The place that a stem names; nil when there is none.
-    func place(of stem: String) -> Place? {
+    func place(of stem: String) -> AdapterPlace? {
         let name = naming.stripped(stem)
         if let place = dotted[name] { return place }
         return Self.flatName(name).flatMap { flat[$0] }

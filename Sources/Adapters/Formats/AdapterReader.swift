@@ -13,7 +13,6 @@ struct AdapterReader {
     /// What to run mixtures with instead of what the file says.
     let routing: RoutingOptions?
     let header: AdapterHeader
-    let routings: [String: RoutingMetadata]
 
     /// What a file holds for a model.
     struct Contents {
@@ -26,22 +25,21 @@ struct AdapterReader {
     init(
         _ archive: any TensorArchive, header: AdapterHeader, layers: [LayerExtents], naming: AdapterNaming,
         pooledWidth: Int? = nil, routing: RoutingOptions? = nil
-    ) throws {
+    ) {
         self.archive = archive
         self.naming = naming
         self.layers = layers
         self.pooledWidth = pooledWidth
         self.routing = routing
         self.header = header
-        routings = try RoutingMetadata.read(header: header.metadata, path: archive.path)
     }
 
     /// The keys of one place in the model.
     private struct Group {
-        let place: AdapterPlaces.Place
+        let place: AdapterPlace
         /// The layer's name in the file, without prefix.
         let name: String
-        var keys: [AdapterKey.Role: String] = [:]
+        var keys: [AdapterRole: String] = [:]
     }
 
     /// All adapters of the file. Throws ``FileError`` at the first fault.
@@ -59,27 +57,18 @@ struct AdapterReader {
         }
         let groups = try grouped(archive.names.filter { !AdapterKey.isOfTextEncoder($0) })
         if groups.isEmpty { throw FileError(archive.path, expected: "the tensors of an adapter", found: "none") }
-        if let stray = routings.keys.sorted().first(where: { layer in
-            !groups.contains { $0.place.isPlain && $0.place.parts[0].name == layer && $0.keys[.route] != nil }
-        }) {
-            throw FileError(
-                archive.path, key: RoutingMetadata.headerKey, expected: "layers with '\(AdapterKey.Role.route.ending)'",
-                found: "'\(stray)'", nearest: nearestName(to: stray, among: groups.map(\.place.parts[0].name)))
-        }
-        var weights: [String: AdapterWeights] = [:]
-        for group in groups {
-            let reader = AdapterLayerReader(self, group.name, group.place, group.keys)
+        let readers = groups.map { AdapterLayerReader(self, $0.name, $0.place, $0.keys) }
+        for method in AdapterMethods.all { try method.check(header, layers: readers) }
+        var weights: [String: AdaptedLayer] = [:]
+        for reader in readers {
             if let notice = reader.notice { notices.append(notice) }
-            for (name, part) in try reader.weights() where weights.updateValue(part, forKey: name) != nil {
+            for layer in try reader.layers() where weights.updateValue(layer, forKey: layer.name) != nil {
                 throw FileError(
-                    archive.path, key: group.keys.values.sorted()[0], expected: "one adapter for each layer",
-                    found: "two for '\(name)'")
+                    archive.path, key: reader.keys.values.sorted()[0], expected: "one adapter for each layer",
+                    found: "two for '\(layer.name)'")
             }
         }
-        return Contents(
-            layers: layers.compactMap { layer in
-                weights[layer.name].map { AdaptedLayer(name: layer.name, weights: $0) }
-            }, notices: notices)
+        return Contents(layers: layers.compactMap { weights[$0.name] }, notices: notices)
     }
 
     /// The keys by the places that they name, in the order of the file.

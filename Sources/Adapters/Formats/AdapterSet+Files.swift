@@ -1,4 +1,3 @@
-import Autograd
 public import NeuralNet
 public import TensorCore
 public import TensorIO
@@ -9,7 +8,7 @@ extension AdapterSet {
     /// Reads the layouts of ``AdapterFormat`` and those of OneTrainer, ai-toolkit and SimpleTuner's LoRAs: the model's own
     /// names or, where `naming` has them, those of its authors, whose fused layers are taken apart exactly
     /// (``AdapterNaming/LayerArrangement``); with dots or underscores; with or without the component, PEFT's
-    /// `base_model.model.` and `.default`, ComfyUI's `diffusion_model.`; ways named `lora_A`, `lora_down` or `lora.down`.
+    /// `base_model.model.` and `.default`, ComfyUI's `diffusion_model.`; tensors as each method names them (``AdapterMethod/tensorNames``).
     /// Weights are of any floating-point type, `float32` in the model. A LoRA's alpha comes from a scalar `{layer}.alpha` of any
     /// type of numbers or from PEFT's configuration, in the header or in `adapter_config.json` beside the file, and equals the
     /// rank without them. What adapts the entrance of a relative with fewer inputs is placed on the first of them
@@ -25,7 +24,7 @@ extension AdapterSet {
         besideOthers: Bool = false
     ) throws {
         let contents = try AdapterReader(
-            archive, header: AdapterHeader(archive, metadata, naming: naming), layers: model.layerExtents,
+            archive, header: try AdapterHeader(archive, metadata, naming: naming), layers: model.layerExtents,
             naming: naming, pooledWidth: pooledWidth, routing: routing
         ).contents()
         try self.init(contents.layers, in: model, besideOthers: besideOthers)
@@ -64,7 +63,7 @@ extension AdapterSet {
         as format: AdapterFormat, naming: AdapterNaming = AdapterNaming(), dtype: DType = .float32
     ) throws -> ExportedAdapters {
         var writer = AdapterWriter(path: path ?? "adapter", format: format, naming: naming, dtype: dtype)
-        for member in members { try writer.add(member.name, member.adapter.weights) }
+        for member in members { try writer.add(AdaptedLayer(name: member.name, weights: member.adapter.weights)) }
         return try writer.finish()
     }
 }
@@ -77,17 +76,4 @@ public struct ExportedAdapters: Sendable {
     public var metadata: [String: String]
     /// What a reader of the layout should know, one sentence each.
     public var notices: [String]
-}
-
-extension AdapterSet.Adapter {
-    /// The present weights.
-    var weights: AdapterWeights {
-        switch self {
-        case .lora(let lora): .lora(a: lora.a.value, b: lora.b.value, alpha: lora.alpha)
-        case .mixture(let mixture):
-            .mixture(
-                a: mixture.a.value, b: mixture.b.value, route: mixture.router.weight.value,
-                pooledRoute: mixture.router.pooledWeight?.value, alpha: mixture.alpha, options: mixture.router.options)
-        }
-    }
 }

@@ -15,6 +15,9 @@ public struct AdapterSummary: Sendable {
     public let experts: [Int: Int]
     /// The ranks of experts, and how many layers have each.
     public let expertRanks: [Int: Int]
+    /// How many layers each method adapts, by its ``AdapterMethod/name``.
+    public let methods: [String: Int]
+    private let phrases: [String]
     /// How many tensors adapt a text encoder.
     public let textEncoderTensors: Int
     /// How many layers the file adapts, fused ones counting once.
@@ -24,6 +27,7 @@ public struct AdapterSummary: Sendable {
     public static func isAdapter(_ names: some Sequence<String>) -> Bool {
         names.contains { name in
             // By bytes: a file may have a million names.
+            if AdapterKey.isKnownEnding(name) { return true }
             var name = name
             return name.withUTF8 { bytes in
                 var rest = bytes[...]
@@ -41,39 +45,35 @@ public struct AdapterSummary: Sendable {
     /// Reads the keys. Throws ``FileError`` for the first that belongs to no layout that is read here, and for an alpha
     /// that is no number.
     public init(_ archive: any TensorArchive, naming: AdapterNaming = AdapterNaming()) throws {
-        var stems: [String: Set<AdapterKey.Role>] = [:]
-        var (ranks, alphas, experts, expertRanks) = ([Int: Int](), [Float: Int](), [Int: Int](), [Int: Int]())
         let header = try AdapterHeader(archive, naming: naming)
-        var plainRanks: [String: Int] = [:]
-        let names = archive.names.filter { !AdapterKey.isOfTextEncoder($0) }
-        for name in names {
-            let key = try AdapterKey(name, path: archive.path)
-            stems[key.stem, default: []].insert(key.role)
-            let rows = archive.info(name)?.shape.dimensions.first ?? 0
-            switch key.role {
-            case .a(expert: nil):
-                ranks[rows, default: 0] += 1
-                plainRanks[key.stem] = rows
-            case .a(expert: 0): expertRanks[rows, default: 0] += 1
-            case .route: experts[rows, default: 0] += 1
-            case .alpha:
-                alphas[try archive.adapterAlpha(name), default: 0] += 1
-            default: break
-            }
-        }
-        var withoutAlpha = stems.values.filter { !$0.contains(.alpha) }.count
-        if header.isOfPEFT {
-            for (stem, rank) in plainRanks where stems[stem]?.contains(.alpha) == false {
+        let groups = try AdapterKey.byLayer(archive)
+        var alphas: [Float: Int] = [:]
+        var layersOf: [String: [[AdapterRole: Shape]]] = [:]
+        var withoutAlpha = 0
+        for (stem, keys) in groups {
+            let shapes = archive.shapes(keys)
+            let method = AdapterMethods.claiming(keys.keys, peftFlags: header.peftFlags)
+            layersOf[method.name, default: []].append(shapes)
+            if let key = keys[AdapterRole.alpha] {
+                alphas[try archive.adapterAlpha(key), default: 0] += 1
+            } else if header.isOfPEFT, let rank = method.rank(shapes) {
                 alphas[header.peft.alpha(layer: naming.stripped(stem), rank: rank), default: 0] += 1
-                withoutAlpha -= 1
+            } else {
+                withoutAlpha += 1
             }
         }
-        textEncoderTensors = archive.names.count - names.count
-        layers = stems.count
+        textEncoderTensors = archive.names.count { AdapterKey.isOfTextEncoder($0) }
+        layers = groups.count
         layersWithoutAlpha = withoutAlpha
-        (self.ranks, self.alphas, self.experts, self.expertRanks) = (ranks, alphas, experts, expertRanks)
-        let isMixed = stems.values.contains { $0.contains(.route) }
-        layout = isMixed ? "ICEdit LoRA-MoE" : Self.layout(of: names, naming)
+        self.alphas = alphas
+        methods = layersOf.mapValues(\.count)
+        phrases = AdapterMethods.all.compactMap { method in layersOf[method.name].map { method.phrase($0) } }
+        let plain = layersOf[LoRAMethod.name] ?? []
+        ranks = Dictionary(grouping: plain.compactMap { LoRAMethod.rank($0) }) { $0 }.mapValues(\.count)
+        let mixtures = layersOf[LoRAMoEMethod.name] ?? []
+        (experts, expertRanks) = LoRAMoEMethod.expertCounts(mixtures)
+        let names = archive.names.filter { !AdapterKey.isOfTextEncoder($0) }
+        layout = mixtures.isEmpty ? Self.layout(of: names, naming) : "ICEdit LoRA-MoE"
     }
 
     /// The layout that most of the keys speak for.
@@ -93,29 +93,14 @@ public struct AdapterSummary: Sendable {
 
     /// `diffusers: 31 LoRAs of rank 8, alpha 8`, and what else there is.
     public var lines: [String] {
-        var parts: [String] = []
-        let plain = ranks.values.reduce(0, +)
-        if plain > 0 {
-            let alpha = alphas.isEmpty ? "" : ", alpha " + Self.list(alphas)
-            let rest = !alphas.isEmpty && layersWithoutAlpha > 0 ? " (\(layersWithoutAlpha) layers without)" : ""
-            parts.append("\(plain) LoRAs of rank " + Self.list(ranks) + alpha + rest)
-        }
-        if !experts.isEmpty {
-            parts.append(
-                "\(experts.values.reduce(0, +)) mixtures of \(Self.list(experts)) experts of rank \(Self.list(expertRanks))"
-            )
+        var parts = phrases
+        if !parts.isEmpty, !alphas.isEmpty {
+            let rest = layersWithoutAlpha > 0 ? " (\(layersWithoutAlpha) layers without)" : ""
+            parts[0] += ", alpha " + countedList(alphas) + rest
         }
         if textEncoderTensors > 0 {
             parts.append("\(textEncoderTensors) tensors for text encoders, which are not used")
         }
         return ["layout of \(layout): " + parts.joined(separator: ", ")]
-    }
-
-    /// `32`, or `16 (38), 32 (19)`.
-    private static func list<Value: Comparable & CustomStringConvertible>(_ counts: [Value: Int]) -> String {
-        let sorted = counts.sorted { $0.key < $1.key }
-        if sorted.count == 1 { return sorted[0].key.description }
-        let shown = sorted.prefix(8).map { "\($0.key) (\($0.value))" }.joined(separator: ", ")
-        return sorted.count > 8 ? "\(shown) and \(sorted.count - 8) more" : shown
     }
 }

@@ -9,10 +9,12 @@ struct AdapterWriter {
     let naming: AdapterNaming
     let dtype: DType
     private var tensors: [(name: String, tensor: Tensor)] = []
-    private var loras: [(name: String, rank: Int, alpha: Float)] = []
-    private var routings: [String: RoutingMetadata] = [:]
+    /// Every layer that was added.
+    private var layers: [AdaptedLayer] = []
+    /// What PEFT's configuration says of layers, under their names in the file.
+    private var peft: [(name: String, rank: Int, alpha: Float, method: any AdapterMethod.Type)] = []
     /// What is put under the names of the model's authors when all layers are known.
-    private var parts: [String: (a: Tensor, b: Tensor, alpha: Float)] = [:]
+    private var parts: [String: AdapterWeights] = [:]
     /// How many of these stand outside the model's blocks.
     private var looseLayers = 0
     private var narrowing = Narrowing()
@@ -27,44 +29,26 @@ struct AdapterWriter {
 
     /// Adds one layer. Throws ``AdapterError/unwritable(format:reason:)`` when the layout cannot hold it, and ``FileError``
     /// when a number is too large for the type.
-    mutating func add(_ layer: String, _ weights: AdapterWeights) throws {
-        switch weights {
-        case .lora(let a, let b, let alpha):
-            if format.hasFusedLayers {
-                parts[layer] = (a, b, alpha)
-                return
-            }
-            let rank = a.shape[0]
-            try put(layer, .a(expert: nil), a)
-            try put(layer, .b(expert: nil), scaled(b, alpha / Float(rank)))
-            loras.append((layer, rank, format == .icedit ? Float(rank) : alpha))
-        case .mixture(let a, let b, let route, let pooledRoute, let alpha, let options):
-            guard format.holdsMixtures else {
-                let holders = AdapterFormat.allCases.filter(\.holdsMixtures).map { "'\($0.rawValue)'" }
-                throw AdapterError.unwritable(
-                    format: format,
-                    reason: "'\(layer)' is a mixture of experts, which \(format.program) cannot hold: "
-                        + holders.joined(separator: " and ") + " can, and diptych static makes a plain LoRA of it")
-            }
-            if format == .icedit, pooledRoute != nil {
-                throw AdapterError.unwritable(
-                    format: format,
-                    reason:
-                        "the router of '\(layer)' sees the pooled text, which ICEdit's own programs cannot run: use "
-                        + "'diptych'")
-            }
-            let experts = route.shape[0]
-            let rank = a.shape[0] / experts
-            for (expert, part) in a.split(into: experts, axis: 0).enumerated() {
-                try put(layer, .a(expert: expert), part)
-            }
-            for (expert, part) in scaled(b, alpha / Float(rank)).split(into: experts, axis: 1).enumerated() {
-                try put(layer, .b(expert: expert), part)
-            }
-            try put(layer, .route, route)
-            if let pooledRoute { try put(layer, .pooledRoute, pooledRoute) }
-            routings[layer] = RoutingMetadata(
-                experts: experts, alpha: format == .icedit ? Float(rank) : alpha, options: options)
+    mutating func add(_ layer: AdaptedLayer) throws {
+        let method = layer.weights.method
+        let kind = type(of: method)
+        guard kind.formats.contains(format) else {
+            throw AdapterError.unwritable(
+                format: format,
+                reason: "'\(layer.name)' is \(kind.title), which \(format.program) cannot hold: "
+                    + "\(AdapterMethods.holders(of: kind)) can\(kind.advice)")
+        }
+        if let reason = method.refusal(of: format, layer: layer.name) {
+            throw AdapterError.unwritable(format: format, reason: reason)
+        }
+        layers.append(layer)
+        if format.hasFusedLayers {
+            parts[layer.name] = layer.weights
+        } else {
+            let stem =
+                format == .lycoris
+                ? "lycoris_" + layer.name.replacing(".", with: "_") : "\(naming.component).\(layer.name)"
+            try put(layer.weights, stem: stem, name: layer.name)
         }
     }
 
@@ -74,35 +58,50 @@ struct AdapterWriter {
         if format.hasFusedLayers { try putArranged() }
         switch format {
         case .peft, .diptych:
-            if !loras.isEmpty { metadata[PEFTMetadata.headerKey] = try PEFTMetadata.header(loras, naming: naming) }
+            if !peft.isEmpty {
+                metadata[PEFTMetadata.headerKey] = try PEFTMetadata.header(
+                    peft.map { ($0.name, $0.rank, $0.alpha) }, flag: try peftFlag(), naming: naming)
+            }
         case .kohya:
             metadata["ss_network_module"] = "networks.lora_flux"
-            metadata["ss_network_dim"] = "\(Self.mostCommon(loras.map(\.rank)) ?? 0)"
-            metadata["ss_network_alpha"] = "\(Self.mostCommon(loras.map(\.alpha)) ?? 0)"
-        case .comfyui, .icedit: break
+            metadata["ss_network_dim"] = "\(Self.mostCommon(peft.map(\.rank)) ?? 0)"
+            metadata["ss_network_alpha"] = "\(Self.mostCommon(peft.map(\.alpha)) ?? 0)"
+        case .comfyui, .lycoris, .icedit: break
         }
-        if !routings.isEmpty { metadata[RoutingMetadata.headerKey] = try RoutingMetadata.header(routings) }
+        for method in AdapterMethods.all {
+            metadata.merge(try method.header(layers, in: format)) { _, new in new }
+        }
         var notices: [String] = []
         let exchanged = naming.arrangements.filter(\.swapsHalves).flatMap(\.parts).map(\.name)
-        if !format.hasFusedLayers, let layer = loras.first(where: { exchanged.contains($0.name) })?.name {
+        if !format.hasFusedLayers, format != .lycoris,
+            let layer = peft.first(where: { exchanged.contains($0.name) })?.name
+        {
             notices.append(
                 "stable-diffusion.cpp takes the halves of '\(layer)' for each other in this layout; the layout 'comfyui' has "
                     + "them as its base does")
         }
         if let notice = narrowing.notice { notices.append(notice) }
-        let foreign = routings.values.filter { $0.options != .upstream }
-        if format == .icedit, let example = foreign.first {
-            notices.append(
-                "\(foreign.count) mixtures were trained with gate \(example.gate.settingName) and top-\(example.topK); ICEdit's "
-                    + "own programs run every mixture with softmax_after_top_k and top-1, so that their output will differ"
-            )
-        }
+        notices += AdapterMethods.all.flatMap { $0.notices(layers, in: format) }
         if format == .kohya, looseLayers > 0 {
             notices.append(
                 "\(looseLayers) of the file's layers stand outside the blocks: diffusers and stable-diffusion.cpp leave those of "
                     + "kohya's files aside, ComfyUI reads them")
         }
         return ExportedAdapters(tensors: tensors, metadata: metadata, notices: notices)
+    }
+
+    /// The flag of PEFT's configuration for the file's method. PEFT has one method for all layers: layers of several are
+    /// refused where it reads them, and without a flag elsewhere, where the tensors tell.
+    private func peftFlag() throws -> String? {
+        guard let first = peft.first, let other = peft.first(where: { $0.method != first.method }) else {
+            return peft.first?.method.peftFlag
+        }
+        guard format == .peft else { return nil }
+        throw AdapterError.unwritable(
+            format: format,
+            reason:
+                "'\(first.name)' is \(first.method.title), '\(other.name)' \(other.method.title), and PEFT has one method "
+                + "for all layers: \(AdapterMethods.holders(of: other.method, besides: format)) can")
     }
 
     /// Puts the layers under the names of the model's authors, those that these fuse in one.
@@ -113,16 +112,11 @@ struct AdapterWriter {
             for name in members.keys { parts[name] = nil }
             if !arrangement.isInBlock { looseLayers += 1 }
             // diffusers leaves the alphas of kohya's layers outside the blocks aside.
-            let fused = FusedLoRA(members, arrangement: arrangement, folds: format == .kohya && !arrangement.isInBlock)
+            let joined = try joined(members, arrangement, folds: format == .kohya && !arrangement.isInBlock)
             let stem =
                 format == .kohya
                 ? "lora_unet_" + arrangement.source.replacing(".", with: "_") : "diffusion_model." + arrangement.source
-            for (role, tensor) in [
-                (AdapterKey.Role.a(expert: nil), fused.a), (.b(expert: nil), fused.b), (.alpha, Tensor(fused.alpha)),
-            ] {
-                try append("\(stem).\(format == .kohya ? role.kohyaEnding : role.ending)", tensor)
-            }
-            loras.append((arrangement.source, fused.a.shape[0], fused.alpha))
+            try put(joined, stem: stem, name: arrangement.source)
         }
         if let layer = parts.keys.sorted().first {
             throw AdapterError.unwritable(
@@ -132,18 +126,34 @@ struct AdapterWriter {
         }
     }
 
+    /// One adapter for the layers of an arrangement, which must be of one method.
+    private func joined(
+        _ members: [String: AdapterWeights], _ arrangement: AdapterNaming.LayerArrangement, folds: Bool
+    ) throws -> AdapterWeights {
+        let kinds = Dictionary(grouping: members.values.map { type(of: $0.method) }) { $0.name }
+        guard kinds.count == 1, let kind = kinds.first?.value.first else {
+            let titles = kinds.values.map { $0[0].title }.sorted().joined(separator: " and ")
+            throw AdapterError.unwritable(
+                format: format, reason: "'\(arrangement.source)' joins layers with \(titles), which cannot be joined")
+        }
+        do {
+            return try kind.joined(members, arrangement: arrangement, folds: folds)
+        } catch AdapterError.unjoinable(let reason) {
+            throw AdapterError.unwritable(format: format, reason: reason)
+        }
+    }
+
     private static func mostCommon<Value: Hashable & Comparable>(_ values: [Value]) -> Value? {
         Dictionary(grouping: values) { $0 }.max { ($0.value.count, $1.key) < ($1.value.count, $0.key) }?.key
     }
 
-    private mutating func put(_ layer: String, _ role: AdapterKey.Role, _ tensor: Tensor) throws {
-        try append("\(naming.component).\(layer).\(role.ending)", tensor)
+    /// Puts a layer's tensors behind `stem`; `name` is the layer's in the header.
+    private mutating func put(_ weights: AdapterWeights, stem: String, name: String) throws {
+        let encoded = weights.method.encoded(weights.tensors, as: format)
+        for (role, tensor) in encoded.tensors {
+            let key = "\(stem).\(format.hasKohyasNames ? role.kohyaEnding : role.ending)"
+            tensors.append((key, try narrowing.convert(tensor, to: dtype, path: path, key: key)))
+        }
+        if let (rank, alpha) = encoded.peft { peft.append((name, rank, alpha, type(of: weights.method))) }
     }
-
-    private mutating func append(_ key: String, _ tensor: Tensor) throws {
-        tensors.append((key, try narrowing.convert(tensor, to: dtype, path: path, key: key)))
-    }
-
-    /// ICEdit's programs know no alpha: the scale goes into the weights.
-    private func scaled(_ b: Tensor, _ scale: Float) -> Tensor { format == .icedit && scale != 1 ? b * scale : b }
 }

@@ -24,6 +24,9 @@ struct PEFTMetadata {
     /// Whether the scale is `alpha / sqrt(r)` (Kalajdzievski 2023, arXiv 2312.03732).
     private var isRankStabilized = false
 
+    /// The methods' flags that are set (``AdapterMethod/peftFlag``).
+    private(set) var flags: Set<String> = []
+
     private typealias Pattern = (expression: Regex<AnyRegexOutput>, value: Float)
 
     /// How adapters may begin that leave the base's weights as they are. All others take something out of them first, which
@@ -91,6 +94,10 @@ struct PEFTMetadata {
         }
         for (name, what) in [("use_dora", "DoRA"), ("use_qalora", "QALoRA"), ("use_bdlora", "BD-LoRA")]
         where try flag(name) {
+            if AdapterMethods.all.contains(where: { $0.peftFlag == name }) {
+                flags.insert(name)
+                continue
+            }
             throw fault(name, "false: \(what) is not supported", "true")
         }
         for name in [
@@ -157,8 +164,11 @@ struct PEFTMetadata {
         return repetitions <= mostRepetitions
     }
 
-    /// The header's entry for plain LoRAs: what the most layers have as the rule, the rest by name.
-    static func header(_ layers: [(name: String, rank: Int, alpha: Float)], naming: AdapterNaming) throws -> String {
+    /// The header's entry for low-rank updates: what the most layers have as the rule, the rest by name.
+    /// `flag` is that of their method.
+    static func header(
+        _ layers: [(name: String, rank: Int, alpha: Float)], flag: String?, naming: AdapterNaming
+    ) throws -> String {
         func mostCommon<Value: Hashable & Comparable>(_ values: [Value]) -> Value? {
             let counts = Dictionary(grouping: values) { $0 }.mapValues(\.count)
             return counts.max { ($0.value, $1.key) < ($1.value, $0.key) }?.key
@@ -172,13 +182,14 @@ struct PEFTMetadata {
         }
         // The shortest decimal: 0.1 rather than 0.10000000149; whole numbers as PEFT's own files have them.
         func written(_ number: Float) -> JSONValue { JSONNumber(number).map(JSONValue.number) ?? .null }
-        let fields: [String: JSONValue] = [
+        var fields: [String: JSONValue] = [
             "r": JSONValue(rank), "lora_alpha": written(alpha),
             "rank_pattern": exceptions { r, _ in r == rank ? nil : JSONValue(r) },
             "alpha_pattern": exceptions { _, a in a == alpha ? nil : written(a) },
             "target_modules": .array(layers.map(\.name).sorted().map { JSONValue($0) }), "use_dora": false,
             "lora_bias": false,
         ]
+        if let flag { fields[flag] = true }
         let named = Dictionary(uniqueKeysWithValues: fields.map { ("\(naming.component).\($0.key)", $0.value) })
         return JSONValue(fields: named).text()
     }

@@ -33,9 +33,9 @@ public final class MixtureStatistics {
     /// Whether every sum is a finite number.
     public var isFinite: Bool { (hh.trace + gg.trace + weights.reduce(0, +)).isFinite }
 
-    /// Adds tokens: `narrow` `[…, N r]` and `routing` `[…, N]`.
-    func add(narrow: Tensor, routing: Tensor) {
-        let h = narrow.converted(to: .float32).reshaped(to: [-1, hh.rows])
+    /// Adds tokens: `down` `[…, N r]`, the experts' activations, and `routing` `[…, N]`.
+    func add(down: Tensor, routing: Tensor) {
+        let h = down.converted(to: .float32).reshaped(to: [-1, hh.rows])
         let w = routing.converted(to: .float32).reshaped(to: [-1, weights.count])
         let rank = hh.rows / weights.count
         let g = (h.reshaped(to: [-1, weights.count, rank]) * w.unsqueezed(-1)).reshaped(to: [-1, hh.rows])

@@ -52,7 +52,7 @@ public struct StaticConversion {
     public func adapters(_ method: StaticMethod, rank: Int, naming: AdapterNaming) -> AdapterFile {
         precondition(rank > 0, "a LoRA of rank \(rank)")
         let layers = set.members.map { member -> AdaptedLayer in
-            guard case .mixture(let mixture) = member.adapter else {
+            guard let mixture = member.adapter as? LoRAMoE else {
                 return AdaptedLayer(name: member.name, weights: member.adapter.weights)
             }
             let factors = Factors(mixture, method, rank: rank, statistics: statistics[member.name])
@@ -127,7 +127,8 @@ public struct StaticConversion {
         /// The plain LoRA, its scale 1.
         func lora(_ mixture: LoRAMoE) -> AdapterWeights {
             let a = (down * Matrix(mixture.a.value)).tensor
-            return .lora(a: a, b: (q * up).tensor, alpha: Float(a.shape[0]))
+            let lora = LowRank(a: a, b: (q * up).tensor, alpha: Float(a.shape[0]))
+            return AdapterWeights(LoRAMethod(rank: lora.rank, alpha: lora.alpha), lora.tensors)
         }
 
         /// The norm of `Q (scale R g - up down h)` over that of `scale R g`, from the sums over tokens.

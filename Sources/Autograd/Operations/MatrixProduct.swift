@@ -13,13 +13,13 @@ extension Variable {
             let da = savedB.map { dy.matrixProduct($0, transposingOther: !transposingOther).summed(to: shapeA) }
             let db = savedA.map { a -> Tensor in
                 // A stack of rows against one matrix: one tall product instead of a sum over the stack.
-                let (rows, slopes) =
+                let (rows, outputGradients) =
                     shapeB.rank == 2 && a.rank > 2
                     ? (a.flattenedRows(), dy.flattenedRows()) : (a, dy)
                 let product =
                     transposingOther
-                    ? slopes.matrixProduct(rows, transposingSelf: true)
-                    : rows.matrixProduct(slopes, transposingSelf: true)
+                    ? outputGradients.matrixProduct(rows, transposingSelf: true)
+                    : rows.matrixProduct(outputGradients, transposingSelf: true)
                 return product.summed(to: shapeB)
             }
             return [da, db]
@@ -74,9 +74,10 @@ extension Variable {
     ) -> Variable {
         let sum = LinearSum(terms, bias: bias, dtype: dtype)
         let adjoint = LinearAdjoint(sum)
-        func gradients(_ slopes: Tensor) -> [Gradient?] {
+        func gradients(_ outputGradients: Tensor) -> [Gradient?] {
             adjoint.gradients(
-                slopes, weights: adjoint.weightGradients(slopes).map { .sumOfProducts($0.terms, dtype: $0.dtype) })
+                outputGradients,
+                weights: adjoint.weightGradients(outputGradients).map { .sumOfProducts($0.terms, dtype: $0.dtype) })
         }
         let operands = zip(terms, adjoint.rows).map {
             (rows: $1, input: $0.input.deferred, weight: $0.weight.factor.transposed())
@@ -114,16 +115,16 @@ extension Variable {
         let places = sums.indices.filter { sums[$0].inputs.contains(where: \.requiresGradient) }
         let recorded = places.map { (inputs: sums[$0].inputs, adjoint: adjoints[$0]) }
         let outputs = Variable.recordingSums(places.map { results[$0].value }, recorded.flatMap(\.inputs)) { upstream in
-            let slopes = upstream.map { $0?.flattenedRows() }
-            let wanted: [[ProductSum]] = zip(recorded, slopes).map { sum, slopes in
-                slopes.map { sum.adjoint.weightGradients($0) } ?? []
+            let outputGradients = upstream.map { $0?.flattenedRows() }
+            let wanted: [[ProductSum]] = zip(recorded, outputGradients).map { sum, outputGradients in
+                outputGradients.map { sum.adjoint.weightGradients($0) } ?? []
             }
             var weights = Tensor.sumsOfProducts(wanted.flatMap { $0 })[...]
             var gradients: [Gradient?] = []
             for (i, sum) in recorded.enumerated() {
                 let own = Array(weights.prefix(wanted[i].count))
                 weights = weights.dropFirst(own.count)
-                gradients += slopes[i].map { sum.adjoint.gradients($0, weights: own) } ?? sum.adjoint.nothing
+                gradients += outputGradients[i].map { sum.adjoint.gradients($0, weights: own) } ?? sum.adjoint.nothing
             }
             return gradients
         }

@@ -104,7 +104,7 @@ public enum ConfigurationTemplate: String, CaseIterable, Sendable {
             lines += Self.wrapped("\(field.summary) (\(field.type)\(field.isRequired ? "; required" : ""))").map {
                 indent + "# " + $0
             }
-            let node = field.node(isPresent ? run : Self.withMixtures)
+            let node = field.node(isPresent ? run : Self.withAllSections)
             let isLive =
                 isPresent
                 && (field.isRequired || Self.shown.contains(field.key) || node != field.node(defaults))
@@ -114,9 +114,9 @@ public enum ConfigurationTemplate: String, CaseIterable, Sendable {
     }
 
     /// What an absent section would have.
-    private static let withMixtures: RunConfiguration = {
+    private static let withAllSections: RunConfiguration = {
         var run = RunConfiguration(basePath: "", dataPath: "", outputFolder: "")
-        run.adapter.moe = RunConfiguration.MoE()
+        for section in RunConfiguration.optionalSections { section.setPresent(true, &run) }
         return run
     }()
 

@@ -27,7 +27,7 @@ extension RunConfiguration {
     /// Every section with its defaults, also those that are absent by default.
     private static var allSections: RunConfiguration {
         var configuration = RunConfiguration(basePath: "", dataPath: "", outputFolder: "")
-        configuration.adapter.moe = MoE()
+        for section in optionalSections { section.setPresent(true, &configuration) }
         return configuration
     }
 

@@ -1,4 +1,3 @@
-public import Adapters
 public import InContextEdit
 public import Models
 public import Optimizers
@@ -16,17 +15,6 @@ extension RunConfiguration {
         options.tiling = AutoencoderTiling(mode: base.vaeTiling.mode, tileSize: base.vaeTileSize)
         options.textType = base.textEncoderPrecision.dtype
         return options
-    }
-
-    /// The adapters to inject.
-    public var adapterConfiguration: AdapterConfiguration {
-        let lora = adapter.lora ?? LoRA()
-        let moe = adapter.moe ?? MoE()
-        return AdapterConfiguration(
-            loraRank: lora.rank, loraAlpha: Float(lora.alpha), loraTargets: adapter.lora == nil ? [] : lora.targets,
-            moeRank: moe.rank, moeAlpha: Float(moe.alpha), experts: moe.experts, topK: moe.topK,
-            moeTargets: adapter.moe == nil ? [] : moe.targets, gate: moe.gate.routerGate,
-            renormalizesWeights: moe.renormalize, routerInput: moe.routerInput.routerInput)
     }
 
     /// A fresh optimizer.
@@ -81,23 +69,5 @@ extension RunConfiguration.Base {
     /// Where the pipeline's parts lie.
     public var parts: PipelineParts {
         PipelineParts(folder: path, transformer: transformer, vae: vae, clip: clip, t5: t5)
-    }
-}
-
-extension RunConfiguration.Gate {
-    var routerGate: RouterGate {
-        switch self {
-        case .softmaxBeforeTopK: .softmaxBeforeTopK
-        case .softmaxAfterTopK: .softmaxAfterTopK
-        }
-    }
-}
-
-extension RunConfiguration.RouterInput {
-    var routerInput: Adapters.RouterInput {
-        switch self {
-        case .token: .token
-        case .tokenAndPooledText: .tokenAndPooledText
-        }
     }
 }

@@ -1,6 +1,8 @@
 extension RunConfiguration {
     /// Every key. Reading, checking, writing and `documentation` all follow this table.
-    static let schema: [ConfigurationField] = [
+    static let schema: [ConfigurationField] = beforeAdapters + AdapterSection.all.flatMap(\.fields) + afterAdapters
+
+    private static let beforeAdapters: [ConfigurationField] = [
         .init(
             "base.path", \.base.path, .path,
             "The frozen pipeline: a folder in diffusers' layout, or one with tokenizers where all models are named.",
@@ -132,43 +134,9 @@ extension RunConfiguration {
             "adapter.start_from", \.adapter.startFrom, ConfigurationValue<String?>.optional(.path),
             "Begin from trained weights: a LoRA file in any layout, ICEdit's released ones, a checkpoint or a run's folder.",
             peerNames: ["network_weights", "resume_lora", "pretrained_lora", "lora_path", "lora_weights_path"]),
-        .init(
-            "adapter.lora.rank", \.loraOrDefault.rank, .integer(1...4096), "Width of the bottleneck.",
-            peerNames: ["network_dim", "linear", "r"]),
-        .init(
-            "adapter.lora.alpha", \.loraOrDefault.alpha, .positive, "The update is scaled by alpha / rank.",
-            peerNames: ["network_alpha", "linear_alpha", "lora_alpha"]),
-        .init(
-            "adapter.lora.targets", \.loraOrDefault.targets, .patterns,
-            "Patterns of modules that get a LoRA: * is any run of characters, /.../ a regular expression.",
-            peerNames: ["target_modules"]),
+    ]
 
-        .init("adapter.moe.rank", \.moeOrDefault.rank, .integer(1...4096), "Width of each expert's bottleneck."),
-        .init(
-            "adapter.moe.alpha", \.moeOrDefault.alpha, .positive, "Each expert's update is scaled by alpha / rank."),
-        .init(
-            "adapter.moe.experts", \.moeOrDefault.experts, .integer(1...256), "Experts in each module.",
-            peerNames: ["num_experts"]),
-        .init(
-            "adapter.moe.top_k", \.moeOrDefault.topK, .integer(1...), "Experts that each token is sent to.",
-            peerNames: ["num_experts_per_tok"]),
-        .init(
-            "adapter.moe.targets", \.moeOrDefault.targets, .patterns,
-            "Patterns of modules that get a mixture, which goes before a LoRA."),
-        .init(
-            "adapter.moe.gate", \.moeOrDefault.gate, .choice,
-            "Softmax over all experts (trains the router) or over the chosen ones (the released weights)."),
-        .init(
-            "adapter.moe.renormalize", \.moeOrDefault.renormalize, .boolean,
-            "Scale the chosen experts' probabilities to sum to one.", peerNames: ["norm_topk_prob"]),
-        .init("adapter.moe.router_input", \.moeOrDefault.routerInput, .choice, "What the router sees."),
-        .init(
-            "adapter.moe.load_balance_weight", \.moeOrDefault.loadBalanceWeight, .notNegative,
-            "Weight of the load-balancing loss.", peerNames: ["router_aux_loss_coef"]),
-        .init(
-            "adapter.moe.router_z_weight", \.moeOrDefault.routerZWeight, .notNegative, "Weight of the router's z-loss.",
-            peerNames: ["router_z_loss_coef"]),
-
+    private static let afterAdapters: [ConfigurationField] = [
         .init("optimizer.name", \.optimizer.name, .choice, "The rule.", peerNames: ["optimizer_type"]),
         .init(
             "optimizer.learning_rate", \.optimizer.learningRate, .positive,
@@ -268,16 +236,7 @@ extension RunConfiguration {
     ]
 
     /// The sections that may be absent.
-    static let optionalSections: [OptionalSection] = [
-        OptionalSection(
-            key: "adapter.lora", summary: "An ordinary LoRA; present unless it is null.",
-            isPresent: { $0.adapter.lora != nil },
-            setPresent: { $1.adapter.lora = $0 ? $1.adapter.lora ?? LoRA() : nil }),
-        OptionalSection(
-            key: "adapter.moe", summary: "A mixture of LoRA experts; absent unless it is given ({} for its defaults).",
-            isPresent: { $0.adapter.moe != nil },
-            setPresent: { $1.adapter.moe = $0 ? $1.adapter.moe ?? MoE() : nil }),
-    ]
+    static let optionalSections = AdapterSection.all.map(\.section)
 
     /// Names of all sections, outer before inner.
     static let sections: [String] = schema.reduce(into: []) { names, field in
@@ -291,16 +250,5 @@ extension RunConfiguration {
     /// Whether every section around `key` is there.
     func has(_ key: String) -> Bool {
         Self.optionalSections.allSatisfy { !(key + ".").hasPrefix($0.key + ".") || $0.isPresent(self) }
-    }
-
-    /// What the table's key paths run through; setting a key of an absent section adds the section.
-    private var loraOrDefault: LoRA {
-        get { adapter.lora ?? LoRA() }
-        set { adapter.lora = newValue }
-    }
-
-    private var moeOrDefault: MoE {
-        get { adapter.moe ?? MoE() }
-        set { adapter.moe = newValue }
     }
 }

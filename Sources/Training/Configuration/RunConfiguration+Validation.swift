@@ -103,12 +103,9 @@ extension RunConfiguration {
                 "data.arrangement", "no arrangement with base.framework kontext, whose panels share no canvas",
                 data.arrangement.rawValue)
         }
-        if let moe = adapter.moe {
-            if moe.topK > moe.experts {
-                report("adapter.moe.top_k", "at most adapter.moe.experts (\(moe.experts))", "\(moe.topK)")
-            }
-        } else if adapter.lora == nil {
-            report("adapter", "lora, moe or both", "neither")
+        for fault in AdapterSection.all.flatMap({ $0.faults(self) }) { report(fault.key, fault.expected, fault.found) }
+        if AdapterSection.all.allSatisfy({ !$0.section.isPresent(self) }) {
+            report("adapter", "at least one of \(AdapterSection.names)", "none")
         }
         if optimizer.name == .adamw, optimizer.learningRate > 0.1 {
             report(

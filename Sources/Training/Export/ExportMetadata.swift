@@ -23,10 +23,8 @@ public struct ExportMetadata: Sendable {
         ]
         if let start = run.adapter.startFrom { header["diptych.start_from"] = URL(filePath: start).lastPathComponent }
         if run.trainedArrangement == .auto { header["diptych.trigger_stacked"] = PromptForm.trigger(.stacked) }
-        if let lora = run.adapter.lora { header["diptych.lora"] = "rank \(lora.rank), alpha \(lora.alpha)" }
-        if let moe = run.adapter.moe {
-            header["diptych.moe"] =
-                "\(moe.experts) experts of rank \(moe.rank), alpha \(moe.alpha), top-\(moe.topK), \(moe.gate.rawValue)"
+        for rule in run.adapterConfiguration.rules {
+            header["diptych.\(type(of: rule.method).name)"] = rule.method.summary
         }
     }
 

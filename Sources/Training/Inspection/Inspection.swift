@@ -121,7 +121,8 @@ public struct Inspection {
                 Dictionary(counts.map { ($0.key.description, $0.value) }, uniquingKeysWith: +)
             }
             return .init(
-                layout: summary.layout, ranks: texts(summary.ranks), alphas: texts(summary.alphas),
+                layout: summary.layout, methods: summary.methods, ranks: texts(summary.ranks),
+                alphas: texts(summary.alphas),
                 experts: texts(summary.experts), expertRanks: texts(summary.expertRanks), layers: summary.layers,
                 lines: summary.lines)
         } catch {

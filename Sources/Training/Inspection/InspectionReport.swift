@@ -103,7 +103,9 @@ public struct InspectionReport: Encodable {
     public struct Adapter: Encodable {
         /// Who writes such keys; absent where the file cannot be used.
         public var layout: String?
-        /// How many layers have each rank, as texts.
+        /// How many layers have an adapter of each method: `lora`, `dora`, `lokr`, `moe`.
+        public var methods: [String: Int]?
+        /// How many layers with a plain LoRA have each rank, as texts.
         public var ranks: [String: Int]?
         /// How many layers have each alpha, as texts.
         public var alphas: [String: Int]?

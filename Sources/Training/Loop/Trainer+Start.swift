@@ -19,24 +19,20 @@ extension Trainer {
         } catch let error as AdapterStartError {
             throw ConfigurationError(
                 error.faults.map { fault in
-                    let (has, found) = (fault.setting.word(fault.expected), fault.setting.word(fault.found))
+                    let (has, found) = (word(fault.expected), word(fault.found))
                     return .init(
-                        error.path, key: fault.setting.key,
+                        error.path, key: fault.key,
                         message: "expected \(has) as adapter.start_from has (\(fault.layers)), found \(found)")
                 })
         }
         var notices = start.notices
         for scaled in beginning.scaled {
-            let (has, here) = (scaled.setting.word(scaled.expected), scaled.setting.word(scaled.found))
             notices.append(
-                "\(scaled.setting.key) is \(here) here, \(has) in \(start.path) (\(scaled.layers)): its weights are scaled "
-                    + "to the same outputs")
+                "\(scaled.key) is \(word(scaled.found)) here, \(word(scaled.expected)) in \(start.path) (\(scaled.layers)): "
+                    + "its weights are scaled to the same outputs")
         }
-        for other in beginning.otherRouting {
-            let (gate, renormalizes) = (other.gate.settingName, other.renormalizesWeights)
-            notices.append(
-                "mixtures were trained with adapter.moe.gate \(gate), top_k \(other.topK), renormalize \(renormalizes); "
-                    + "with other values here the first outputs are not those of \(start.path)")
+        for behaviour in beginning.otherBehaviours {
+            notices.append("\(behaviour); with other values here the first outputs are not those of \(start.path)")
         }
         let (fresh, all) = (beginning.freshLayers, adapters.members.count)
         if !fresh.isEmpty {
@@ -58,25 +54,12 @@ extension Trainer {
         let run = try RunConfiguration.parse(checkpoint.configuration, file: file)
         return try AdapterStart(parameters: checkpoint.parameters, configuration: run.adapterConfiguration)
     }
+
+    /// A value as the configuration spells it.
+    private static func word(_ value: String) -> String { value.hasSuffix(".0") ? String(value.dropLast(2)) : value }
 }
 
-extension AdapterStartError.Setting {
-    /// A value as the configuration spells it.
-    fileprivate func word(_ value: String) -> String {
-        value.hasSuffix(".0") ? String(value.dropLast(2)) : value
-    }
-
+extension AdapterStartError.Fault {
     /// The configuration's key.
-    fileprivate var key: String {
-        switch self {
-        case .loraRank: "adapter.lora.rank"
-        case .loraAlpha: "adapter.lora.alpha"
-        case .loraTargets: "adapter.lora.targets"
-        case .moeRank: "adapter.moe.rank"
-        case .moeAlpha: "adapter.moe.alpha"
-        case .moeTargets: "adapter.moe.targets"
-        case .experts: "adapter.moe.experts"
-        case .routerInput: "adapter.moe.router_input"
-        }
-    }
+    fileprivate var key: String { "adapter.\(method).\(setting)" }
 }

@@ -89,9 +89,9 @@ public final class Trainer {
             adapters = try AdapterSet(
                 injecting: configuration.adapterConfiguration, into: transformer,
                 pooledWidth: transformer.configuration.pooledProjectionDim, seed: seed)
-        } catch AdapterError.unmatched(let list, let pattern, let layers, let nearest) {
+        } catch AdapterError.unmatched(let method, let pattern, let layers, let nearest) {
             throw FileError(
-                "configuration", key: list == "moeTargets" ? "adapter.moe.targets" : "adapter.lora.targets",
+                "configuration", key: "adapter.\(method).targets",
                 expected: "patterns that match a linear layer of the base",
                 found: "'\(pattern)', which matches none of \(layers)", nearest: nearest)
         }

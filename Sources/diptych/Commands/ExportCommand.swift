@@ -12,9 +12,10 @@ struct ExportCommand: Subcommand {
         abstract: "Writes a trained adapter, or another program's, as a LoRA file in a layout of choice.",
         discussion: """
             Formats: 'diffusers' (or 'peft') is what diffusers loads. 'kohya' is that of sd-scripts, 'comfyui' ComfyUI's own, \
-            both with fused projections. 'icedit' is ICEdit's with every scale multiplied in, for ICEdit's own programs. \
+            both with fused projections. 'lycoris' is LyCORIS' as SimpleTuner writes it. 'icedit' is ICEdit's with every scale multiplied in, for ICEdit's own programs. \
             'diptych' keeps every number and setting for this program. Mixtures of experts go into 'icedit' and 'diptych' \
-            alone; 'diptych static' makes a plain LoRA of them for all other programs.
+            alone; 'diptych static' makes a plain LoRA of them for all other programs. A DoRA goes into all but 'icedit', a \
+            LoKr into 'lycoris' and 'diptych'.
             """,
         examples: [
             CommandExample("a run for diffusers", "diptych export Runs/mine --format diffusers -o adapter.safetensors"),
@@ -30,7 +31,7 @@ struct ExportCommand: Subcommand {
         completion: .file(extensions: ["h5", "safetensors"]))
     var source: String
 
-    @Option(name: .long, help: "diffusers (or peft), kohya, comfyui, icedit or diptych.")
+    @Option(name: .long, help: "diffusers (or peft), kohya, comfyui, lycoris, icedit or diptych.")
     var format = AdapterLayout.diffusers
 
     @OptionGroup var file: AdapterFileOptions

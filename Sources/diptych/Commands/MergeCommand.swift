@@ -11,10 +11,10 @@ import Training
 struct MergeCommand: Subcommand {
     static let configuration = CommandConfiguration(
         commandName: "merge",
-        abstract: "Adds plain LoRAs to a base's weights and writes it as one safetensors file.",
+        abstract: "Adds adapters to a base's weights and writes it as one safetensors file.",
         discussion: """
             The file has the base's layout, names and types; quantised weights become bfloat16. Weights go through memory in \
-            pieces, so that a base of any size needs little of it. A mixture of experts cannot be merged, since which experts \
+            pieces, so that a base of any size needs little of it. LoRA, DoRA and LoKr are merged exactly. A mixture of experts cannot be merged, since which experts \
             work depends on the token: 'diptych static' makes a plain LoRA of it first.
             """,
         examples: [

@@ -42,7 +42,7 @@ struct StaticCommand: Subcommand {
 
     @OptionGroup var file: AdapterFileOptions
 
-    @Option(name: .long, help: "diffusers (or peft), kohya or comfyui.")
+    @Option(name: .long, help: "diffusers (or peft), kohya, comfyui or lycoris.")
     var format = PlainLayout.diffusers
 
     @Option(name: .long, parsing: .unconditional, help: "The rank of the LoRA in the place of a mixture.")
@@ -124,7 +124,7 @@ struct StaticCommand: Subcommand {
         guard !adapters.mixtures.isEmpty else {
             throw FileError(
                 adapter, expected: "mixtures of experts to turn into a plain LoRA",
-                found: "\(adapters.members.count) plain LoRAs, which diptych export writes in any layout")
+                found: "\(adapters.members.count) layers without one: diptych export writes them as they are")
         }
         var options = SampleEncoder.Options(
             panelWidth: panelWidth, panelHeight: panelHeight, maximumSequenceLength: maxSequenceLength,

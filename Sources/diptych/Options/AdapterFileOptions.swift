@@ -33,12 +33,12 @@ struct SafetensorsOutput: ParsableArguments {
 
 /// The layouts of adapter files by the words of the command line.
 enum AdapterLayout: String, ExpressibleByArgument, CaseIterable {
-    case diffusers, peft, kohya, comfyui, icedit, diptych
+    case diffusers, peft, kohya, comfyui, lycoris, icedit, diptych
     var format: AdapterFormat { self == .diffusers ? .peft : AdapterFormat(rawValue: rawValue)! }
 }
 
 /// Those of them that hold plain LoRAs alone.
 enum PlainLayout: String, ExpressibleByArgument, CaseIterable {
-    case diffusers, peft, kohya, comfyui
+    case diffusers, peft, kohya, comfyui, lycoris
     var format: AdapterFormat { AdapterLayout(rawValue: rawValue)!.format }
 }

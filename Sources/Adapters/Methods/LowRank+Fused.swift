@@ -1,29 +1,16 @@
 import TensorCore
 
-/// A LoRA of a layer that consists of several of the model's: of queries, keys and values in one, say.
+/// A low-rank update of a layer that consists of several of the model's: of queries, keys and values in one, say.
 ///
 /// Both directions are exact. Taken apart, each layer gets its rows of B and the rows of A that these meet: all of A, or
 /// its own share where B is block-diagonal. Put together, A's are stacked and B's set on the diagonal, the rank being the
 /// sum of theirs; where all have the same A and the same scale, as after the first direction, the rank stays.
-struct FusedLoRA {
-    /// `[r, in]`.
-    let a: Tensor
-    /// `[out, r]`, halves as the file has them.
-    let b: Tensor
-    /// The product is scaled by `alpha / r`.
-    let alpha: Float
-
-    init(a: Tensor, b: Tensor, alpha: Float) {
-        self.a = a
-        self.b = b
-        self.alpha = alpha
-    }
-
-    /// The LoRA of each of the place's layers; a layer whose rows of B are all zero gets none, unless all are.
-    func split(_ place: AdapterPlaces.Place) -> [(name: String, weights: AdapterWeights)] {
-        let rank = a.shape[0]
+extension LowRank {
+    /// The update of each of the place's layers; a layer whose rows of B are all zero gets none, unless all are, or unless
+    /// `keepsAll`.
+    func split(_ place: AdapterPlace, keepsAll: Bool = false) -> [(name: String, lora: LowRank)] {
         let ordered = place.swapsHalves ? b.withHalvesExchanged() : b
-        if place.parts.count == 1 { return [(place.parts[0].name, .lora(a: a, b: ordered, alpha: alpha))] }
+        if place.parts.count == 1 { return [(place.parts[0].name, LowRank(a: a, b: ordered, alpha: alpha))] }
         var start = 0
         let slices = place.parts.map { part in
             let slice = ordered.sliced(axis: 0, start..<start + part.outputs).contiguous()
@@ -32,11 +19,13 @@ struct FusedLoRA {
         }
         let isZero = slices.allSatisfy(\.columns.isEmpty)
         return slices.compactMap { part, slice, columns in
-            if isZero || columns.count == rank { return (part.name, .lora(a: a, b: slice, alpha: alpha)) }
+            if isZero || columns.count == rank || columns.isEmpty && keepsAll {
+                return (part.name, LowRank(a: a, b: slice, alpha: alpha))
+            }
             if columns.isEmpty { return nil }
             return (
                 part.name,
-                .lora(
+                LowRank(
                     a: Tensor.concatenated(columns.map { a.sliced(axis: 0, $0..<$0 + 1) }, axis: 0),
                     b: Tensor.concatenated(columns.map { slice.sliced(axis: 1, $0..<$0 + 1) }, axis: 1),
                     alpha: alpha / Float(rank) * Float(columns.count))
@@ -44,40 +33,40 @@ struct FusedLoRA {
         }
     }
 
-    /// One LoRA for all layers of an arrangement, of which those without an adapter add nothing. `folds` multiplies the
+    /// One update for all layers of an arrangement, of which those without an adapter add nothing. `folds` multiplies the
     /// scale into B, so that alpha is the rank.
-    init(
-        _ parts: [String: (a: Tensor, b: Tensor, alpha: Float)], arrangement: AdapterNaming.LayerArrangement,
-        folds: Bool
-    ) {
+    init(joining parts: [String: LowRank], arrangement: AdapterNaming.LayerArrangement, folds: Bool) {
         let present = arrangement.parts.filter { parts[$0.name] != nil }
         let loras = present.map { parts[$0.name]! }
-        let scales = loras.map { $0.alpha / Float($0.a.shape[0]) }
+        let scales = loras.map(\.scale)
         let hasOneScale = scales.allSatisfy { $0 == scales[0] }
         let scaled = zip(loras, scales).map { hasOneScale && !folds || $1 == 1 ? $0.b : $0.b * $1 }
         let isShared =
             hasOneScale && present.count == arrangement.parts.count
             && loras.allSatisfy { $0.a.shape == loras[0].a.shape && $0.a.floats == loras[0].a.floats }
-        var b: Tensor
+        let a: Tensor
+        let b: Tensor
         if isShared {
             a = loras[0].a
             b = Tensor.concatenated(scaled, axis: 0)
         } else {
-            let rank = loras.reduce(0) { $0 + $1.a.shape[0] }
+            let rank = loras.reduce(0) { $0 + $1.rank }
             a = loras.count == 1 ? loras[0].a : Tensor.concatenated(loras.map(\.a), axis: 0)
             var (column, next) = (0, 0)
             let rows = arrangement.parts.map { part -> Tensor in
                 guard next < present.count, present[next].name == part.name else {
                     return Tensor(zeros: [part.outputs, rank])
                 }
-                let width = loras[next].a.shape[0]
+                let width = loras[next].rank
                 defer { (column, next) = (column + width, next + 1) }
                 return scaled[next].padded(low: [0, column], high: [0, rank - column - width])
             }
             b = rows.count == 1 ? rows[0] : Tensor.concatenated(rows, axis: 0)
         }
-        self.b = arrangement.swapsHalves ? b.withHalvesExchanged() : b
-        alpha = hasOneScale && !folds ? scales[0] * Float(a.shape[0]) : Float(a.shape[0])
+        let count = Float(a.shape[0])
+        self.init(
+            a: a, b: arrangement.swapsHalves ? b.withHalvesExchanged() : b,
+            alpha: hasOneScale && !folds ? scales[0] * count : count)
     }
 }
 
