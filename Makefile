@@ -8,7 +8,7 @@ DIPTYCH = .build/$(CONFIGURATION)/diptych
 # Where `make install` puts the program, its manual and its completions; DESTDIR stands before it when a package is made.
 PREFIX ?= /usr/local
 DESTDIR ?=
-SOURCES = Package.swift Sources Tests Benchmarks Fuzz
+SOURCES = Package.swift Sources Tests Benchmarks Fuzz Examples/Package.swift Examples/Sources
 
 # A virtual environment beside the sources, with packages of Python.
 define environment
@@ -17,7 +17,7 @@ define environment
 	.venv/bin/pip install -q $(1)
 endef
 
-.PHONY: demo test build install uninstall lint format fuzz bench bench-peer bench-kernels bench-loader dependencies clean
+.PHONY: demo test examples docs build install uninstall lint format fuzz bench bench-peer bench-kernels bench-loader dependencies clean
 
 build: dependencies
 	$(BUILD) --product diptych
@@ -35,6 +35,19 @@ uninstall:
 test: dependencies lint
 	$(BUILD) --build-tests
 	$(SWIFT) test -c $(CONFIGURATION) --skip-build
+	$(MAKE) examples
+
+# The programs of Examples, a package of its own: built beside the project, so that the libraries are compiled once, and run.
+examples: dependencies
+	$(BUILD) --package-path Examples --scratch-path .build
+	Scripts/check_examples.sh .build/$(CONFIGURATION)
+
+# The pages of the libraries: .build/pages holds a site. The plugin is a dependency of this target alone.
+PAGES = .build/pages
+GUIDES = DiptychCoreGuide DiptychGuide
+docs: dependencies
+	DIPTYCH_DOCS=1 $(SWIFT) package --allow-writing-to-directory $(PAGES) generate-documentation \
+		--enable-experimental-combined-documentation --output-path $(PAGES) $(GUIDES:%=--target %)
 
 lint:
 	$(SWIFT) format lint --strict --recursive --parallel $(SOURCES)

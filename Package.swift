@@ -21,12 +21,21 @@ func tests(of name: String, _ more: [Target.Dependency] = []) -> Target {
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 let argumentParser = Target.Dependency.product(
     name: "ArgumentParser", package: "swift-argument-parser")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let inMemoryLogging = Target.Dependency.product(name: "InMemoryLogging", package: "swift-log")
 
 let package = Package(
     name: "Diptych",
-    products: [.executable(name: "diptych", targets: ["diptych"])],
+    products: [
+        .executable(name: "diptych", targets: ["diptych"]),
+        // Each target is a module of its own: `import TensorCore`. There is no module that exports them all, since a program
+        // would then import `Diptych` beside `diptych`, which no file system without regard to case can hold.
+        .library(name: "DiptychCore", targets: ["TensorCore", "Autograd", "TensorIO", "NeuralNet", "Optimizers"]),
+        .library(name: "Diptych", targets: ["Models", "Adapters", "InContextEdit", "DiptychData", "Training"]),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
     ],
     targets: [
@@ -38,7 +47,7 @@ let package = Package(
         .systemLibrary(name: "CPango", pkgConfig: "pangocairo", providers: [.apt(["libpango1.0-dev"])]),
         .systemLibrary(name: "CWebP", pkgConfig: "libwebpdemux", providers: [.apt(["libwebp-dev"])]),
         // 1: what must be C
-        .target(name: "CKernels"),
+        .target(name: "CKernels", exclude: ["README.md"], cSettings: [.headerSearchPath(".")]),
         .target(name: "COneDNN", linkerSettings: [.linkedLibrary("dnnl")]),
         .target(name: "CText", dependencies: ["CPango"]),
         .target(name: "CStorage", dependencies: ["CHDF5", "CPNG", "CJPEG", "CWebP"]),
@@ -49,20 +58,20 @@ let package = Package(
         layer("NeuralNet", ["TensorCore", "Autograd", "TensorIO"]),
         layer("Optimizers", ["TensorCore", "Autograd"]),
         layer("Models", ["TensorCore", "Autograd", "TensorIO", "NeuralNet"]),
-        layer("Adapters", ["COpenBLAS", "TensorCore", "Autograd", "TensorIO", "NeuralNet"]),
+        layer("Adapters", ["TensorCore", "Autograd", "TensorIO", "NeuralNet"]),
         layer("InContextEdit", ["TensorCore", "Autograd", "TensorIO", "NeuralNet", "Models", "Adapters"]),
         layer("DiptychData", ["CText", "TensorCore", "TensorIO", "Models", "InContextEdit"]),
         layer(
             "Training",
             [
                 "TensorCore", "Autograd", "TensorIO", "NeuralNet", "Optimizers", "Models", "Adapters",
-                "InContextEdit", "DiptychData", yams,
+                "InContextEdit", "DiptychData", logging, yams,
             ]),
         .executableTarget(
             name: "diptych",
             dependencies: [
                 "TensorCore", "Autograd", "TensorIO", "NeuralNet", "Models", "Adapters", "InContextEdit", "DiptychData",
-                "Training", argumentParser,
+                "Training", argumentParser, logging,
             ], swiftSettings: upcoming),
         .executableTarget(
             name: "diptych-bench",
@@ -92,10 +101,26 @@ let package = Package(
         tests(of: "Adapters", ["Models", "Optimizers"]),
         tests(of: "InContextEdit", ["Models", "DiptychData"]),
         tests(of: "DiptychData", ["InContextEdit"]),
-        tests(of: "Training", ["Adapters", "DiptychData", "InContextEdit", "Optimizers"]),
+        tests(
+            of: "Training",
+            ["Adapters", "DiptychData", "InContextEdit", "Models", "Optimizers", logging, inMemoryLogging]),
         .testTarget(
-            name: "CommandLineTests", dependencies: ["diptych", "TensorCore", "TestSupport"], swiftSettings: upcoming),
+            name: "CommandLineTests", dependencies: ["diptych", "TensorCore", "TestSupport", "Training", logging],
+            swiftSettings: upcoming),
         .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets"], swiftSettings: upcoming),
         .testTarget(name: "ArchitectureTests", swiftSettings: upcoming),
     ]
 )
+
+// Pages of the two products: `make docs` asks for them, so that no other build gets the plugin or the targets of the pages.
+if Context.environment["DIPTYCH_DOCS"] != nil {
+    package.dependencies.append(.package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.4.0"))
+    package.targets += [
+        .target(
+            name: "DiptychCoreGuide", dependencies: ["TensorCore", "Autograd", "TensorIO", "NeuralNet", "Optimizers"],
+            path: "Documentation/DiptychCore"),
+        .target(
+            name: "DiptychGuide", dependencies: ["Models", "Adapters", "InContextEdit", "DiptychData", "Training"],
+            path: "Documentation/Diptych"),
+    ]
+}

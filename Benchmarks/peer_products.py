@@ -11,7 +11,7 @@ turn by turn (above 1 we are faster). Both sides are given the weights as a mode
 as oneDNN reads them, as a frozen model does, where it leaves them to oneDNN.
 
 A third table has what `diptych-bench` computes by itself: our kernels beside the oneDNN that is linked (which of them the
-program takes is in LibraryChoice.swift), with the right operand as it lies and laid out ahead.
+program takes is in OneDNNPolicy.swift), with the right operand as it lies and laid out ahead.
 """
 import argparse
 import json

@@ -76,7 +76,7 @@ struct KernelBenchmark: ParsableCommand {
             let w = random.randn([outputs, inputs, kernel, kernel]).converted(to: type)
             let options = ConvolutionOptions(stride: stride, padding: low, paddingHigh: high)
             // Frozen, as a model has it.
-            let stages = ConvolutionStages(packedWeight: PackedWeight())
+            let stages = ConvolutionStages(weightCache: WeightCache())
             return { _ = x.convolution(weight: w, bias: nil, options: options, stages: stages) }
         }
     }

@@ -93,16 +93,6 @@ public final class AdapterSet {
         set { context.strength = newValue }
     }
 
-    /// The pooled embedding of the instructions, `[B, P]`, for routers that see it: set before each forward pass, and
-    /// left alone until its backward pass is done, since checkpointed blocks run again then.
-    public var pooledText: Variable? {
-        get { context.pooledText }
-        set { context.pooledText = newValue }
-    }
-
-    /// Whether a router sees the pooled text, so that ``pooledText`` must be set.
-    public var needsPooledText: Bool { mixtures.contains { $0.router.pooledWeight != nil } }
-
     /// The mixtures among the adapters, in the model's order.
     public var mixtures: [LoRAMoE] {
         members.compactMap { if case .mixture(let mixture) = $0.adapter { mixture } else { nil } }

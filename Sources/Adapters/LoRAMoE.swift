@@ -48,7 +48,7 @@ public final class LoRAMoE: LinearAdapter {
     public func sideProduct(of parts: [Variable]) -> (narrow: Variable, up: Variable)? {
         if context.strength == 0 { return nil }
         let dtype = parts[0].dtype
-        let routing = router(parts, pooledText: context.pooledText)
+        let routing = router(parts, pooledText: ForwardContext.current.pooledText)
         if SideOutputs.isCollecting { SideOutputs.emit(layer, routing.sideOutputs) }
 
         let narrow = Variable.linear(joining: parts, weight: a.variable.converted(to: dtype), dtype: dtype)

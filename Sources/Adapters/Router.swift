@@ -30,7 +30,7 @@ public final class Router {
         var logits = Variable.linear(joining: parts, weight: weight.variable, dtype: .float32)
         if let pooledWeight {
             guard let pooledText else {
-                preconditionFailure("a router that sees the pooled text ran before AdapterSet.pooledText was set")
+                preconditionFailure("a router that sees the pooled text, in a model that gives none (ForwardContext)")
             }
             precondition(
                 pooledText.shape.rank == 2 && tokens.shape.rank >= 2 && pooledText.shape[0] == tokens.shape[0]

@@ -1,8 +1,5 @@
-#include "CImages.h"
+#include "image_codec.h"
 
-#include <setjmp.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <jpeglib.h>
@@ -14,19 +11,13 @@ enum { MAXIMUM_SCANS = 500 };
 
 typedef struct {
     struct jpeg_error_mgr manager;  // first, so that the library's pointer is ours
-    jmp_buf escape;
-    CImageFault *fault;
+    CodecFault codec;
 } Errors;
 
-static void set_fault(CImageFault *fault, const char *expected, const char *found) {
-    snprintf(fault->expected, sizeof fault->expected, "%s", expected);
-    snprintf(fault->found, sizeof fault->found, "%s", found);
-}
+static CodecFault *codec_of(j_common_ptr info) { return &((Errors *)info->err)->codec; }
 
-static void fail(j_common_ptr info, const char *expected, const char *found) {
-    Errors *errors = (Errors *)info->err;
-    set_fault(errors->fault, expected, found);
-    longjmp(errors->escape, 1);
+static _Noreturn void fail(j_common_ptr info, const char *expected, const char *found) {
+    codec_fail(codec_of(info), expected, found);
 }
 
 static void on_error(j_common_ptr info) {
@@ -61,7 +52,7 @@ static void install(Errors *errors, CImageFault *fault) {
     errors->manager.error_exit = on_error;
     errors->manager.emit_message = on_message;
     errors->manager.output_message = on_print;
-    errors->fault = fault;
+    errors->codec.fault = fault;
 }
 
 // A source over memory that is an error at its end: the library's own goes on with grey pixels.
@@ -70,7 +61,6 @@ static void start_source(j_decompress_ptr info) { (void)info; }
 
 static boolean refill_source(j_decompress_ptr info) {
     fail((j_common_ptr)info, "a whole JPEG", "the end of the file before the end of the image");
-    return FALSE;
 }
 
 static void skip_source(j_decompress_ptr info, long count) {
@@ -130,7 +120,7 @@ static void start_reading(Reader *reader, const uint8_t *bytes, size_t count) {
 int cimage_jpeg_header(const uint8_t *bytes, size_t count, CImageHeader *header, CImageFault *fault) {
     Reader *reader = create_reader(fault);
     if (!reader) return 1;
-    if (setjmp(reader->errors.escape)) {
+    if (setjmp(reader->errors.codec.escape)) {
         destroy_reader(reader);
         return 1;
     }
@@ -145,12 +135,6 @@ int cimage_jpeg_header(const uint8_t *bytes, size_t count, CImageHeader *header,
     return 0;
 }
 
-// a * b / 255, rounded, without a division: the form that Pillow uses, which is exact for bytes.
-static uint8_t scaled(int a, int b) {
-    int product = a * b + 128;
-    return (uint8_t)(((product >> 8) + product) >> 8);
-}
-
 // Adobe's programs store four-colour files inverted, 255 meaning no ink; Pillow takes every such file for inverted.
 // Each colour is the light that black leaves, less cyan's (magenta's, yellow's) share of it.
 static void convert_inks(const uint8_t *inks, uint8_t *pixels, uint32_t width) {
@@ -158,7 +142,7 @@ static void convert_inks(const uint8_t *inks, uint8_t *pixels, uint32_t width) {
         int light = inks[4 * x + 3];
         for (int c = 0; c < 3; c++) {
             int ink = 255 - inks[4 * x + c];
-            pixels[3 * x + c] = (uint8_t)(light - scaled(ink, light));
+            pixels[3 * x + c] = (uint8_t)(light - divided_by_255(ink * light));
         }
     }
 }
@@ -167,16 +151,14 @@ int cimage_jpeg_decode(const uint8_t *bytes, size_t count, uint8_t *pixels, uint
                        CImageFault *fault) {
     Reader *reader = create_reader(fault);
     if (!reader) return 1;
-    if (setjmp(reader->errors.escape)) {
+    if (setjmp(reader->errors.codec.escape)) {
         destroy_reader(reader);
         return 1;
     }
     start_reading(reader, bytes, count);
     struct jpeg_decompress_struct *info = &reader->info;
     j_common_ptr common = (j_common_ptr)info;
-    if (info->image_width != width || info->image_height != height) {
-        fail(common, "the size of the header", "another");
-    }
+    codec_check_size(codec_of(common), info->image_width, info->image_height, width, height);
     int has_inks = info->num_components == 4;
     if (!has_inks && info->num_components != 1 && info->num_components != 3) {
         char found[32];
@@ -205,8 +187,7 @@ typedef struct {
     struct jpeg_compress_struct info;
     struct jpeg_destination_mgr destination;
     Errors errors;
-    uint8_t *output;
-    size_t capacity;
+    CodecOutput output;
 } Writer;
 
 // A destination that grows. The library's own loses track of its buffer when an error strikes after it has grown.
@@ -217,14 +198,11 @@ static Writer *writer_of(j_compress_ptr info) {
 
 static boolean grow_destination(j_compress_ptr info) {
     Writer *writer = writer_of(info);
-    size_t used = writer->capacity;  // called only when the buffer is full
-    size_t capacity = used ? used * 2 : 1 << 16;
-    uint8_t *grown = realloc(writer->output, capacity);
-    if (!grown) fail((j_common_ptr)info, "memory for the encoded JPEG", "none");
-    writer->output = grown;
-    writer->capacity = capacity;
-    info->dest->next_output_byte = grown + used;
-    info->dest->free_in_buffer = capacity - used;
+    CodecOutput *output = &writer->output;
+    output->length = output->capacity;  // called only when the buffer is full
+    codec_reserve(output, 1 << 15, codec_of((j_common_ptr)info), "memory for the encoded JPEG");
+    info->dest->next_output_byte = output->bytes + output->length;
+    info->dest->free_in_buffer = output->capacity - output->length;
     return TRUE;
 }
 
@@ -240,15 +218,12 @@ static void destroy_writer(Writer *writer) {
 int cimage_jpeg_encode(const uint8_t *pixels, uint32_t width, uint32_t height, int quality, uint8_t **bytes,
                        size_t *count, CImageFault *fault) {
     Writer *writer = calloc(1, sizeof *writer);
-    if (!writer) {
-        set_fault(fault, "memory to write a JPEG", "none");
-        return 1;
-    }
+    if (!writer) return set_fault(fault, "memory to write a JPEG", "none");
     install(&writer->errors, fault);
     struct jpeg_compress_struct *info = &writer->info;
     info->err = &writer->errors.manager;
-    if (setjmp(writer->errors.escape)) {
-        free(writer->output);
+    if (setjmp(writer->errors.codec.escape)) {
+        free(writer->output.bytes);
         destroy_writer(writer);
         return 1;
     }
@@ -270,8 +245,8 @@ int cimage_jpeg_encode(const uint8_t *pixels, uint32_t width, uint32_t height, i
         jpeg_write_scanlines(info, &row, 1);
     }
     jpeg_finish_compress(info);
-    *bytes = writer->output;
-    *count = writer->capacity - writer->destination.free_in_buffer;
+    *bytes = writer->output.bytes;
+    *count = writer->output.capacity - writer->destination.free_in_buffer;
     destroy_writer(writer);
     return 0;
 }

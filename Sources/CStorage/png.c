@@ -1,32 +1,22 @@
-#include "CImages.h"
+#include "image_codec.h"
 
 #include <png.h>
-#include <setjmp.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 typedef struct {
-    jmp_buf escape;
-    CImageFault *fault;
+    CodecFault codec;
     // reading
     const uint8_t *bytes;
     size_t count;
     size_t position;
-    // writing, and rows of four samples when reading
-    uint8_t *output;
-    size_t length;
-    size_t capacity;
+    // Rows of four samples.
+    uint8_t *rows;
+    // writing
+    CodecOutput output;
 } Session;
 
-static void set_fault(CImageFault *fault, const char *expected, const char *found) {
-    snprintf(fault->expected, sizeof fault->expected, "%s", expected);
-    snprintf(fault->found, sizeof fault->found, "%s", found);
-}
-
-static void fail(Session *session, const char *expected, const char *found) {
-    set_fault(session->fault, expected, found);
-    longjmp(session->escape, 1);
+static _Noreturn void fail(Session *session, const char *expected, const char *found) {
+    codec_fail(&session->codec, expected, found);
 }
 
 static void on_error(png_structp png, png_const_charp message) {
@@ -70,11 +60,11 @@ static png_structp open_reader(Session *session, png_infop *info) {
 }
 
 int cimage_png_header(const uint8_t *bytes, size_t count, CImageHeader *header, CImageFault *fault) {
-    Session session = {.fault = fault, .bytes = bytes, .count = count};
+    Session session = {.codec.fault = fault, .bytes = bytes, .count = count};
     png_infop info = NULL;
     png_structp volatile png = NULL;
     png_infop volatile kept = NULL;
-    if (setjmp(session.escape)) {
+    if (setjmp(session.codec.escape)) {
         png_structp doomed = png;
         png_infop doomed_info = kept;
         png_destroy_read_struct(&doomed, &doomed_info, NULL);
@@ -82,10 +72,7 @@ int cimage_png_header(const uint8_t *bytes, size_t count, CImageHeader *header, 
     }
     png = open_reader(&session, &info);
     kept = info;
-    if (!png) {
-        set_fault(fault, "memory to read a PNG", "none");
-        return 1;
-    }
+    if (!png) return set_fault(fault, "memory to read a PNG", "none");
     png_read_info(png, info);
     header->width = png_get_image_width(png, info);
     header->height = png_get_image_height(png, info);
@@ -100,8 +87,7 @@ int cimage_png_header(const uint8_t *bytes, size_t count, CImageHeader *header, 
 
 // Lays a colour of an opacity over a background, rounded to the nearest as Pillow's paste does.
 static uint8_t lay(int color, int alpha, int background) {
-    int sum = color * alpha + background * (255 - alpha) + 128;
-    return (uint8_t)((sum + (sum >> 8)) >> 8);
+    return divided_by_255(color * alpha + background * (255 - alpha));
 }
 
 // Spreads `n` samples that lie at the end of `pixels` to RGB over the whole of it, front to back: the triple that is
@@ -177,21 +163,18 @@ int cimage_png_decode(const uint8_t *bytes, size_t count, uint8_t *pixels, uint3
                       const uint8_t background[3], int *is_transparent, CImageFault *fault) {
     // On the heap, so that the buffer that a callback leaves behind is well defined after a longjmp.
     Session *session = calloc(1, sizeof *session);
-    if (!session) {
-        set_fault(fault, "memory to read a PNG", "none");
-        return 1;
-    }
-    session->fault = fault;
+    if (!session) return set_fault(fault, "memory to read a PNG", "none");
+    session->codec.fault = fault;
     session->bytes = bytes;
     session->count = count;
     png_infop info = NULL;
     png_structp volatile png = NULL;
     png_infop volatile kept = NULL;
-    if (setjmp(session->escape)) {
+    if (setjmp(session->codec.escape)) {
         png_structp doomed = png;
         png_infop doomed_info = kept;
         png_destroy_read_struct(&doomed, &doomed_info, NULL);
-        free(session->output);
+        free(session->rows);
         free(session);
         return 1;
     }
@@ -199,9 +182,8 @@ int cimage_png_decode(const uint8_t *bytes, size_t count, uint8_t *pixels, uint3
     kept = info;
     if (!png) fail(session, "memory to read a PNG", "none");
     png_read_info(png, info);
-    if (png_get_image_width(png, info) != width || png_get_image_height(png, info) != height) {
-        fail(session, "the size of the header", "another");
-    }
+    codec_check_size(
+        &session->codec, png_get_image_width(png, info), png_get_image_height(png, info), width, height);
     int type = png_get_color_type(png, info);
     int depth = png_get_bit_depth(png, info);
     int is_palette = type == PNG_COLOR_TYPE_PALETTE;
@@ -226,19 +208,19 @@ int cimage_png_decode(const uint8_t *bytes, size_t count, uint8_t *pixels, uint3
     int transparent = 0;
     if (samples == 4) {
         // Four samples have no room in three: a row at a time, all of them where the rows come interlaced.
-        session->output = malloc(4 * (passes > 1 ? n : width));
-        if (!session->output) fail(session, "memory to read a PNG", "none");
+        session->rows = malloc(4 * (passes > 1 ? n : width));
+        if (!session->rows) fail(session, "memory to read a PNG", "none");
         if (passes > 1) {
             for (int pass = 0; pass < passes; pass++) {
                 for (uint32_t y = 0; y < height; y++) {
-                    png_read_row(png, session->output + (size_t)4 * width * y, NULL);
+                    png_read_row(png, session->rows + (size_t)4 * width * y, NULL);
                 }
             }
-            transparent = lay_rgba(session->output, pixels, n, background);
+            transparent = lay_rgba(session->rows, pixels, n, background);
         } else {
             for (uint32_t y = 0; y < height; y++) {
-                png_read_row(png, session->output, NULL);
-                transparent |= lay_rgba(session->output, pixels + (size_t)3 * width * y, width, background);
+                png_read_row(png, session->rows, NULL);
+                transparent |= lay_rgba(session->rows, pixels + (size_t)3 * width * y, width, background);
             }
         }
         png_read_end(png, NULL);
@@ -259,22 +241,16 @@ int cimage_png_decode(const uint8_t *bytes, size_t count, uint8_t *pixels, uint3
     *is_transparent = transparent;
     png_structp done = png;
     png_destroy_read_struct(&done, &info, NULL);
-    free(session->output);
+    free(session->rows);
     free(session);
     return 0;
 }
 
 static void write_bytes(png_structp png, png_bytep from, size_t size) {
     Session *session = png_get_io_ptr(png);
-    if (size > session->capacity - session->length) {
-        size_t capacity = (session->capacity + size) * 2;
-        uint8_t *grown = realloc(session->output, capacity);
-        if (!grown) fail(session, "memory for the encoded PNG", "none");
-        session->output = grown;
-        session->capacity = capacity;
-    }
-    memcpy(session->output + session->length, from, size);
-    session->length += size;
+    codec_reserve(&session->output, size, &session->codec, "memory for the encoded PNG");
+    memcpy(session->output.bytes + session->output.length, from, size);
+    session->output.length += size;
 }
 
 static void flush_bytes(png_structp png) { (void)png; }
@@ -283,18 +259,15 @@ int cimage_png_encode(const uint8_t *pixels, uint32_t width, uint32_t height, ui
                       CImageFault *fault) {
     // On the heap, so that what the callbacks have changed is well defined after a longjmp.
     Session *session = calloc(1, sizeof *session);
-    if (!session) {
-        set_fault(fault, "memory to write a PNG", "none");
-        return 1;
-    }
-    session->fault = fault;
+    if (!session) return set_fault(fault, "memory to write a PNG", "none");
+    session->codec.fault = fault;
     png_structp volatile png = NULL;
     png_infop volatile info = NULL;
-    if (setjmp(session->escape)) {
+    if (setjmp(session->codec.escape)) {
         png_structp doomed = png;
         png_infop doomed_info = info;
         png_destroy_write_struct(&doomed, &doomed_info);
-        free(session->output);
+        free(session->output.bytes);
         free(session);
         return 1;
     }
@@ -311,8 +284,8 @@ int cimage_png_encode(const uint8_t *pixels, uint32_t width, uint32_t height, ui
     png_structp done = png;
     png_infop done_info = info;
     png_destroy_write_struct(&done, &done_info);
-    *bytes = session->output;
-    *count = session->length;
+    *bytes = session->output.bytes;
+    *count = session->output.length;
     free(session);
     return 0;
 }

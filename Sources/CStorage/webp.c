@@ -1,16 +1,9 @@
-#include "CImages.h"
+#include "image_codec.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include <webp/decode.h>
 #include <webp/demux.h>
-
-static int fail(CImageFault *fault, const char *expected, const char *found) {
-    snprintf(fault->expected, sizeof fault->expected, "%s", expected);
-    snprintf(fault->found, sizeof fault->found, "%s", found);
-    return 1;
-}
 
 static const char *name_of(VP8StatusCode status) {
     switch (status) {
@@ -29,20 +22,20 @@ static WebPDemuxer *open_container(const uint8_t *bytes, size_t count, CImageFau
         uint64_t size = (uint64_t)bytes[4] | (uint64_t)bytes[5] << 8 | (uint64_t)bytes[6] << 16 | (uint64_t)bytes[7] << 24;
         if (size + 8 > count) {
             snprintf(found, sizeof found, "the end of the file after %zu of %llu", count, (unsigned long long)size + 8);
-            fail(fault, "a whole WebP", found);
+            set_fault(fault, "a whole WebP", found);
             return NULL;
         }
     }
     WebPData data = {bytes, count};
     WebPDemuxer *container = WebPDemux(&data);
     if (!container) {
-        fail(fault, "an intact WebP", "chunks that do not fit together");
+        set_fault(fault, "an intact WebP", "chunks that do not fit together");
         return NULL;
     }
     if (WebPDemuxGetI(container, WEBP_FF_FORMAT_FLAGS) & ANIMATION_FLAG) {
         uint32_t frames = WebPDemuxGetI(container, WEBP_FF_FRAME_COUNT);
         snprintf(found, sizeof found, "an animation of %u frame%s", frames, frames == 1 ? "" : "s");
-        fail(fault, "a still picture", found);
+        set_fault(fault, "a still picture", found);
         WebPDemuxDelete(container);
         return NULL;
     }
@@ -53,14 +46,14 @@ static WebPDemuxer *open_container(const uint8_t *bytes, size_t count, CImageFau
 static int open_picture(WebPDemuxer *container, WebPIterator *picture, WebPBitstreamFeatures *features,
                         CImageFault *fault) {
     memset(picture, 0, sizeof *picture);
-    if (!WebPDemuxGetFrame(container, 1, picture)) return fail(fault, "an intact WebP", "a file without a picture");
+    if (!WebPDemuxGetFrame(container, 1, picture)) return set_fault(fault, "an intact WebP", "a file without a picture");
     VP8StatusCode status = WebPGetFeatures(picture->fragment.bytes, picture->fragment.size, features);
     int result = 0;
     if (status != VP8_STATUS_OK) {
-        result = fail(fault, "an intact WebP", name_of(status));
+        result = set_fault(fault, "an intact WebP", name_of(status));
     } else if ((uint32_t)features->width != WebPDemuxGetI(container, WEBP_FF_CANVAS_WIDTH) ||
                (uint32_t)features->height != WebPDemuxGetI(container, WEBP_FF_CANVAS_HEIGHT)) {
-        result = fail(fault, "a picture as large as its canvas", "another size");
+        result = set_fault(fault, "a picture as large as its canvas", "another size");
     }
     if (result) WebPDemuxReleaseIterator(picture);
     return result;
@@ -92,12 +85,12 @@ int cimage_webp_decode(const uint8_t *bytes, size_t count, uint8_t *pixels, uint
     WebPDecoderConfig config;
     if (!WebPInitDecoderConfig(&config)) {
         WebPDemuxDelete(container);
-        return fail(fault, "the libwebp that the program was built for", "another");
+        return set_fault(fault, "the libwebp that the program was built for", "another");
     }
     int result = open_picture(container, &picture, &config.input, fault);
     if (!result) {
         if ((uint32_t)config.input.width != width || (uint32_t)config.input.height != height) {
-            result = fail(fault, "the size of the header", "another");
+            result = set_fault(fault, "the size of the header", "another");
         } else {
             config.output.colorspace = channels == 4 ? MODE_RGBA : MODE_RGB;
             config.output.is_external_memory = 1;
@@ -105,7 +98,7 @@ int cimage_webp_decode(const uint8_t *bytes, size_t count, uint8_t *pixels, uint
             config.output.u.RGBA.stride = (int)(width * (uint32_t)channels);
             config.output.u.RGBA.size = (size_t)width * height * (size_t)channels;
             VP8StatusCode status = WebPDecode(picture.fragment.bytes, picture.fragment.size, &config);
-            if (status != VP8_STATUS_OK) result = fail(fault, "an intact WebP", name_of(status));
+            if (status != VP8_STATUS_OK) result = set_fault(fault, "an intact WebP", name_of(status));
             WebPFreeDecBuffer(&config.output);
         }
         WebPDemuxReleaseIterator(&picture);

@@ -2,7 +2,7 @@ public import Adapters
 import Foundation
 public import Models
 import NeuralNet
-import TensorCore
+public import TensorCore
 public import TensorIO
 
 /// Adds static adapters to the weights of a base and writes it anew, in the layout that it has, as one safetensors file.
@@ -104,11 +104,11 @@ public struct AdapterMerger {
     ///
     /// Throws `FileError` when a weight is no longer finite or too large for its type, or when the file cannot be written.
     public func write(
-        to path: String, metadata: [String: String] = [:], progress: (_ done: Int, _ total: Int) throws -> Void
+        to path: String, metadata: [String: String] = [:], progress: (WorkProgress) throws -> Void = { _ in }
     ) throws -> Report {
         var report = Report()
         var (weights, added, lost) = (0.0, 0.0, 0.0)
-        var done = 0
+        var state = WorkProgress("tensors", total: plans.count)
         let header = self.metadata.merging(metadata) { _, new in new }
         try SafetensorsFile.write(plans: plans, metadata: header, to: path) { plan, write in
             let stored = try source.stored(plan.name)
@@ -150,8 +150,8 @@ public struct AdapterMerger {
                 (weights, added, lost) = (weights + change.numbers, added + change.error, lost + loss.error)
                 try write(rounded)
             }
-            done += 1
-            try progress(done, plans.count)
+            state.done += 1
+            try progress(state)
         }
         report.relativeChange = weights > 0 ? (added / weights).squareRoot() : 0
         report.relativeRounding = added > 0 ? (lost / added).squareRoot() : 0

@@ -4,6 +4,8 @@ public enum DiptychArrangement: String, Sendable, CaseIterable {
     case beside
     /// The source above, its edit below: for wide pictures.
     case stacked
+    /// The edit alone is on the canvas; the model sees the source as a reference beside it: FLUX.1 Kontext's.
+    case reference
 }
 
 /// A panel of a diptych.

@@ -32,7 +32,8 @@ public struct DiptychGeometry: Hashable, Sendable {
     /// The diptych of panels that an image of this size becomes, upstream's way: `panelWidth` wide, its own proportions,
     /// the height cut down to a multiple of 16. Throws ``DiptychSizeError`` when that is too large.
     public init(
-        fitting imageWidth: Int, _ imageHeight: Int, panelWidth: Int, arrangement: ArrangementChoice = .beside
+        fitting imageWidth: Int, _ imageHeight: Int, panelWidth: Int, arrangement: ArrangementChoice = .beside,
+        framework: any EditFramework = FillFramework()
     ) throws(DiptychSizeError) {
         let height = Double(imageHeight) * Double(panelWidth) / Double(imageWidth)
         let side = Double(Self.tokenSide)
@@ -43,19 +44,21 @@ public struct DiptychGeometry: Hashable, Sendable {
         let panelHeight = max(Self.tokenSide, Int(height) / Self.tokenSide * Self.tokenSide)
         self.init(
             panelWidth: panelWidth, panelHeight: panelHeight,
-            arrangement: arrangement.arrangement(panelWidth: panelWidth, panelHeight: panelHeight))
+            arrangement: framework.panelLayout(arrangement, panelWidth: panelWidth, panelHeight: panelHeight))
     }
 
     /// Width of the whole canvas in pixels.
     public var canvasWidth: Int { arrangement == .beside ? 2 * panelWidth : panelWidth }
     /// Height of the whole canvas in pixels.
-    public var canvasHeight: Int { arrangement == .beside ? panelHeight : 2 * panelHeight }
+    public var canvasHeight: Int { arrangement == .stacked ? 2 * panelHeight : panelHeight }
     /// Rows of tokens over the whole canvas.
     public var tokenRows: Int { canvasHeight / Self.tokenSide }
     /// Columns of tokens over the whole canvas.
     public var tokenColumns: Int { canvasWidth / Self.tokenSide }
-    /// Tokens of the canvas, the same in both arrangements.
+    /// Tokens of the canvas, the same whether its panels lie beside each other or one above the other.
     public var tokenCount: Int { tokenRows * tokenColumns }
+    /// Tokens of both panels: as many image tokens as the model reads, wherever the source stands.
+    public var pairTokenCount: Int { 2 * (panelWidth / Self.tokenSide) * (panelHeight / Self.tokenSide) }
     /// The shape of one canvas in latents: `[1, 16, canvasHeight / 8, canvasWidth / 8]`.
     public func latentShape(channels: Int) -> Shape {
         [1, channels, canvasHeight / Self.latentSide, canvasWidth / Self.latentSide]
@@ -74,15 +77,6 @@ public struct DiptychGeometry: Hashable, Sendable {
         }
         return Tensor(ids, [tokenCount, 3])
     }
-
-    /// The mask as the transformer sees it, `[tokens, 256]`: its 8 x 8 pixels unshuffled into channels, then 2 x 2
-    /// latents packed. The mask is 0 on the source and 1 on the edited panel, so each token is all of one kind.
-    public var packedMask: Tensor {
-        let count = arrangement == .beside ? tokenColumns : tokenRows
-        let isEdited = Tensor((0..<count).map { Float($0 < count / 2 ? 0 : 1) }, [count])
-        return isEdited.reshaped(to: arrangement == .beside ? [1, count, 1] : [count, 1, 1])
-            .expanded(to: [tokenRows, tokenColumns, 256]).contiguous().reshaped(to: [tokenCount, 256])
-    }
 }
 
 /// Panels on canvases.
@@ -90,7 +84,8 @@ extension DiptychGeometry {
     /// The place of a panel's first pixel on the canvas.
     func origin(of panel: DiptychPanel) -> (x: Int, y: Int) {
         switch (panel, arrangement) {
-        case (.source, _): (0, 0)
+        case (.source, .reference): preconditionFailure("the source is not on this canvas")
+        case (.source, _), (.edited, .reference): (0, 0)
         case (.edited, .beside): (panelWidth, 0)
         case (.edited, .stacked): (0, panelHeight)
         }
@@ -100,12 +95,6 @@ extension DiptychGeometry {
     public func panel(_ panel: DiptychPanel, of canvas: Tensor) -> Tensor {
         let (x, y) = origin(of: panel)
         return canvas.sliced(axis: 2, y..<y + panelHeight).sliced(axis: 3, x..<x + panelWidth)
-    }
-
-    /// Canvases with their edited panel blanked, which is 0: grey in `[-1, 1]`.
-    public func blankingEdited(_ canvas: Tensor) -> Tensor {
-        panel(.source, of: canvas).padded(
-            low: [0, 0, 0, 0], high: [0, 0, canvasHeight - panelHeight, canvasWidth - panelWidth])
     }
 }
 

@@ -5,8 +5,8 @@ import NeuralNet
 public import TensorCore
 public import TensorIO
 
-/// Edits images by an instruction: the inpaint framework of ICEdit on a Fill model, with whatever adapters are
-/// injected into its transformer.
+/// Edits images by an instruction, as the pipeline's framework does it, with whatever adapters are injected into its
+/// transformer.
 public struct Editor {
     /// What to do, and how carefully.
     public struct Options: Sendable {
@@ -16,17 +16,17 @@ public struct Editor {
         public var noise = NoiseDraws.diffusers
         /// Euler steps.
         public var steps = 28
-        /// The guidance that the distilled model is told.
-        public var guidance: Float = 50
+        /// The guidance scale, fed to the guidance embedding; nil is the framework's.
+        public var guidance: Float?
         /// Text tokens of the long encoder.
         public var maximumSequenceLength = 512
         /// Width of a panel in pixels; images of other widths are resized.
         public var panelWidth = 512
         /// The type of the activations.
         public var precision = DType.float32
-        /// How the instruction becomes a prompt.
-        public var promptForm = PromptForm.inContext
-        /// How the panels lie; adapters know what they were trained on.
+        /// How the instruction becomes a prompt; nil is the framework's way.
+        public var promptForm: PromptForm?
+        /// How the panels of a diptych lie; adapters know what they were trained on.
         public var arrangement = ArrangementChoice.beside
 
         /// Upstream's defaults.
@@ -41,8 +41,8 @@ public struct Editor {
         public let canvas: Tensor
         /// The sizes, and how the panels lie.
         public let geometry: DiptychGeometry
-        /// Both panels as a picture.
-        public var diptych: Diptych { Diptych(canvas: Image(tensor: canvas.squeezed(0)), geometry: geometry) }
+        /// Both panels: as the model generated them, or where the source is a reference, the source beside its edit.
+        public let diptych: Diptych
     }
 
     /// How far an edit is.
@@ -58,19 +58,19 @@ public struct Editor {
     }
 
     /// The frozen model.
-    public let pipeline: FillPipeline
+    public let pipeline: EditPipeline
 
     /// What is injected into its transformer.
     public let adapters: [AdapterSet]
 
     /// Edits with `pipeline`, into whose transformer `adapters` are injected: their routers may want to see the text.
-    public init(_ pipeline: FillPipeline, adapters: [AdapterSet] = []) {
+    public init(_ pipeline: EditPipeline, adapters: [AdapterSet] = []) {
         self.pipeline = pipeline
         self.adapters = adapters
     }
 
     /// Edits with `pipeline` and one set of adapters, if any.
-    public init(_ pipeline: FillPipeline, adapters: AdapterSet?) {
+    public init(_ pipeline: EditPipeline, adapters: AdapterSet?) {
         self.init(pipeline, adapters: adapters.map { [$0] } ?? [])
     }
 
@@ -93,47 +93,52 @@ public struct Editor {
         observe: (Progress) throws -> Void = { _ in }
     ) throws -> Result {
         let panel = try Self.panel(image, width: options.panelWidth)
-        let arrangement = options.arrangement.arrangement(panelWidth: panel.width, panelHeight: panel.height)
-        let prompt = try options.promptForm.prompt(fields, arrangement: arrangement)
+        let framework = pipeline.framework
+        let arrangement = framework.panelLayout(
+            options.arrangement, panelWidth: panel.width, panelHeight: panel.height)
+        let prompt = try (options.promptForm ?? framework.promptForms[0]).prompt(fields, arrangement: arrangement)
         let diptych = Diptych(editing: panel, arrangement: arrangement)
         try observe(.encodingText)
         let encoded = try Profile.phase("text") {
             try pipeline.encode([prompt], maximumLength: options.maximumSequenceLength)
         }
-        for set in adapters { set.pooledText = set.needsPooledText ? Variable(encoded.pooled) : nil }
         try observe(.encodingImage)
         let geometry = diptych.geometry
         let start = try Profile.phase("image to latents") {
-            try pipeline.start(diptych, options.noise, seed: options.seed, precision: options.precision)
+            try framework.start(
+                diptych, pipeline.frozenEncoders, options.noise, seed: options.seed, precision: options.precision)
         }
+        let conditioning = pipeline.conditioning(
+            source: start.source, text: encoded.text, pooled: encoded.pooled,
+            guidance: options.guidance ?? framework.defaultGuidance, geometry: geometry)
         MemoryAccount.trim()
         let latents = try Profile.phase("sampling") {
-            try sample(
-                from: start.noise, condition: start.condition, text: encoded.text,
-                pooled: encoded.pooled, geometry: geometry, options: options, observe: observe)
+            try sample(from: start.noise, conditioning, geometry: geometry, options: options, observe: observe)
         }
         pipeline.transformer.weightStream.leave()
         MemoryAccount.trim()
         try observe(.decoding)
         let canvas = Profile.phase("latents to image") { pipeline.decode(latents, geometry: geometry) }
         guard canvas.isFinite else { throw pictureFault(from: start.noise, geometry, options) }
-        let edited = geometry.panel(.edited, of: canvas).contiguous().squeezed(0)
-        return Result(image: Image(tensor: edited), canvas: canvas, geometry: geometry)
+        let edited = Image(tensor: geometry.panel(.edited, of: canvas).contiguous().squeezed(0))
+        let both =
+            arrangement == .reference
+            ? Diptych(source: panel, edited: edited)
+            : Diptych(canvas: Image(tensor: canvas.squeezed(0)), geometry: geometry)
+        return Result(image: edited, canvas: canvas, geometry: geometry, diptych: both)
     }
 
     /// Follows the flow from `noise` (packed, `[1, tokens, 64]`) to clean packed latents.
     func sample(
-        from noise: Tensor, condition: Tensor, text: Tensor, pooled: Tensor, geometry: DiptychGeometry,
-        options: Options, observe: (Progress) throws -> Void
+        from noise: Tensor, _ conditioning: Conditioning, geometry: DiptychGeometry, options: Options,
+        observe: (Progress) throws -> Void
     ) throws -> Tensor {
         let schedule = FlowMatchEuler(
             steps: options.steps, tokenCount: geometry.tokenCount, configuration: pipeline.scheduler)
         func velocity(at latents: Tensor, _ step: Int) -> Tensor {
             withoutGradients {
-                pipeline.velocity(
-                    latents, condition: condition, text: text, pooled: pooled,
-                    time: Tensor([schedule.sigmas[step]], [1]), guidance: options.guidance, geometry: geometry,
-                    precision: options.precision
+                pipeline.transformer.velocity(
+                    latents, time: Tensor([schedule.sigmas[step]], [1]), conditioning, precision: options.precision
                 ).value
             }
         }

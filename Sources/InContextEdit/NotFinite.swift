@@ -16,12 +16,12 @@ extension PipelineParts {
 
 /// Finds what made a velocity that is not finite: the transformer, or which of the adapters in it.
 public struct VelocityFault {
-    private let pipeline: FillPipeline
+    private let pipeline: EditPipeline
     private let adapters: [AdapterSet]
     private let precision: DType
 
     /// Looks in `pipeline`, whose transformer computes in `precision` with `adapters`.
-    public init(_ pipeline: FillPipeline, adapters: [AdapterSet], precision: DType) {
+    public init(_ pipeline: EditPipeline, adapters: [AdapterSet], precision: DType) {
         self.pipeline = pipeline
         self.adapters = adapters
         self.precision = precision

@@ -63,7 +63,7 @@ extension PromptForm {
         if instruction.utf8.count < 48 { return instruction }
         var words = instruction.split(whereSeparator: \.isWhitespace)
         let count = words.count
-        for arrangement in DiptychArrangement.allCases {
+        for arrangement in [DiptychArrangement.beside, .stacked] {
             let (layout, source, edited) = arrangement.words
             for sentence in [
                 "a diptych with two \(layout) images of the same scene.",
@@ -116,7 +116,7 @@ extension DiptychArrangement {
     /// What prompts call the arrangement and the places of its panels; of `beside`, upstream's words.
     fileprivate var words: (layout: String, source: String, edited: String) {
         switch self {
-        case .beside: ("side-by-side", "left", "right")
+        case .beside, .reference: ("side-by-side", "left", "right")
         case .stacked: ("vertically stacked", "top", "bottom")
         }
     }

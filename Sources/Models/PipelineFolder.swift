@@ -36,7 +36,7 @@ public struct PipelineFolder: Hashable, Sendable {
 
     /// The pipelines whose parts fit together as this toolkit runs them.
     public static let pipelineClasses = [
-        "FluxFillPipeline", "FluxPipeline", "FluxInpaintPipeline", "FluxImg2ImgPipeline",
+        "FluxFillPipeline", "FluxKontextPipeline", "FluxPipeline", "FluxInpaintPipeline", "FluxImg2ImgPipeline",
     ]
 
     /// The folder.

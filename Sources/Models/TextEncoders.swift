@@ -1,5 +1,5 @@
 import Foundation
-import NeuralNet
+public import NeuralNet
 public import TensorCore
 import TensorIO
 
@@ -13,6 +13,11 @@ public struct TextEncoders {
     public let t5Tokenizer: T5Tokenizer
     /// T5's tokens to a vector each.
     public let t5: T5Encoder
+    /// How memory is spent.
+    public var memory: MemoryPolicy {
+        get { t5.memory }
+        nonmutating set { t5.memory = newValue }
+    }
 
     /// Joins the four parts. Throws ``FileError`` when a tokenizer has tokens that its encoder does not know.
     public init(
@@ -63,9 +68,9 @@ public struct TextEncoders {
         let pooled = clip(
             Tensor(short, [prompts.count, clipTokenizer.maximumLength]), computeType: computeType
         ).pooled
-        clip.releaseWeights()
+        clip.releaseWeights(memory)
         let text = t5(Tensor(long, [prompts.count, maximumLength]), computeType: computeType)
-        t5.releaseWeights()
+        t5.releaseWeights(memory)
         return (text.converted(to: .float32), pooled)
     }
 }

@@ -5,7 +5,9 @@ public import TensorCore
 public final class Conv2D: Module {
     private let weight: Parameter
     private let bias: Parameter
-    private let packedWeight = PackedWeight()
+    private let weightCache = WeightCache()
+    /// Whether a frozen weight is also kept in the layout that the backend reads fastest.
+    public var memory = MemoryPolicy()
     /// Stride and padding.
     public let options: ConvolutionOptions
 
@@ -29,13 +31,14 @@ public final class Conv2D: Module {
     ) -> Variable {
         x.convolution(
             weight: weight.variable, bias: bias.variable, options: options, norm: norm?.beforeConvolution,
-            upsampling: upsampling, residual: residual, packedWeight: kept)
+            upsampling: upsampling, residual: residual, weightCache: cache)
     }
 
-    /// A trained weight changes under the packed one.
-    private var kept: PackedWeight? {
-        if weight.isTrained { packedWeight.clear() }
-        return weight.isTrained ? nil : packedWeight
+    /// None for a trained weight, which changes under what was kept of it, and where memory is short.
+    private var cache: WeightCache? {
+        if !weight.isTrained, memory.keepsPackedWeights { return weightCache }
+        weightCache.clear()
+        return nil
     }
 
     /// `[out, in, kernel, kernel]`.
@@ -44,7 +47,7 @@ public final class Conv2D: Module {
     /// Applies the convolution to a tensor, unrecorded, with what `stages` adds; of an image or of some of its rows.
     public func callAsFunction(_ x: Tensor, stages: ConvolutionStages) -> Tensor {
         var stages = stages
-        stages.packedWeight = kept
+        stages.weightCache = cache
         return x.convolution(weight: weight.value, bias: bias.value, options: options, stages: stages)
     }
 }

@@ -37,8 +37,8 @@ extension Module {
     /// The number of elements of all parameters.
     public var parameterCount: Int { namedParameters().reduce(0) { $0 + $1.parameter.shape.count } }
 
-    /// Gives the pages of mapped weights back, where memory is short: when the module is not needed for a while.
-    public func releaseWeights() { WeightStream([self]).leave() }
+    /// Gives the pages of mapped weights back, where the policy says so: when the module is not needed for a while.
+    public func releaseWeights(_ memory: MemoryPolicy) { WeightStream([self], memory: memory).leave() }
 
     /// The bytes of weights in mapped files, and those that the process owns.
     public var weightByteCounts: (mapped: Int, owned: Int) {

@@ -17,13 +17,16 @@ import TensorCore
 ///
 /// Nothing but time and memory depends on it: pages that are missing are read when they are touched.
 public final class WeightStream {
+    /// Whether pages behind the part in use are given back.
+    public var memory: MemoryPolicy
     private let ranges: [[MappedRange]]
     /// The part in use; several threads may run the model.
     private let current = Mutex<Int?>(nil)
     private let reader = DispatchQueue(label: "diptych.weights", qos: .utility)
 
     /// Streams the frozen weights of these parts.
-    public init(_ parts: [any Module]) {
+    public init(_ parts: [any Module], memory: MemoryPolicy = MemoryPolicy()) {
+        self.memory = memory
         ranges = parts.map { part in part.namedParameters().compactMap { $0.parameter.stored.mappedRange } }
     }
 
@@ -47,7 +50,7 @@ public final class WeightStream {
         if index == previous { return }
         let isBackwards = previous.map { index < $0 && !($0 == ranges.count - 1 && index == 0) } ?? false
         let next = isBackwards ? index - 1 : (index + 1) % ranges.count
-        if let previous, previous != next, MemoryAccount.releasesWeights { release(previous) }
+        if let previous, previous != next, memory.releasesWeights { release(previous) }
         guard ranges.indices.contains(next) else { return }
         let ahead = ranges[next]
         reader.async { for range in ahead { range.prefetch() } }
@@ -56,7 +59,7 @@ public final class WeightStream {
     /// Announces that the model is done for now: where memory is short nothing of it stays.
     public func leave() {
         current.withLock { $0 = nil }
-        guard MemoryAccount.releasesWeights else { return }
+        guard memory.releasesWeights else { return }
         reader.sync {}
         for index in ranges.indices { release(index) }
     }

@@ -20,39 +20,30 @@ public enum MemoryAccount {
     public static func resetPeak() { highWater.store(currentBytes, ordering: .relaxed) }
 
     /// Bytes of blocks that were given back and wait for tensors of their size; in the process's memory, in no tensor.
-    public static var keptBytes: Int { BlockPool.keptBytes }
+    public static var keptBytes: Int { CachingAllocator.keptBytes }
 
     /// The most bytes that may wait. Whatever it is, together with what is in use they never exceed the most that was ever
     /// in use and an eighth of what has come and gone since or, while that is below a gigabyte, 64 MiB where that is more.
     public static var keptLimit: Int {
-        get { BlockPool.limit }
+        get { CachingAllocator.limit }
         set {
             precondition(newValue >= 0, "keeping \(newValue) bytes")
-            BlockPool.limit = newValue
+            CachingAllocator.limit = newValue
         }
     }
 
     /// The most bytes that tensors and waiting blocks may take together, if they are bounded. Waiting blocks leave before it
     /// is passed; what is in use is up to whoever plans a run.
     public static var ownedLimit: Int? {
-        get { BlockPool.total == .max ? nil : BlockPool.total }
+        get { CachingAllocator.total == .max ? nil : CachingAllocator.total }
         set {
             precondition(newValue ?? 0 >= 0, "a limit of \(newValue ?? 0) bytes")
-            BlockPool.total = newValue ?? .max
+            CachingAllocator.total = newValue ?? .max
         }
     }
 
-    private static let releases = Atomic<Bool>(false)
-
-    /// Whether pages of mapped weights are given back once they have been used: where memory is short. They are read again
-    /// when they are needed again.
-    public static var releasesWeights: Bool {
-        get { releases.load(ordering: .relaxed) }
-        set { releases.store(newValue, ordering: .relaxed) }
-    }
-
     /// Gives all waiting blocks back to the system: between phases that ask for other sizes.
-    public static func trim() { BlockPool.trim() }
+    public static func trim() { CachingAllocator.trim() }
 
     /// The peak of `body` alone; ``peakBytes`` goes on as if it had not been asked for.
     public static func measuringPeak<Result>(_ body: () throws -> Result) rethrows -> (result: Result, peak: Int) {

@@ -40,7 +40,7 @@ public enum QuantizationFormat: String, Sendable, CaseIterable, Codable, CustomS
     public var bitsPerElement: Double { Double(8 * blockByteCount) / Double(blockElements) }
 
     /// Whether ``QuantizedTensor/init(quantizing:to:)`` writes it.
-    public var isWritable: Bool { diptych_can_quantize(code) != 0 }
+    public var isWritable: Bool { diptych_can_quantize(code) }
 
     /// The format's name in files.
     public var description: String { rawValue }

@@ -15,7 +15,7 @@ public final class Storage: @unchecked Sendable {
     /// Allocates uninitialised bytes, or zeros: bytes fresh from the system are not cleared again.
     public init(byteCount: Int, isZero: Bool = false) {
         self.byteCount = byteCount
-        let block = BlockPool.take(byteCount)
+        let block = CachingAllocator.allocate(byteCount)
         base = block.base
         owner = nil
         isMutable = true
@@ -36,9 +36,24 @@ public final class Storage: @unchecked Sendable {
         isMutable = false
     }
 
+    /// Lends all bytes for reading.
+    public func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+        try withExtendedLifetime(self) { try body(UnsafeRawBufferPointer(start: base, count: byteCount)) }
+    }
+
+    /// Lends all bytes for writing, to backends; they must be mutable.
+    public func withUnsafeMutableBytes<Result>(
+        _ body: (UnsafeMutableRawBufferPointer) throws -> Result
+    ) rethrows -> Result {
+        precondition(isMutable, "writing into read-only storage")
+        return try withExtendedLifetime(self) {
+            try body(UnsafeMutableRawBufferPointer(start: base, count: byteCount))
+        }
+    }
+
     deinit {
         if owner == nil {
-            BlockPool.give(base, byteCount)
+            CachingAllocator.deallocate(base, byteCount)
             MemoryAccount.remove(byteCount)
         }
     }

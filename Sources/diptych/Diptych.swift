@@ -20,13 +20,14 @@ struct DiptychCommand: ParsableCommand {
             DoctorCommand.self, VelocityCommand.self, ManualCommand.self,
         ])
 
-    static let version = "0.1.0"
+    static let version = DiptychVersion.current
 
     /// What ArgumentParser puts before its messages.
     static var _errorLabel: String { "error" }
 
     static func main() {
         StandardStream.openClosedOnes()
+        TerminalLog.install()
         // The command whose usage an error shows: the last that the words name rightly.
         var named: any ParsableCommand.Type = self
         do {

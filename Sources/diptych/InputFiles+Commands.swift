@@ -1,6 +1,7 @@
 import DiptychData
 import Models
 import TensorIO
+import Training
 
 /// What commands read, and the check that they write to none of it.
 extension InputFiles {
@@ -12,8 +13,8 @@ extension InputFiles {
     }
 
     /// Adds adapter files, checkpoints and runs' folders.
-    mutating func add(_ adapters: [AdapterChoice]) {
-        for adapter in adapters { add(adapter.path, "an adapter") }
+    mutating func add(_ adapters: [AdapterArgument]) {
+        for adapter in adapters { add(adapter.source.path, "an adapter") }
     }
 
     /// Adds a dataset: its folder or shard, and what it lists elsewhere. The list is read only where `output` is there.

@@ -31,7 +31,7 @@ import Testing
         let notices = try adapters.write(to: path, format: format, dtype: dtype, metadata: ["trigger": "A diptych"])
         let file = try SafetensorsFile(path: path)
         let read = try AdapterSet(loading: file, into: copy, pooledWidth: 3)
-        for set in [adapters, read] { set.pooledText = Sample.pooledText }
+        for model in [model, copy] { model.pooledText = Sample.pooledText }
         return ((model, adapters), (copy, read), file, notices)
     }
 

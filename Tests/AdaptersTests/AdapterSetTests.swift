@@ -120,10 +120,9 @@ import Testing
         configuration.routerInput = .tokenAndPooledText
         let model = try TinyModel()
         let adapters = try Sample.adapters(configuration, in: model)
-        #expect(adapters.needsPooledText)
         #expect(adapters.parameters.map(\.name).contains("blocks.0.ff.net.2.lora_route_pooled.weight"))
         func load(_ text: [Float]) -> [Float] {
-            adapters.pooledText = Variable(Tensor(text + text, [2, 3]))
+            model.pooledText = Variable(Tensor(text + text, [2, 3]))
             let (_, side) = SideOutputs.collecting { model(Sample.input) }
             return adapters.routingReport(side).layers[0].load
         }
@@ -136,7 +135,7 @@ import Testing
         for (name, parameter) in same.parameters {
             parameter.replace(adapters.parameters.first { $0.name == name }!.parameter.value)
         }
-        adapters.pooledText = Variable(Tensor(zeros: [2, 3]))
+        model.pooledText = Variable(Tensor(zeros: [2, 3]))
         #expect(largestDifference(model(Sample.input).value, plain(Sample.input).value) < 1e-6)
     }
 

@@ -71,12 +71,13 @@ import Testing
     @Test(arguments: cases) func equalsTheSumOverExperts(_ given: Case) throws {
         let model = try TinyModel()
         let adapters = try Sample.adapters(given.configuration, in: model)
-        adapters.pooledText = Sample.pooledText
         let mixture = adapters.mixtures[0]
         #expect(mixture.experts == 3 && mixture.rank == 2 && mixture.router.options.topK == given.topK)
         let x = Sample.random(9, [2, 7, 10])
         let base = Sample.random(10, [2, 7, 8])
-        let y = mixture.adapt(Variable(base), input: Variable(x)).value.floats
+        let y = ForwardContext(pooledText: Sample.pooledText).run {
+            mixture.adapt(Variable(base), input: Variable(x)).value.floats
+        }
         let (tokens, bases, pooled) = (x.floats, base.floats, Sample.pooledText.value.floats)
         var worst = 0.0
         for token in 0..<14 {
@@ -92,7 +93,7 @@ import Testing
     @Test(arguments: cases) func gradientsFollowFiniteDifferences(_ given: Case) throws {
         let model = try TinyModel()
         let adapters = try Sample.adapters(given.configuration, in: model)
-        adapters.pooledText = Sample.pooledText
+        model.pooledText = Sample.pooledText
         func run() -> (loss: Variable, load: [[Float]]) {
             let (output, side) = SideOutputs.collecting { model(Sample.input) }
             let report = adapters.routingReport(side)

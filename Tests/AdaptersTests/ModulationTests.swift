@@ -1,6 +1,7 @@
 import Adapters
 import Autograd
 import Models
+import NeuralNet
 import TensorCore
 import TensorIO
 import TestSupport
@@ -18,8 +19,8 @@ import Testing
     }
 
     private static func outcome(releasing: Bool, checkpointing: Bool, _ type: DType) throws -> Outcome {
-        MemoryAccount.releasesWeights = releasing
         let model = try FluxTransformer.load(folder: Fixtures.path("tiny-random-fill/transformer"))
+        model.memory.releasesWeights = releasing
         model.usesGradientCheckpointing = checkpointing
         let adapters = try AdapterSet(
             injecting: AdapterConfiguration(

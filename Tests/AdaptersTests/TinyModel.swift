@@ -52,6 +52,8 @@ final class TinyModel: Module {
     let entrance: Linear
     let blocks: [Block]
     let exit: Linear
+    /// What routers that see the text are given.
+    var pooledText: Variable?
 
     init(seed: UInt64 = 1, dtype: DType = .float32) throws {
         var random = Random(seed: seed)
@@ -82,11 +84,15 @@ final class TinyModel: Module {
 
     /// With `usesCheckpoints` each block runs again during the backward pass.
     func callAsFunction(_ x: Variable, usesCheckpoints: Bool = false) -> Variable {
-        var hidden = entrance(x)
-        for block in blocks {
-            hidden = usesCheckpoints ? checkpoint([hidden]) { [block($0[0])] }[0] : block(hidden)
+        let context = ForwardContext(pooledText: pooledText)
+        return context.run {
+            var hidden = entrance(x)
+            for block in blocks {
+                let body = { (inputs: [Variable]) in context.run { [block(inputs[0])] } }
+                hidden = (usesCheckpoints ? checkpoint([hidden], body) : body([hidden]))[0]
+            }
+            return exit(hidden)
         }
-        return exit(hidden)
     }
 }
 

@@ -7,14 +7,14 @@ extension DifferentiableOperation {
         func convolution(_ name: String, _ x: Shape, _ w: Shape, _ options: ConvolutionOptions) -> [Self] {
             [
                 .init(
-                    "convolution, \(name)", "convolution(weight:bias:options:norm:upsampling:residual:packedWeight:)",
+                    "convolution, \(name)", "convolution(weight:bias:options:norm:upsampling:residual:weightCache:)",
                     inputs: [.init(x), .init(w)]
                 ) {
                     $0[0].convolution(weight: $0[1], options: options)
                 },
                 .init(
                     "convolution, \(name), bias",
-                    "convolution(weight:bias:options:norm:upsampling:residual:packedWeight:)",
+                    "convolution(weight:bias:options:norm:upsampling:residual:weightCache:)",
                     inputs: [.init(x), .init(w), .init([w[0]])]
                 ) { $0[0].convolution(weight: $0[1], bias: $0[2], options: options) },
             ]
@@ -28,7 +28,7 @@ extension DifferentiableOperation {
             + [
                 .init(
                     "convolution of a normalised image",
-                    "convolution(weight:bias:options:norm:upsampling:residual:packedWeight:)",
+                    "convolution(weight:bias:options:norm:upsampling:residual:weightCache:)",
                     inputs: [[2, 4, 3, 2], [3, 4, 3, 3], [4], [4], [3], [2, 3, 3, 2]]
                 ) {
                     $0[0].convolution(
@@ -37,14 +37,14 @@ extension DifferentiableOperation {
                 },
                 .init(
                     "convolution of an up-sampled image",
-                    "convolution(weight:bias:options:norm:upsampling:residual:packedWeight:)",
+                    "convolution(weight:bias:options:norm:upsampling:residual:weightCache:)",
                     inputs: [[1, 2, 3, 2], [3, 2, 3, 3], [3]]
                 ) {
                     $0[0].convolution(weight: $0[1], bias: $0[2], options: .init(padding: 1), upsampling: 2)
                 },
                 .init(
                     "strided convolution of a normalised, up-sampled image",
-                    "convolution(weight:bias:options:norm:upsampling:residual:packedWeight:)",
+                    "convolution(weight:bias:options:norm:upsampling:residual:weightCache:)",
                     inputs: [[1, 2, 2, 3], [1, 2, 2, 2], [2], [2], [1, 1, 3, 5]]
                 ) {
                     $0[0].convolution(

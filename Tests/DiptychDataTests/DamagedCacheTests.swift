@@ -100,7 +100,7 @@ import Testing
             return try (0..<3).flatMap { index in
                 let draw = SampleDraw(index: index, prompt: "edit \(index)")
                 let sample = try cache.sample(draw, cache.read(draw))
-                return [sample.clean, sample.condition, sample.text.sequence, sample.text.pooled].map(\.floats)
+                return [sample.clean, sample.source, sample.text.sequence, sample.text.pooled].map(\.floats)
                     + [[Float(try cache.tokenCount(of: draw.prompt))]]
             }
         }

@@ -11,7 +11,7 @@ import Testing
     /// Three pairs of unequal sizes and the frozen model that encodes them.
     private struct Setting {
         let folder: URL
-        let pipeline: FillPipeline
+        let pipeline: EditPipeline
         let dataset: PairDataset
 
         init() throws {
@@ -29,7 +29,7 @@ import Testing
             }
             try PairDataset.write(records, to: folder)
             dataset = try PairDataset(path: folder.path)
-            pipeline = try FillPipeline(path: Fixtures.path("tiny-random-fill"))
+            pipeline = try EditPipeline(path: Fixtures.path("tiny-random-fill"))
         }
 
         func encoder(keepsSamples: Bool = true) throws -> SampleEncoder {
@@ -63,12 +63,15 @@ import Testing
         let batch = try setting.loader(setting.encoder()).next()
         // 64 x 16 pixels are 4 x 1 tokens.
         #expect(batch.clean.shape == [2, 4, 64] && batch.noise.shape == [2, 4, 64])
-        #expect(batch.condition.shape == [2, 4, 320] && batch.time.shape == [2])
-        #expect(batch.text.shape[0] == 2 && batch.text.shape[1] == 8 && batch.pooled.shape[0] == 2)
+        let channels = try #require(batch.conditioning.channels)
+        #expect(channels.shape == [2, 4, 320] && batch.time.shape == [2])
+        #expect(
+            batch.conditioning.text.shape[0] == 2 && batch.conditioning.text.shape[1] == 8
+                && batch.conditioning.pooled.shape[0] == 2)
         #expect(batch.time.floats.allSatisfy { $0 > 0 && $0 < 1 })
         #expect(batch.indices.count == 2 && Set(batch.indices).count == 2)
         // The condition's latents are of the canvas with a blank right panel, so their left halves see the same image.
-        let mask = rows(batch.condition)[0].suffix(320 * 4).enumerated().filter { $0.offset % 320 >= 64 }.map(\.element)
+        let mask = rows(channels)[0].suffix(320 * 4).enumerated().filter { $0.offset % 320 >= 64 }.map(\.element)
         #expect(mask.filter { $0 == 1 }.count == mask.count / 2)
     }
 
@@ -78,7 +81,7 @@ import Testing
         let (kept, fresh) = (try setting.encoder(), try setting.encoder(keepsSamples: false))
         for index in [0, 1, 2, 1, 0] {
             let (a, b) = (try kept.sample(at: index), try fresh.sample(at: index))
-            #expect(a.clean.floats == b.clean.floats && a.condition.floats == b.condition.floats)
+            #expect(a.clean.floats == b.clean.floats && a.source.floats == b.source.floats)
             #expect(a.text.sequence.floats == b.text.sequence.floats && a.text.pooled.floats == b.text.pooled.floats)
         }
         #expect(try kept.sample(at: 0).clean.floats != kept.sample(at: 1).clean.floats)
@@ -92,12 +95,14 @@ import Testing
         for _ in 0..<4 {
             let (a, b) = (try first.next(), try second.next())
             #expect(a.indices == b.indices && a.noise.floats == b.noise.floats && a.time.floats == b.time.floats)
-            #expect(a.text.floats == b.text.floats)
+            #expect(a.conditioning.text.floats == b.conditioning.text.floats)
         }
         let resumed = try DiptychLoader(
             encoder, options: .init(batchSize: 2, textDrop: 0.5), order: first.order, random: first.random)
         let (a, b) = (try first.next(), try resumed.next())
-        #expect(a.indices == b.indices && a.noise.floats == b.noise.floats && a.text.floats == b.text.floats)
+        #expect(
+            a.indices == b.indices && a.noise.floats == b.noise.floats
+                && a.conditioning.text.floats == b.conditioning.text.floats)
     }
 
     @Test func aBatchMayBeLargerThanTheDataset() throws {
@@ -118,7 +123,7 @@ import Testing
         var dropped = 0
         for _ in 0..<8 {
             let batch = try loader.next()
-            for (text, pooled) in zip(rows(batch.text), rows(batch.pooled)) {
+            for (text, pooled) in zip(rows(batch.conditioning.text), rows(batch.conditioning.pooled)) {
                 let isDropped = text == empty.sequence.floats
                 // Both encoders' vectors go together.
                 #expect(isDropped == (pooled == empty.pooled.floats))
@@ -168,7 +173,7 @@ import Testing
         for _ in 0..<6 {
             let (a, b) = (try ahead.next(), try plain.next())
             #expect(a.indices == b.indices && a.clean.floats == b.clean.floats && a.noise.floats == b.noise.floats)
-            #expect(a.text.floats == b.text.floats)
+            #expect(a.conditioning.text.floats == b.conditioning.text.floats)
             #expect(ahead.order == plain.order && ahead.random == plain.random)
         }
         #expect(ahead.waitingSeconds > 0)
@@ -189,8 +194,9 @@ import Testing
         let short = try DiptychLoader(encoder, options: trimmed, order: order, random: Random(seed: 3)).next()
         let full = try setting.loader(encoder).next()
         let length = (count + 63) / 64 * 64
-        #expect(short.text.shape.dimensions == [2, length, full.text.shape[2]])
-        #expect(short.text.floats == full.text.sliced(axis: 1, 0..<length).contiguous().floats)
+        #expect(short.conditioning.text.shape.dimensions == [2, length, full.conditioning.text.shape[2]])
+        #expect(
+            short.conditioning.text.floats == full.conditioning.text.sliced(axis: 1, 0..<length).contiguous().floats)
         #expect(short.clean.floats == full.clean.floats)
     }
 
@@ -218,7 +224,8 @@ import Testing
                 arrangement: choice.arrangement(panelWidth: width, panelHeight: height))
         }
         let encoder = try SampleEncoder(
-            dataset, encoders: FillEncoders(PipelineParts(folder: Fixtures.path("tiny-random-fill"))), options: options)
+            dataset, encoders: FrozenEncoders(PipelineParts(folder: Fixtures.path("tiny-random-fill"))),
+            options: options)
         #expect(encoder.shapes.shapeOfPair == [1, 2, 0, 1, 0, 2, 1])
         let loading = DiptychLoader.Options(batchSize: 2, textDrop: 0)
         var plan = EpochPlan()
@@ -236,11 +243,11 @@ import Testing
             let isStacked = choice == .auto && shape.panelWidth == 48
             #expect(shape.arrangement == (isStacked ? .stacked : .beside))
             // The masks and the words are those of the arrangement.
-            let mask = batch.condition.sliced(axis: 2, 64..<320).contiguous().floats
+            let mask = batch.conditioning.channels!.sliced(axis: 2, 64..<320).contiguous().floats
             #expect(mask == shape.packedMask.floats + shape.packedMask.floats)
             for (row, index) in batch.indices.enumerated() {
                 let prompt = PromptForm.trigger(shape.arrangement) + "\(index)"
-                #expect(try rows(batch.pooled)[row] == encoder.text(prompt).pooled.floats)
+                #expect(try rows(batch.conditioning.pooled)[row] == encoder.text(prompt).pooled.floats)
             }
             seen.formUnion(batch.indices)
         }

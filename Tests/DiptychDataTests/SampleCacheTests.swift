@@ -73,12 +73,12 @@ import Testing
                 "texts-00000.h5", "texts-00001.h5",
             ])
         let encoder = try SampleEncoder(
-            PairDataset(path: setting.folder.path), encoders: FillEncoders(setting.parts), options: setting.options())
+            PairDataset(path: setting.folder.path), encoders: FrozenEncoders(setting.parts), options: setting.options())
         let cache = try setting.open()
         for index in [0, 31, 32, 36, 37, 39, 0] {
             let draw = SampleDraw(index: index, prompt: "edit \(index % 30)")
             let (a, b) = (try cache.sample(draw, cache.read(draw)), try encoder.sample(at: index))
-            #expect(a.clean.floats == b.clean.floats && a.condition.floats == b.condition.floats)
+            #expect(a.clean.floats == b.clean.floats && a.source.floats == b.source.floats)
             #expect(a.text.sequence.floats == b.text.sequence.floats && a.text.pooled.floats == b.text.pooled.floats)
             #expect(try cache.tokenCount(of: draw.prompt) == encoder.tokenCount(of: draw.prompt))
         }
@@ -116,7 +116,7 @@ import Testing
                 "pairs-16x16-00000.h5", "pairs-16x16-00001.h5", "pairs-32x16-stacked-00000.h5",
             ])
         // What is in it is what the encoders give now: two tokens above, two below for the wide pairs 37 to 39.
-        let encoder = try SampleEncoder(dataset, encoders: FillEncoders(setting.parts), options: options(.auto))
+        let encoder = try SampleEncoder(dataset, encoders: FrozenEncoders(setting.parts), options: options(.auto))
         let cache = try open(.auto)
         for index in [0, 36, 37, 39] {
             let arrangement = cache.shapes[index].arrangement
@@ -124,12 +124,12 @@ import Testing
             let prompt = try PromptForm.inContext.prompt(dataset.records[index].fields, arrangement: arrangement)
             let draw = SampleDraw(index: index, prompt: prompt)
             let (a, b) = (try cache.sample(draw, cache.read(draw)), try encoder.sample(at: index))
-            #expect(a.clean.floats == b.clean.floats && a.condition.floats == b.condition.floats)
+            #expect(a.clean.floats == b.clean.floats && a.source.floats == b.source.floats)
             #expect(a.text.sequence.floats == b.text.sequence.floats && a.text.pooled.floats == b.text.pooled.floats)
         }
         let panels = try dataset.panels(at: 37, width: 32, height: 16, view: .whole)
         let diptych = Diptych(source: panels.source, edited: panels.target, arrangement: .stacked)
-        let clean = try FillEncoders(setting.parts).packedLatents(diptych.canvas.tensor().unsqueezed(0))
+        let clean = try FrozenEncoders(setting.parts).packedLatents(diptych.canvas.tensor().unsqueezed(0))
         #expect(try encoder.sample(at: 37).clean.floats == clean.floats)
 
         // Another arrangement is another cache; the panels of one beside each other are named as ever.

@@ -48,7 +48,7 @@ import Testing
             options.shapes = Self.sizes.map { DiptychGeometry(panelWidth: $0.0, panelHeight: $0.1) }
             let encoder = try SampleEncoder(
                 PairDataset(path: folder.path),
-                encoders: FillEncoders(PipelineParts(folder: Fixtures.path("tiny-random-fill"))), options: options)
+                encoders: FrozenEncoders(PipelineParts(folder: Fixtures.path("tiny-random-fill"))), options: options)
             var loading = DiptychLoader.Options(batchSize: 2, textDrop: 0.5)
             loading.skipsFaults = skips
             loading.workers = workers
@@ -79,10 +79,14 @@ import Testing
             let next = (1...2).map { (before + $0) % 3 }.first { !shapes.contains($0) }
             if shapes.contains(before) { #expect(shape == next) }
             #expect(loader.order == whole.order)
-            #expect(b.indices == a.indices && b.clean.floats == a.clean.floats && b.text.floats == a.text.floats)
+            #expect(
+                b.indices == a.indices && b.clean.floats == a.clean.floats
+                    && b.conditioning.text.floats == a.conditioning.text.floats)
             // One that begins here gives the same.
             let c = try setting.loader(from: place).next()
-            #expect(c.indices == a.indices && c.noise.floats == a.noise.floats && c.text.floats == a.text.floats)
+            #expect(
+                c.indices == a.indices && c.noise.floats == a.noise.floats
+                    && c.conditioning.text.floats == a.conditioning.text.floats)
         }
         let lost = (0..<10).filter { shapes.contains($0 % 3) }.map { "line \($0 + 1): target" }
         #expect(loader.skipped.compactMap(\.key).sorted() == lost.sorted())

@@ -9,12 +9,12 @@ import Testing
 
 @Suite struct EditorTests {
     private let reference: SafetensorsFile
-    private let pipeline: FillPipeline
+    private let pipeline: EditPipeline
     private let source: Image
 
     init() throws {
         reference = try SafetensorsFile(path: Fixtures.path("edit.safetensors"))
-        pipeline = try FillPipeline(path: Fixtures.path("tiny-random-fill"))
+        pipeline = try EditPipeline(path: Fixtures.path("tiny-random-fill"))
         source = try Image(contentsOf: Fixtures.path("source.png"))
     }
 
@@ -74,18 +74,26 @@ import Testing
         stacked.arrangement = .auto
         let fields = PromptFields(instruction: "make the cat blue")
         #expect(
-            try stacked.promptForm.prompt(fields, arrangement: .stacked) == #require(reference.metadata["prompt"]))
+            try PromptForm.inContext.prompt(fields, arrangement: .stacked) == #require(reference.metadata["prompt"]))
 
         // What the transformer is told: the source without what lies under the mask, the mask, the places.
         let diptych = Diptych(editing: wide, arrangement: .stacked)
-        let condition = try pipeline.condition(diptych)
-        let told = maximumError(condition, try reference.tensor("condition"))
-        #expect(condition.shape == [1, 24, 320] && told <= 2e-4, "condition: \(told)")
+        func told(of diptych: Diptych) throws -> Tensor {
+            let source = try pipeline.framework.sourceLatents(diptych, pipeline.frozenEncoders, drawing: nil)
+            let nothing = Tensor(zeros: [1, 1])
+            return try #require(
+                pipeline.conditioning(
+                    source: source, text: nothing, pooled: nothing, guidance: 1, geometry: diptych.geometry
+                ).channels)
+        }
+        let condition = try told(of: diptych)
+        let difference = maximumError(condition, try reference.tensor("condition"))
+        #expect(condition.shape == [1, 24, 320] && difference <= 2e-4, "condition: \(difference)")
         let mask = try reference.tensor("condition").sliced(axis: 2, 64..<320).contiguous()
         #expect(diptych.geometry.packedMask.floats == mask.floats)
         #expect(diptych.geometry.imageIDs.floats == (try reference.tensor("img_ids").floats))
         let other = Diptych(source: wide, edited: Image(width: 64, height: 48), arrangement: .stacked)
-        #expect(try pipeline.condition(other).floats == condition.floats)
+        #expect(try told(of: other).floats == condition.floats)
 
         var random = Random(seed: 42)
         let noise = random.randn(diptych.geometry.latentShape(channels: 16))
@@ -101,7 +109,8 @@ import Testing
         let picture = result.canvas.affine(scale: 0.5, shift: 0.5).squeezed(0).permuted([1, 2, 0])
         let clamped = Tensor.applying(.minimum, Tensor.applying(.maximum, picture, Tensor(0)), Tensor(1))
         let error = maximumError(clamped, try reference.tensor("image"))
-        print("stacked edit: max error of the condition \(told), of the latents \(errors), of the picture \(error)")
+        print(
+            "stacked edit: max error of the condition \(difference), of the latents \(errors), of the picture \(error)")
         #expect(error <= 2e-4, "picture: \(error)")
         #expect(result.image.width == 64 && result.image.height == 48 && result.diptych.edited == result.image)
         // Told to, a wide picture lies beside its edit.

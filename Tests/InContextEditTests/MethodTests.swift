@@ -153,15 +153,4 @@ import Testing
         #expect(middle.floats == [1, 2, 4, 4.5])
         #expect(FlowMatching.velocity(clean, noise).floats == [4, 3, 2, 1])
     }
-
-    @Test func timesFollowTheirDistribution() {
-        var random = Random(seed: 1)
-        let times = (0..<20_000).map { _ in TimeDistribution.logitNormal(mean: 0, deviation: 1).sample(&random) }
-        #expect(times.allSatisfy { $0 > 0 && $0 < 1 })
-        #expect(abs(times.reduce(0, +) / 20_000 - 0.5) < 0.01)
-        // P(sigmoid(z) < 0.25) = P(z < -1.0986) = 0.136.
-        #expect(abs(Float(times.count { $0 < 0.25 }) / 20_000 - 0.136) < 0.01)
-        let uniform = (0..<20_000).map { _ in TimeDistribution.uniform.sample(&random) }
-        #expect(abs(Float(uniform.count { $0 < 0.25 }) / 20_000 - 0.25) < 0.02)
-    }
 }

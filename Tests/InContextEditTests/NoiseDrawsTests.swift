@@ -14,7 +14,7 @@ import Testing
 
     init() throws {
         reference = try SafetensorsFile(path: Fixtures.path("noise.safetensors"))
-        editor = Editor(try FillPipeline(path: Fixtures.path("tiny-random-fill")))
+        editor = Editor(try EditPipeline(path: Fixtures.path("tiny-random-fill")))
         source = try Image(contentsOf: Fixtures.path("source.png")).crop(x: 16, y: 16, width: 32, height: 32)
     }
 
@@ -65,7 +65,7 @@ import Testing
     @Test func bfloat16DrawsInBfloat16() throws {
         var halves = EncoderOptions()
         halves.vaeType = .bfloat16
-        let pipeline = try FillPipeline(path: Fixtures.path("tiny-random-fill"), encoders: halves)
+        let pipeline = try EditPipeline(path: Fixtures.path("tiny-random-fill"), encoders: halves)
         var options = options(seed: 0)
         options.precision = .bfloat16
         options.steps = 1

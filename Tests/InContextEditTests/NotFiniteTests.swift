@@ -37,7 +37,7 @@ import Testing
         return place
     }
 
-    private func fault(_ pipeline: FillPipeline, _ adapters: [AdapterSet] = []) -> FileError? {
+    private func fault(_ pipeline: EditPipeline, _ adapters: [AdapterSet] = []) -> FileError? {
         var options = Editor.Options()
         options.steps = 2
         options.maximumSequenceLength = 16
@@ -66,12 +66,12 @@ import Testing
         ]
         for (part, tensor, parts, found) in cases {
             let place = try spoilt(part, tensor)
-            let error = fault(try FillPipeline(parts(place)))
+            let error = fault(try EditPipeline(parts(place)))
             #expect(error?.path == place && error?.found == found, "\(error!)")
         }
         for tensor in ["encoder.conv_in.weight", "decoder.conv_in.weight"] {
             let place = try spoilt("vae", tensor)
-            let pipeline = try FillPipeline(PipelineParts(folder: base, vae: place))
+            let pipeline = try EditPipeline(PipelineParts(folder: base, vae: place))
             let error = fault(pipeline)
             #expect(error?.path == place && error?.found == "NaN or infinity from an image autoencoder in float32")
             let what = tensor.hasPrefix("encoder") ? "latents of a picture" : "picture"
@@ -81,7 +81,7 @@ import Testing
     }
 
     /// A LoRA of one layer, of which every number of B is `size`.
-    private func adapter(_ name: String, _ size: Float, into pipeline: FillPipeline) throws -> AdapterSet {
+    private func adapter(_ name: String, _ size: Float, into pipeline: EditPipeline) throws -> AdapterSet {
         let layer = "transformer.proj_out"
         try SafetensorsFile.write(
             [
@@ -95,7 +95,7 @@ import Testing
 
     @Test func theGuiltyAdapterIsNamed() throws {
         defer { try? FileManager.default.removeItem(at: folder) }
-        let pipeline = try FillPipeline(path: base)
+        let pipeline = try EditPipeline(path: base)
         let mild = try adapter("mild.safetensors", 0.01, into: pipeline)
         let wild = try adapter("wild.safetensors", 1e25, into: pipeline)
         let error = fault(pipeline, [mild, wild])
@@ -133,9 +133,9 @@ import Testing
     @Test func encodersOfPairsSaySoToo() throws {
         defer { try? FileManager.default.removeItem(at: folder) }
         let place = try spoilt("vae", "encoder.conv_in.weight")
-        let encoders = try FillEncoders(PipelineParts(folder: base, vae: place))
+        let encoders = try FrozenEncoders(PipelineParts(folder: base, vae: place))
         let error = #expect(throws: FileError.self) {
-            try encoders.maskedLatents(Diptych(editing: source))
+            try FillFramework().sourceLatents(Diptych(editing: source), encoders, drawing: nil)
         }
         #expect(error?.path == place)
     }

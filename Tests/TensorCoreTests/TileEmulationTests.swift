@@ -8,8 +8,8 @@
     /// The emulated matrix unit against Intel's description of TDPBF16PS, and what the unit refuses.
     @Suite(.enabled(if: MatrixKernels.available.contains(.amxEmulated))) struct TileEmulationTests {
         /// Tiles 0 (sums), 1 and 2 (factors) for so many rows, columns and pairs.
-        private static func layout(rows: Int, columns: Int, pairs: Int) -> diptych_tile_layout {
-            var layout = diptych_tile_layout()
+        private static func layout(rows: Int, columns: Int, pairs: Int) -> diptych_tile_configuration {
+            var layout = diptych_tile_configuration()
             layout.palette = 1
             layout.rows.0 = UInt8(rows)
             layout.rows.1 = UInt8(rows)
@@ -20,7 +20,7 @@
             return layout
         }
 
-        private static func configure(_ layout: diptych_tile_layout) {
+        private static func configure(_ layout: diptych_tile_configuration) {
             withUnsafePointer(to: layout) { diptych_tile_configure($0) }
         }
 

@@ -1,24 +1,44 @@
 import Foundation
 
-/// The public functions that the Swift files of a folder of `Sources` declare, as `name(label:label:)`; operators
+/// The public functions that the Swift files of a folder of `Sources` and its folders declare, as `name(label:label:)`; operators
 /// carry the types of their operands instead: `+(Tensor, Float)`.
 ///
 /// Tests compare it with their tables, so that a new operation without a test fails.
-public func declaredFunctions(in folder: String) throws -> Set<String> {
-    let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent().appending(path: "Sources/\(folder)")
+///
+/// With `file` only that file of the folder is read.
+public func declaredFunctions(in folder: String, file: String? = nil) throws -> Set<String> {
+    let root = sources.appending(path: folder)
     var found: Set<String> = []
-    for name in try FileManager.default.contentsOfDirectory(atPath: root.path) where name.hasSuffix(".swift") {
+    let names = try file.map { [$0] } ?? FileManager.default.subpathsOfDirectory(atPath: root.path)
+    for name in names where name.hasSuffix(".swift") {
         let text = try String(contentsOf: root.appending(path: name), encoding: .utf8)
-        for match in text.matches(of: /\n *public (?:static )?(?:prefix )?func ([^( <]+) ?(?:<[^(]*>)?\(/) {
-            let parameters = topLevelParts(of: text[match.range.upperBound...])
-            if match.1.first!.isLetter {
-                let labels = parameters.map { $0.prefix { $0 != " " && $0 != ":" } + ":" }
-                found.insert("\(match.1)(\(labels.joined()))")
-            } else {
-                let types = parameters.map { $0.drop { $0 != ":" }.dropFirst().trimmingCharacters(in: .whitespaces) }
-                found.insert("\(match.1)(\(types.joined(separator: ", ")))")
-            }
+        found.formUnion(functions(in: text[...], /\n *public (?:static )?(?:prefix )?func ([^( <]+) ?(?:<[^(]*>)?\(/))
+    }
+    return found
+}
+
+/// The functions that a protocol of a Swift file of `Sources` requires, as ``declaredFunctions(in:)`` spells them.
+public func requirements(of name: String, file: String) throws -> Set<String> {
+    let text = try String(contentsOf: sources.appending(path: file), encoding: .utf8)
+    guard let start = text.range(of: "protocol \(name)"),
+        let end = text.range(of: "\n}", range: start.upperBound..<text.endIndex)
+    else { return [] }
+    return functions(in: text[start.upperBound..<end.lowerBound], /\n *func ([^( <]+) ?(?:<[^(]*>)?\(/)
+}
+
+private let sources = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .deletingLastPathComponent().appending(path: "Sources")
+
+private func functions(in text: Substring, _ pattern: Regex<(Substring, Substring)>) -> Set<String> {
+    var found: Set<String> = []
+    for match in text.matches(of: pattern) {
+        let parameters = topLevelParts(of: text[match.range.upperBound...])
+        if match.1.first!.isLetter {
+            let labels = parameters.map { $0.prefix { $0 != " " && $0 != ":" } + ":" }
+            found.insert("\(match.1)(\(labels.joined()))")
+        } else {
+            let types = parameters.map { $0.drop { $0 != ":" }.dropFirst().trimmingCharacters(in: .whitespaces) }
+            found.insert("\(match.1)(\(types.joined(separator: ", ")))")
         }
     }
     return found

@@ -93,6 +93,12 @@ private func leaves(_ object: Any, _ prefix: String = "") -> [String] {
               d_coef: 2
               gradient_clip: 0
             schedule: {name: cosine, warmup_steps: 5}
+            objective:
+              timestep_sampling: uniform
+              timestep_mean: -1
+              timestep_std: 2
+              timestep_shift: 1.5
+              weighting: cosmap
             training:
               steps: 1_000
               batch_size: 3
@@ -103,9 +109,6 @@ private func leaves(_ object: Any, _ prefix: String = "") -> [String] {
               threads: 2
               ema_decay: 0.99
               memory: 12GiB
-              timestep_sampling: uniform
-              timestep_mean: -1
-              timestep_std: 2
               stop_on_nan: false
             output:
               folder: ~/run
@@ -190,9 +193,11 @@ private func leaves(_ object: Any, _ prefix: String = "") -> [String] {
         expected.training.threads = 2
         expected.training.emaDecay = 0.99
         expected.training.memory = "12GiB"
-        expected.training.timestepSampling = .uniform
-        expected.training.timestepMean = -1
-        expected.training.timestepStd = 2
+        expected.objective.timestepSampling = .uniform
+        expected.objective.timestepMean = -1
+        expected.objective.timestepStd = 2
+        expected.objective.timestepShift = 1.5
+        expected.objective.weighting = .cosmap
         expected.training.stopOnNan = false
         expected.output.logEvery = 2
         expected.output.checkpointEvery = 0
@@ -208,6 +213,39 @@ private func leaves(_ object: Any, _ prefix: String = "") -> [String] {
         let object = try JSONSerialization.jsonObject(with: encoder.encode(run))
         #expect(leaves(object).sorted() == RunConfiguration.keys.sorted())
         #expect(try JSONDecoder().decode(RunConfiguration.self, from: JSONEncoder().encode(run)) == run)
+    }
+
+    @Test func formerKeysAreReadWithANotice() throws {
+        var notices: [String] = []
+        let run = try RunConfiguration.parse(
+            requiredConfiguration + "training:\n  timestep_sampling: uniform\n", file: "run.yaml",
+            overrides: ["training.timestep_std=2"]
+        ) { notices.append($0) }
+        #expect(run.objective.timestepSampling == .uniform && run.objective.timestepStd == 2)
+        #expect(notices.count == 2)
+        #expect(notices[0].hasSuffix(": training.timestep_sampling is called objective.timestep_sampling now"))
+        #expect(notices[0].hasPrefix("run.yaml, line "))
+        #expect(notices[1] == "--set: training.timestep_std is called objective.timestep_std now")
+        // What is written has the new names, and reads back without a word.
+        _ = try RunConfiguration.parse(run.yaml) { Issue.record("\($0)") }
+        // Both at once would leave open which counts.
+        let error = #expect(throws: ConfigurationError.self) {
+            _ = try RunConfiguration.parse(
+                requiredConfiguration
+                    + "objective: {timestep_mean: 1}\ntraining: {timestep_mean: 2}\n", file: "run.yaml")
+        }
+        #expect(error?.faults.map(\.key) == ["training.timestep_mean"])
+    }
+
+    @Test func kontextHasItsOwnPromptsAndLayout() throws {
+        let error = #expect(throws: ConfigurationError.self) {
+            _ = try RunConfiguration.parse(
+                requiredConfiguration, overrides: ["base.framework=kontext", "data.arrangement=stacked"])
+        }
+        #expect(error?.faults.map(\.key) == ["data.prompt_form", "data.arrangement"])
+        let run = try RunConfiguration.parse(
+            requiredConfiguration, overrides: ["base.framework=kontext", "data.prompt_form=direct"])
+        #expect(run.panelShapes.map(\.name) == ["512x512-reference"])
     }
 
     @Test func overridesWinAndAddSections() throws {

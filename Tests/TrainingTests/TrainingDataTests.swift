@@ -1,6 +1,8 @@
 import DiptychData
 import Foundation
 import InContextEdit
+import InMemoryLogging
+import Logging
 import Models
 import TensorCore
 import TensorIO
@@ -120,12 +122,15 @@ import Training
         try Data(lines.utf8).write(to: list)
 
         let skipping = fixture.configuration("skipping", steps: 6) { $0.data.onError = .skip }
-        let session = try TrainingSession(skipping)
-        nonisolated(unsafe) var printed = ""
-        let output = ProgressOutput(isUnicode: false, width: { nil }, now: { 0 }, write: { printed += $0 })
-        #expect(try session.run(progress: ProgressBar(total: 6, output: output)) == .finished)
+        let logged = InMemoryLogHandler()
+        let session = try TrainingSession(skipping, logger: Logger(label: "test") { _ in logged })
+        var steps: [WorkProgress] = []
+        #expect(try session.run { steps.append($0) } == .finished)
+        #expect(steps.map(\.done) == Array(1...6) && steps.allSatisfy { $0.total == 6 && $0.unit == "steps" })
+        #expect(steps.allSatisfy { $0.figures.map(\.name) == ["loss", "balance"] })
         #expect(session.trainer.skippedPairs.count == 2)
-        #expect(printed.split(separator: "\n").filter { $0.hasPrefix("skipped: ") }.count == 2, "\(printed)")
+        let skipped = logged.entries.filter { $0.level == .warning && $0.metadata[Logger.kindKey] == "skipped" }
+        #expect(skipped.count == 2, "\(logged.entries)")
         let whole = try MetricLog.read(session.folder.metricsPath("metrics.jsonl"))
         #expect(whole.allSatisfy { $0.loss.isFinite && ($0.dataSeconds ?? -1) >= 0 })
         // What takes their place is the same for a run that is resumed in the middle.
@@ -238,8 +243,7 @@ import Training
         }
         try cut(0..<3)
         let session = try TrainingSession(settings("whole"))
-        let silent = ProgressOutput(isUnicode: false, width: { nil }, now: { 0 }, write: { _ in })
-        #expect(try session.run(progress: ProgressBar(total: 7, output: silent)) == .finished)
+        #expect(try session.run() == .finished)
         #expect(session.trainer.skippedPairs.compactMap(\.key).sorted() == [1, 2, 3].map { "line \($0): target" })
         let whole = try MetricLog.read(session.folder.metricsPath("metrics.jsonl"))
         for (name, stop) in [("early", 1), ("late", 4)] {

@@ -62,8 +62,7 @@ struct TrainingFixture {
     ) throws -> [StepMetrics] {
         let session = try TrainingSession(
             configuration, resuming: checkpoint, acceptsChangedData: acceptsChangedData)
-        let silent = ProgressOutput(isUnicode: false, width: { nil }, now: { 0 }, write: { _ in })
-        _ = try session.run(progress: ProgressBar(total: configuration.training.steps, output: silent))
+        _ = try session.run()
         return try MetricLog.read(session.folder.metricsPath(configuration.output.metrics))
     }
 }

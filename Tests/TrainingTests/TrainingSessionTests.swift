@@ -3,6 +3,7 @@ import Autograd
 import DiptychData
 import Foundation
 import InContextEdit
+import Models
 import NeuralNet
 import Optimizers
 import TensorCore
@@ -142,17 +143,20 @@ import Training
         let metrics = try trainer.advance()
         let whole = try Trainer(configuration)
         let encoder = try SampleEncoder(
-            whole.dataset, encoders: FillEncoders(configuration.base.parts), options: configuration.encoderOptions)
+            whole.dataset, encoders: FrozenEncoders(configuration.base.parts), options: configuration.encoderOptions)
         let loader = try DiptychLoader(
             encoder, options: configuration.loaderOptions,
             order: EpochOrder(count: whole.dataset.records.count, seed: 7), random: Random(seed: 7 ^ 0x5DEE_CE66))
         let batches = [try loader.next(), try loader.next()]
         func both(_ part: (DiptychBatch) -> Tensor) -> Tensor { Tensor.concatenated(batches.map(part), axis: 0) }
         let (clean, noise, time) = (both(\.clean), both(\.noise), both(\.time))
+        var conditioning = batches[0].conditioning
+        conditioning.channels = both { $0.conditioning.channels! }
+        conditioning.text = both(\.conditioning.text)
+        conditioning.pooled = both(\.conditioning.pooled)
         let velocity = whole.transformer.velocity(
-            FlowMatching.interpolate(clean, noise, time: time), condition: both(\.condition), text: both(\.text),
-            pooled: both(\.pooled), time: time, guidance: 1, geometry: batches[0].geometry, precision: .float32)
-        let loss = FlowMatching.loss(velocity, clean: clean, noise: noise)
+            FlowMatching.interpolate(clean, noise, time: time), time: time, conditioning, precision: .float32)
+        let loss = Objective().loss(velocity, clean: clean, noise: noise, time: time)
         loss.backward()
 
         #expect(abs(metrics.loss - Double(loss.value.scalar)) < 1e-5 * metrics.loss)

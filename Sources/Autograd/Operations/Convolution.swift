@@ -24,15 +24,15 @@ extension Variable {
     /// Cross-correlation with `weight` `[O, C, kh, kw]` plus `bias` `[O]`.
     ///
     /// This image is normalised and followed by SiLU first if there is a `norm`, then each pixel is repeated `upsampling`
-    /// times along both axes; `residual` is added last; `packedWeight` is for a frozen weight alone. None of the tensors in
+    /// times along both axes; `residual` is added last; `weightCache` is for a frozen weight alone. None of the tensors in
     /// between is made, and none is kept: the adjoint computes them again.
     public func convolution(
         weight: Variable, bias: Variable? = nil, options: ConvolutionOptions = .init(), norm: ConvolutionNorm? = nil,
-        upsampling: Int = 1, residual: Variable? = nil, packedWeight: PackedWeight? = nil
+        upsampling: Int = 1, residual: Variable? = nil, weightCache: WeightCache? = nil
     ) -> Variable {
         let (x, w, stage) = (value, weight.value, norm?.stage)
         let stages = ConvolutionStages(
-            norm: stage, upsampling: upsampling, residual: residual?.value, packedWeight: packedWeight)
+            norm: stage, upsampling: upsampling, residual: residual?.value, weightCache: weightCache)
         let y = x.convolution(weight: w, bias: bias?.value, options: options, stages: stages)
         let needsInput = requiresGradient
         let needsNorm = norm.map { $0.weight.requiresGradient || $0.bias.requiresGradient } ?? false

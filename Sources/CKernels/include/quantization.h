@@ -1,4 +1,5 @@
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -39,11 +40,11 @@ ptrdiff_t diptych_block_elements(enum diptych_block_format format);
 ptrdiff_t diptych_block_bytes(enum diptych_block_format format);
 
 /// The numbers of `count` consecutive blocks, bit for bit the same on every instruction set. A block's result does not
-/// depend on its place in the run.
+/// depend on its index in the run.
 void diptych_dequantize(enum diptych_block_format format, const void *blocks, float *y, ptrdiff_t count);
 
 /// Whether diptych_quantize writes the format: Q8_0, Q4_0, Q4_K, Q5_K, Q6_K.
-int diptych_can_quantize(enum diptych_block_format format);
+bool diptych_can_quantize(enum diptych_block_format format);
 
 /// Packs `count` blocks of finite numbers, the same on every instruction set. Q8_0 and Q4_0 take the plain scale of
 /// their largest number, as GGUF's other writers do; the K formats search for the scales of the least squared error.

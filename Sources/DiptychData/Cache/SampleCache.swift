@@ -1,5 +1,5 @@
 import Foundation
-import InContextEdit
+public import InContextEdit
 import Synchronization
 import TensorCore
 import TensorIO
@@ -10,6 +10,8 @@ public final class SampleCache: SampleSource {
     public let dataset: PairDataset
     /// The shapes of their diptychs.
     public let shapes: PanelShapes
+    /// How the model is asked for an edit.
+    public let framework: any EditFramework
     /// The folder.
     public let folder: String
     /// The numbers of the pairs that the cache lacks because they cannot be read.
@@ -50,6 +52,7 @@ public final class SampleCache: SampleSource {
         self.dataset = dataset
         self.folder = folder
         self.shapes = shapes
+        framework = options.framework.framework
         leftOut = manifest.leftOut
         files = Files(layout, digest: key.digest)
         // A file whose pairs were all left out has no rows.
@@ -68,22 +71,21 @@ public final class SampleCache: SampleSource {
 
     /// Reads latents and text of a draw, as `float32`.
     public var read: @Sendable (SampleDraw) throws -> LoadedSample {
-        { [files, shapes] draw in
+        { [files] draw in
             precondition(draw.view == .whole, "a cache holds whole pictures")
             let latents = try files.latents(draw.index)
-            let condition = shapes[draw.index].condition(maskedLatents: latents.masked)
             return LoadedSample(
-                pictures: .latents(clean: latents.clean.squeezed(0), condition: condition.squeezed(0)),
+                pictures: .latents(clean: latents.clean.squeezed(0), source: latents.source.squeezed(0)),
                 text: try files.text(draw.prompt))
         }
     }
 
     /// What was read.
     public func sample(_ draw: SampleDraw, _ loaded: LoadedSample) throws -> EncodedSample {
-        guard case .latents(let clean, let condition) = loaded.pictures, let text = loaded.text else {
+        guard case .latents(let clean, let source) = loaded.pictures, let text = loaded.text else {
             preconditionFailure("what another source has read")
         }
-        return EncodedSample(clean: clean, condition: condition, text: text)
+        return EncodedSample(clean: clean, source: source, text: text)
     }
 
     /// A prompt's vectors.
@@ -178,7 +180,7 @@ public final class SampleCache: SampleSource {
             return number
         }
 
-        func latents(_ pair: Int) throws -> (clean: Tensor, masked: Tensor) {
+        func latents(_ pair: Int) throws -> (clean: Tensor, source: Tensor) {
             guard let number = fileOfPair[pair] else {
                 throw FileError(
                     layout.folder, key: "pair \(pair + 1)", expected: "a pair of the dataset", found: "none")

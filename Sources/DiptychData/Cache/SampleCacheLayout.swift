@@ -7,7 +7,7 @@ import TensorIO
 /// | file | holds |
 /// |---|---|
 /// | `manifest.json` | the key, and once all is there: `finished`, and the pairs that were left out |
-/// | `pairs-512x512-00000.h5`, `pairs-624x416-stacked-00000.h5` | 32 pairs of a shape: their numbers `pairs`, latents `clean` and `masked`, `[n, tokens, 64]` |
+/// | `pairs-512x512-00000.h5`, `pairs-624x416-stacked-00000.h5` | 32 pairs of a shape: their numbers `pairs`, latents of the canvas `clean` and of the source `masked`, `[n, tokens, 64]` |
 /// | `texts-00000.h5` | 16 prompts: `texts`, `tokens`, embeddings `sequence`, `[n, T, d]`, and `pooled`, `[n, p]` |
 ///
 /// A chunk is one pair or one prompt. Files appear whole or not at all, so that whoever comes again goes on behind them.

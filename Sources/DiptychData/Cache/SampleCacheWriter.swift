@@ -6,8 +6,8 @@ public import TensorIO
 
 /// Runs the frozen encoders once over a dataset and writes what they give to a folder, for ``SampleCache`` to read.
 ///
-/// What is stored is what training would compute: the mode of the posterior, packed and normalised, of the diptych and of
-/// the diptych with its edited panel blanked; T5's embeddings with their padding, each prompt once, and CLIP's pooled
+/// What is stored is what training would compute: the mode of the posterior, packed and normalised, of the canvas and of
+/// what the framework shows of the source; T5's embeddings with their padding, each prompt once, and CLIP's pooled
 /// vectors. In `float32` a run from the cache equals one without it bit for bit; in `bfloat16`, half as large, latents
 /// and embeddings are rounded once.
 public struct SampleCacheWriter {
@@ -57,16 +57,14 @@ public struct SampleCacheWriter {
     ///   - overwrites: whether a cache of other contents is replaced.
     ///   - skipsFaults: whether pairs that cannot be read are left out; otherwise all of them are named before any work.
     ///   - workers: threads that decode pictures ahead.
-    ///   - verifying: told how many files that are there have been looked at, of how many.
-    ///   - progress: told what is done, of how much, and how much of it was there before.
+    ///   - progress: told first of the files that are there and verified, then of the pairs and prompts.
     ///   - isStopped: asked after every pair, prompt and verified file; what belongs to no whole file is done again later.
     ///
     /// Throws ``FileError`` for a folder of another kind, a full disk and data of which nothing can be read,
     /// ``DatasetError`` for unreadable pairs.
     public func write(
         to folder: String, overwrites: Bool = false, skipsFaults: Bool = false, workers: Int = 1,
-        verifying: (_ done: Int, _ total: Int) -> Void = { _, _ in },
-        progress: (_ done: Int, _ total: Int, _ found: Int) -> Void = { _, _, _ in },
+        progress: (WorkProgress) -> Void = { _ in },
         isStopped: () -> Bool = { false }
     ) throws -> Outcome {
         let shapes = PanelShapes(options.shapes, of: dataset)
@@ -79,9 +77,9 @@ public struct SampleCacheWriter {
         try prepare(folder, overwrites: overwrites, texts: prompts.count)
 
         let work = Work(total: dataset.records.count + prompts.count, digest: key.digest, precision: key.precision)
-        guard let pending = verify(layout, work, verifying, isStopped) else { return work.outcome(dataset) }
+        guard let pending = verify(layout, work, progress, isStopped) else { return work.outcome(dataset) }
         work.done = work.found
-        progress(work.done, work.total, work.found)
+        progress(work.progress)
         if !pending.pairs.isEmpty || !pending.texts.isEmpty {
             let pairs = pending.pairs.flatMap(\.pairs)
             if !skipsFaults {
@@ -89,13 +87,13 @@ public struct SampleCacheWriter {
                 if !inspection.faults.isEmpty { throw DatasetError(faults: inspection.faults) }
                 work.transparentPictures = inspection.transparentPictures
             }
-            let encoders = try FillEncoders(parts, options: encoderOptions)
+            let encoders = try FrozenEncoders(parts, options: encoderOptions)
             var options = options
             options.keepsSamples = false
             let encoder = try SampleEncoder(dataset, encoders: encoders, options: options)
             let tick = {
                 work.done += 1
-                progress(work.done, work.total, work.found)
+                progress(work.progress)
             }
             for part in pending.texts {
                 guard try Self.write(part, layout, encoder, work, isStopped, tick) else { return work.outcome(dataset) }
@@ -139,7 +137,7 @@ public struct SampleCacheWriter {
 
     /// Reads every file that is there; nil when it was stopped.
     private func verify(
-        _ layout: SampleCacheLayout, _ work: Work, _ verifying: (_ done: Int, _ total: Int) -> Void,
+        _ layout: SampleCacheLayout, _ work: Work, _ progress: (WorkProgress) -> Void,
         _ isStopped: () -> Bool
     ) -> Pending? {
         func isThere(_ name: String) -> Bool { FileManager.default.fileExists(atPath: layout.path(name)) }
@@ -147,7 +145,7 @@ public struct SampleCacheWriter {
         var (done, pending) = (0, Pending())
         func tick() -> Bool {
             done += 1
-            verifying(done, total)
+            progress(WorkProgress("files verified", done: done, total: total))
             return isStopped()
         }
         for file in layout.textsFiles {
@@ -233,6 +231,10 @@ public struct SampleCacheWriter {
             self.precision = precision
         }
 
+        var progress: WorkProgress {
+            WorkProgress("pairs and prompts", done: done, total: total, found: found)
+        }
+
         func outcome(_ dataset: PairDataset) -> Outcome {
             Outcome(
                 done: done, total: total,
@@ -306,7 +308,7 @@ public struct SampleCacheWriter {
                     of: Diptych(source: source, edited: target, arrangement: part.file.shape.arrangement))
                 pairs.append(Int32(index))
                 clean.append(latents.clean.converted(to: work.precision))
-                masked.append(latents.masked.converted(to: work.precision))
+                masked.append(latents.source.converted(to: work.precision))
             }
             tick()
         }

@@ -1,6 +1,6 @@
 public import InContextEdit
 import Synchronization
-import TensorCore
+public import TensorCore
 public import TensorIO
 
 /// Reads every pair of a dataset once and finds all that is wrong with it before training does.
@@ -43,24 +43,25 @@ public struct DatasetCheck: Sendable {
     /// Reads a folder of pictures, a folder of shards or a shard, with the names and choices of `reading`; for evaluation
     /// also without targets, and MagicBrush's test folder. Throws ``FileError`` when it is none of these.
     ///
-    /// `shapes` and `settings` are those of the run that is to come. `progress` is told how many pairs are done, of how many;
-    /// calls never overlap, but come from several threads.
+    /// `shapes` and `settings` are those of the run that is to come. Calls of `progress` never overlap, but come from
+    /// several threads.
     public init(
         path: String, reading: PairReading = PairReading(), isEvaluation: Bool = false,
         shapes: [DiptychGeometry] = [DiptychGeometry(panelWidth: 512, panelHeight: 512)],
         settings: PairNotes.Settings = PairNotes.Settings(),
-        progress: @Sendable (_ done: Int, _ total: Int) -> Void = { _, _ in }
+        progress: @Sendable (WorkProgress) -> Void = { _ in }
     ) throws(FileError) {
         let listing = try PairListing(path: path, reading: reading, purpose: isEvaluation ? .evaluation : .training)
         let count = listing.entries.count
-        let state = Mutex((findings: [Finding](repeating: Finding(), count: count), done: 0))
+        let state = Mutex(
+            (findings: [Finding](repeating: Finding(), count: count), progress: WorkProgress("pairs", total: count)))
         parallelFor(count, grain: 1) { range in
             for i in range {
                 let finding = Self.read(listing.entries[i], listing.shards, reading, isEvaluation)
                 state.withLock { state in
                     state.findings[i] = finding
-                    state.done += 1
-                    progress(state.done, count)
+                    state.progress.done += 1
+                    progress(state.progress)
                 }
             }
         }

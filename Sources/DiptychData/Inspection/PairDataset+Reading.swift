@@ -1,5 +1,5 @@
 import Synchronization
-import TensorCore
+public import TensorCore
 public import TensorIO
 
 extension PairDataset {
@@ -14,12 +14,16 @@ extension PairDataset {
     /// Decodes both pictures of every pair, or of those of the given numbers, and finds the pairs that ``DatasetCheck``
     /// calls faulty.
     ///
-    /// `progress` is told how many pairs are done, of how many; calls never overlap, but come from several threads.
+    /// Calls of `progress` never overlap, but come from several threads.
     public func inspect(
-        among indices: [Int]? = nil, progress: @Sendable (_ done: Int, _ total: Int) -> Void = { _, _ in }
+        among indices: [Int]? = nil, progress: @Sendable (WorkProgress) -> Void = { _ in }
     ) -> Inspection {
         let indices = indices ?? Array(records.indices)
-        let state = Mutex((faults: [(Int, FileError)](), transparent: 0, done: 0))
+        let state = Mutex(
+            (
+                faults: [(Int, FileError)](), transparent: 0,
+                progress: WorkProgress("pairs checked", total: indices.count)
+            ))
         parallelFor(indices.count, grain: 1) { range in
             for i in range {
                 let (pair, file) = (indices[i], files[indices[i]])
@@ -40,8 +44,8 @@ extension PairDataset {
                 state.withLock { state in
                     state.faults += found.map { (i, $0) }
                     state.transparent += transparent
-                    state.done += 1
-                    progress(state.done, indices.count)
+                    state.progress.done += 1
+                    progress(state.progress)
                 }
             }
         }

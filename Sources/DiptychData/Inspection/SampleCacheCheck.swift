@@ -1,4 +1,5 @@
 import Foundation
+public import TensorCore
 public import TensorIO
 
 /// Reads every value of a cache once, so that all checksums are compared, and finds what is damaged or missing.
@@ -18,10 +19,10 @@ public struct SampleCacheCheck: Sendable {
         ((try? SampleCacheManifest(folder: folder)) ?? nil) != nil
     }
 
-    /// Reads the cache in `folder`; `progress` is told how many files are done, of how many.
+    /// Reads the cache in `folder`; `progress` is told of every file.
     ///
     /// Throws ``FileError`` when it is none.
-    public init(folder: String, progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }) throws {
+    public init(folder: String, progress: (WorkProgress) -> Void = { _ in }) throws {
         guard let manifest = try SampleCacheManifest(folder: folder) else {
             throw FileError(folder, expected: "a cache", found: "a folder without \(SampleCacheLayout.manifestName)")
         }
@@ -37,7 +38,7 @@ public struct SampleCacheCheck: Sendable {
             faults += file.faults
             isListed = isListed && file.numbers != nil
             if name.hasPrefix("pairs-") { pairs.formUnion(file.numbers ?? []) } else { texts += file.count }
-            progress(done + 1, names.count)
+            progress(WorkProgress("files", done: done + 1, total: names.count))
         }
         // What a file without a readable list holds is not known, and that file is named already.
         if !manifest.finished {

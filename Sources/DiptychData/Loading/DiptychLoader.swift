@@ -1,4 +1,5 @@
 public import InContextEdit
+public import Models
 import Synchronization
 public import TensorCore
 public import TensorIO
@@ -11,12 +12,8 @@ public struct DiptychBatch: Sendable {
     public let noise: Tensor
     /// Times in `(0, 1)`, `[B]`.
     public let time: Tensor
-    /// Masked-image latents and mask, `[B, tokens, 320]`.
-    public let condition: Tensor
-    /// Text, `[B, T, d]`.
-    public let text: Tensor
-    /// Pooled text, `[B, p]`.
-    public let pooled: Tensor
+    /// What the model is told besides the noisy latents.
+    public let conditioning: Conditioning
     /// The numbers of the samples.
     public let indices: [Int]
     /// The sizes of every diptych.
@@ -29,13 +26,15 @@ public struct DiptychBatch: Sendable {
 /// Samples are read ahead on threads of the loader's own; what a batch holds depends on the state alone.
 public final class DiptychLoader {
     /// How batches are drawn.
-    public struct Options: Sendable, Hashable {
+    public struct Options: Sendable {
         /// Samples a batch.
         public var batchSize: Int
         /// The share of samples whose prompt is replaced by the empty one.
         public var textDrop: Float
         /// The distribution of times.
-        public var times: TimeDistribution
+        public var times: any TimeDistribution
+        /// The guidance scale, fed to the guidance embedding.
+        public var guidance: Float = 1
         /// What is drawn of a pair.
         public var draws = DrawOptions()
         /// Whether text is cut after the last token of any prompt of a batch, rounded up to 64, instead of being padded
@@ -50,7 +49,7 @@ public final class DiptychLoader {
         public var ahead = 16
 
         /// Collects the options.
-        public init(batchSize: Int, textDrop: Float, times: TimeDistribution = .logitNormal(mean: 0, deviation: 1)) {
+        public init(batchSize: Int, textDrop: Float, times: any TimeDistribution = LogitNormalTimes()) {
             self.batchSize = batchSize
             self.textDrop = textDrop
             self.times = times
@@ -131,14 +130,16 @@ public final class DiptychLoader {
         let texts = try samples.map { sample in
             random.uniform() < options.textDrop ? try source.text("") : sample.text
         }
-        let times = samples.map { _ in options.times.sample(&random) }
+        let geometry = source.shapes[readings[0].draw.index]
+        let times = samples.map { _ in options.times.sample(&random, tokenCount: geometry.tokenCount) }
         let clean = Self.stack(samples.map(\.clean))
         let length = options.trimsText ? readings.map { tokenCounts[$0.draw.index] }.max()! : .max
+        let conditioning = source.framework.conditioning(
+            source: Self.stack(samples.map(\.source)), text: Self.stack(texts.map { $0.prefix(length).sequence }),
+            pooled: Self.stack(texts.map(\.pooled)), guidance: options.guidance, geometry: geometry)
         return DiptychBatch(
             clean: clean, noise: random.randn(clean.shape), time: Tensor(times, [times.count]),
-            condition: Self.stack(samples.map(\.condition)),
-            text: Self.stack(texts.map { $0.prefix(length).sequence }), pooled: Self.stack(texts.map(\.pooled)),
-            indices: readings.map(\.draw.index), geometry: source.shapes[readings[0].draw.index])
+            conditioning: conditioning, indices: readings.map(\.draw.index), geometry: geometry)
     }
 
     // MARK: Groups

@@ -17,6 +17,8 @@ public final class SampleEncoder: SampleSource {
         public var draws = DrawOptions()
         /// Whether encoded pairs and prompts stay in memory for the next epoch.
         public var keepsSamples: Bool
+        /// How the model is asked for an edit.
+        public var framework = FrameworkName.fill
 
         /// Collects the options, with panels of one shape beside each other.
         public init(
@@ -33,7 +35,7 @@ public final class SampleEncoder: SampleSource {
     /// Latents of a pair, `[tokens, 64]` each.
     struct Latents: Sendable {
         var clean: Tensor
-        var masked: Tensor
+        var source: Tensor
     }
 
     /// What stays in memory, for the threads that read ahead too.
@@ -47,13 +49,15 @@ public final class SampleEncoder: SampleSource {
     public let options: Options
     /// The shapes of their panels.
     public let shapes: PanelShapes
-    private let encoders: FillEncoders
+    /// How the model is asked for an edit.
+    public var framework: any EditFramework { options.framework.framework }
+    private let encoders: FrozenEncoders
     private let kept = Kept()
     private var texts: [String: EncodedText] = [:]
 
     /// Encodes `dataset` with frozen encoders. Throws ``DatasetError`` that names every pair without a field that its
     /// prompt needs.
-    public init(_ dataset: PairDataset, encoders: FillEncoders, options: Options) throws(DatasetError) {
+    public init(_ dataset: PairDataset, encoders: FrozenEncoders, options: Options) throws(DatasetError) {
         precondition(
             !options.keepsSamples || !options.draws.variesPictures, "what is kept cannot vary from draw to draw")
         try dataset.requirePrompts(options.draws)
@@ -63,10 +67,12 @@ public final class SampleEncoder: SampleSource {
         shapes = PanelShapes(options.shapes, of: dataset)
     }
 
-    /// The same with the encoders of a pipeline.
+    /// The same with the encoders of a pipeline, and as it is asked for edits.
     public convenience init(
-        _ dataset: PairDataset, pipeline: FillPipeline, options: Options
+        _ dataset: PairDataset, pipeline: EditPipeline, options: Options
     ) throws(DatasetError) {
+        var options = options
+        options.framework = pipeline.framework.name
         try self.init(dataset, encoders: pipeline.frozenEncoders, options: options)
     }
 
@@ -85,15 +91,14 @@ public final class SampleEncoder: SampleSource {
     public func sample(_ draw: SampleDraw, _ loaded: LoadedSample) throws -> EncodedSample {
         let text = try text(draw.prompt)
         switch loaded.pictures {
-        case .latents(let clean, let condition): return EncodedSample(clean: clean, condition: condition, text: text)
+        case .latents(let clean, let source): return EncodedSample(clean: clean, source: source, text: text)
         case .panels(let source, let target):
             let diptych = Diptych(source: source, edited: target, arrangement: shapes[draw.index].arrangement)
             let latents = try latents(of: diptych)
-            let condition = diptych.geometry.condition(maskedLatents: latents.masked.unsqueezed(0)).squeezed(0)
             if options.keepsSamples {
-                kept.pictures.withLock { $0[draw.index] = .latents(clean: latents.clean, condition: condition) }
+                kept.pictures.withLock { $0[draw.index] = .latents(clean: latents.clean, source: latents.source) }
             }
-            return EncodedSample(clean: latents.clean, condition: condition, text: text)
+            return EncodedSample(clean: latents.clean, source: latents.source, text: text)
         }
     }
 
@@ -105,10 +110,11 @@ public final class SampleEncoder: SampleSource {
         return try sample(draw, try read(draw))
     }
 
-    /// The latents of a diptych and of its source alone.
+    /// The latents of the canvas and of the source.
     func latents(of diptych: Diptych) throws -> Latents {
         let clean = try encoders.packedLatents(diptych.canvas.tensor().unsqueezed(0))
-        return Latents(clean: clean.squeezed(0), masked: try encoders.maskedLatents(diptych).squeezed(0))
+        let source = try framework.sourceLatents(diptych, encoders, drawing: nil)
+        return Latents(clean: clean.squeezed(0), source: source.squeezed(0))
     }
 
     /// A prompt's vectors; the empty prompt stands for dropped text. Throws ``FileError`` when they are not finite.

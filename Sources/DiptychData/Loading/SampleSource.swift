@@ -1,13 +1,13 @@
-import InContextEdit
+public import InContextEdit
 public import TensorCore
 public import TensorIO
 
 /// A pair as the trainer sees it: the frozen encoders' outputs.
 public struct EncodedSample: Sendable {
-    /// Clean packed latents of the whole diptych, `[tokens, 64]`.
+    /// Clean packed latents of the canvas, `[tokens, 64]`.
     public let clean: Tensor
-    /// Packed masked-image latents and mask, `[tokens, 320]`.
-    public let condition: Tensor
+    /// Packed latents that show the model the source, `[tokens, 64]`; see `EditFramework.sourceLatents`.
+    public let source: Tensor
     /// The prompt's vectors.
     public let text: EncodedText
 }
@@ -29,8 +29,8 @@ public struct EncodedText: Sendable {
 public enum LoadedPictures: Sendable {
     /// Both panels, decoded and resized, still to be encoded.
     case panels(source: Image, target: Image)
-    /// Latents, `[tokens, 64]`, and condition, `[tokens, 320]`.
-    case latents(clean: Tensor, condition: Tensor)
+    /// Latents of the canvas and of the source, `[tokens, 64]` each.
+    case latents(clean: Tensor, source: Tensor)
 }
 
 /// What is read ahead of the trainer.
@@ -47,6 +47,8 @@ public protocol SampleSource: AnyObject {
     var dataset: PairDataset { get }
     /// The shapes of their diptychs.
     var shapes: PanelShapes { get }
+    /// How the model is asked for an edit.
+    var framework: any EditFramework { get }
     /// Reads what a draw needs, on any thread. Throws ``FileError`` when something of it cannot be read.
     var read: @Sendable (SampleDraw) throws -> LoadedSample { get }
     /// Makes a sample of what was read, on the trainer's thread.

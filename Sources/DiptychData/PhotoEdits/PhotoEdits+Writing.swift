@@ -1,7 +1,7 @@
 import Foundation
 import InContextEdit
 import Synchronization
-import TensorCore
+public import TensorCore
 import TensorIO
 
 extension PhotoEdits {
@@ -9,13 +9,12 @@ extension PhotoEdits {
     /// `metadata.jsonl`, without which a folder is no dataset; and finishes one that was interrupted.
     ///
     /// `folder` must be new, empty, or hold what the same options and photographs began, unless `overwrites`, which removes
-    /// the list and the numbered panels of an earlier dataset and nothing else. `progress` is told how many pairs are done,
-    /// of how many, and how many of these were there before; calls never overlap, but come from several threads. Throws
-    /// ``FolderInUse`` before anything is touched, ``FileError`` for what the file system refuses, and what ``pair(at:)``
+    /// the list and the numbered panels of an earlier dataset and nothing else. Calls of `progress`
+    /// never overlap, but come from several threads. Throws ``FolderInUse`` before anything is touched, ``FileError`` for what the file system refuses, and what ``pair(at:)``
     /// throws.
     public func write(
         to folder: String, overwrites: Bool = false,
-        progress: @Sendable (_ done: Int, _ total: Int, _ found: Int) -> Void = { _, _, _ in }
+        progress: @Sendable (WorkProgress) -> Void = { _ in }
     ) throws {
         let root = URL(filePath: folder, directoryHint: .isDirectory)
         let lock = try ShardWriting.lock(root.relativePath)
@@ -25,12 +24,13 @@ extension PhotoEdits {
         let journal = try PhotoEditsJournal(appendingTo: root.appending(path: PhotoEditsJournal.name).relativePath)
         struct State {
             var records: [PairRecord?]
-            var done: Int
+            var progress: WorkProgress
             var fault: (index: Int, error: any Error)?
         }
         let found = known.count
-        let state = Mutex(State(records: (0..<options.count).map { known[$0] }, done: found))
-        if found > 0 { progress(found, options.count, found) }
+        let begun = WorkProgress("pairs", done: found, total: options.count, found: found)
+        let state = Mutex(State(records: (0..<options.count).map { known[$0] }, progress: begun))
+        if found > 0 { progress(begun) }
         parallelFor(options.count, grain: 1) { range in
             for i in range {
                 if known[i] != nil { continue }
@@ -40,8 +40,8 @@ extension PhotoEdits {
                     try state.withLock { state in
                         try journal.append(record)
                         state.records[i] = record
-                        state.done += 1
-                        progress(state.done, options.count, found)
+                        state.progress.done += 1
+                        progress(state.progress)
                     }
                 } catch {
                     state.withLock { state in

@@ -6,7 +6,7 @@ public import TensorIO
 /// Makes pairs for training from photographs: random crops, and edits that their instructions determine to the pixel.
 ///
 ///     let edits = try PhotoEdits(photos: "Datasets/photos", options: .init(count: 1000))
-///     try edits.write(to: "photo-edits") { done, total, _ in print("\(done)/\(total)") }
+///     try edits.write(to: "photo-edits") { print("\($0.done)/\($0.total)") }
 ///
 /// A pair depends on the seed, its number, the photographs, the kinds and the size alone: not on the number of threads,
 /// nor on how many pairs are made.

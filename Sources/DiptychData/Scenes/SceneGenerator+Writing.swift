@@ -1,7 +1,7 @@
 import Foundation
 import InContextEdit
 import Synchronization
-import TensorCore
+public import TensorCore
 import TensorIO
 
 extension SceneGenerator {
@@ -40,12 +40,11 @@ extension SceneGenerator {
     /// interrupted.
     ///
     /// `folder` must be new, empty, or hold what the same options began; `overwrites` removes an earlier dataset of
-    /// scenes. `progress` is told how many pairs are done and how many of these were there before; calls never overlap,
-    /// but come from several threads. Throws ``FolderInUse`` before anything is touched, and ``FileError`` for what the
-    /// file system refuses.
+    /// scenes. Calls of `progress` never overlap, but come from several threads. Throws ``FolderInUse`` before anything is
+    /// touched, and ``FileError`` for what the file system refuses.
     public func write(
         to folder: String, layout: Layout, overwrites: Bool = false,
-        progress: @Sendable (_ done: Int, _ found: Int) -> Void = { _, _ in }
+        progress: @Sendable (WorkProgress) -> Void = { _ in }
     ) throws {
         precondition(layout.shardSize > 0, "shards of \(layout.shardSize) pairs")
         let root = URL(filePath: folder, directoryHint: .isDirectory)
@@ -53,7 +52,7 @@ extension SceneGenerator {
         let lock = try ShardWriting.lock(root.relativePath)
         defer { withExtendedLifetime(lock) {} }
         try prepare(root, manifest, overwrites: overwrites)
-        let state = Mutex((done: 0, found: 0))
+        let state = Mutex(WorkProgress("pairs", total: options.count))
         for shard in 0..<(options.count + layout.shardSize - 1) / layout.shardSize {
             let numbers = shard * layout.shardSize..<min(options.count, (shard + 1) * layout.shardSize)
             let path = root.appending(path: Self.shardName(shard)).relativePath
@@ -61,7 +60,7 @@ extension SceneGenerator {
                 state.withLock { state in
                     state.done += numbers.count
                     state.found += numbers.count
-                    progress(state.done, state.found)
+                    progress(state)
                 }
                 continue
             }
@@ -74,7 +73,7 @@ extension SceneGenerator {
                         samples.withLock { $0[i] = sample }
                         state.withLock { state in
                             state.done += 1
-                            progress(state.done, state.found)
+                            progress(state)
                         }
                     } catch {
                         fault.withLock { $0 = error }

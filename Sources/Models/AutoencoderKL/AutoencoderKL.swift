@@ -19,6 +19,10 @@ public final class AutoencoderKL: Module {
     public let configuration: AutoencoderKLConfiguration
     /// When ``encode(_:)-(Tensor)`` and ``decode(_:)-(Tensor)`` work tile by tile.
     public var tiling = AutoencoderTiling()
+    /// How memory is spent.
+    public var memory = MemoryPolicy() {
+        didSet { for (_, module) in namedModules() { (module as? Conv2D)?.memory = memory } }
+    }
     private let encoder: AutoencoderEncoder
     private let decoder: AutoencoderDecoder
     private let momentsConvolution: Conv2D?
@@ -73,7 +77,7 @@ public final class AutoencoderKL: Module {
             let moments =
                 isTiled
                 ? self.moments(Variable(encoder.tiled(image, tileSize: tiling.tileSize))) : encode(Variable(image))
-            releaseWeights()
+            releaseWeights(memory)
             return (moments.mean.value, moments.logVariance.value)
         }
     }
@@ -82,7 +86,7 @@ public final class AutoencoderKL: Module {
     public func decode(_ latents: Tensor) -> Tensor {
         checkLatents(latents.shape)
         let factor = configuration.downsampleFactor
-        defer { releaseWeights() }
+        defer { releaseWeights(memory) }
         return withoutGradients {
             guard tiling.applies(height: factor * latents.shape[2], width: factor * latents.shape[3]) else {
                 return decode(Variable(latents)).value

@@ -37,9 +37,9 @@ struct ModulationSource {
     private let ahead: [[Variable]]?
 
     /// `parts`: the modulations of each part of the model; `conditioning` `[B, D]`.
-    init(_ parts: [[Modulation]], of conditioning: Variable) {
+    init(_ parts: [[Modulation]], of conditioning: Variable, _ memory: MemoryPolicy) {
         self.conditioning = conditioning
-        if MemoryAccount.releasesWeights {
+        if memory.releasesWeights {
             ahead = nil
             return
         }

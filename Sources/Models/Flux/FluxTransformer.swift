@@ -18,15 +18,17 @@ public struct FluxInput {
     public var timestep: Tensor
     /// `[B]`: the guidance scale, for models with `guidance_embeds` and only for them.
     public var guidance: Tensor?
-    /// `[S, 3]`: coordinates (0, row, column) of the latent tokens.
+    /// `[S, 3]`: coordinates (image, row, column) of the latent tokens.
     public var imageIDs: Tensor
     /// `[T, 3]`: zeros.
     public var textIDs: Tensor
+    /// How many of the latent tokens, from the first on, a velocity is wanted for.
+    public var resultCount: Int
 
-    /// Collects the input.
+    /// Collects the input; without a `resultCount` all latent tokens have a result.
     public init(
         latents: Variable, text: Variable, pooled: Variable, timestep: Tensor, guidance: Tensor?, imageIDs: Tensor,
-        textIDs: Tensor
+        textIDs: Tensor, resultCount: Int? = nil
     ) {
         self.latents = latents
         self.text = text
@@ -35,6 +37,7 @@ public struct FluxInput {
         self.guidance = guidance
         self.imageIDs = imageIDs
         self.textIDs = textIDs
+        self.resultCount = resultCount ?? latents.shape[1]
     }
 }
 
@@ -59,6 +62,11 @@ public final class FluxTransformer: Module {
     private let output: Linear
     /// Reads the blocks' weights ahead of their use.
     public let weightStream: WeightStream
+    /// How memory is spent.
+    public var memory: MemoryPolicy {
+        get { weightStream.memory }
+        set { weightStream.memory = newValue }
+    }
 
     /// Takes the weights by diffusers' keys; the caller ends with `loader.finish()`.
     public init(_ configuration: FluxConfiguration, _ loader: WeightLoader) {
@@ -104,7 +112,7 @@ public final class FluxTransformer: Module {
             + [("norm_out", outputModulation), ("proj_out", output)]
     }
 
-    /// The velocity of the flow at `input`: `[B, S, out]`, in the type of the latents.
+    /// The velocity of the flow at `input`: `[B, resultCount, out]`, in the type of the latents.
     public func callAsFunction(_ input: FluxInput) -> Variable { evaluate(input) }
 
     /// What a state inside the model is: text and image tokens, or one sequence of both.
@@ -120,6 +128,10 @@ public final class FluxTransformer: Module {
 
     /// Like ``callAsFunction(_:)``, showing the states on the way.
     package func evaluate(_ input: FluxInput, observing: ((State) -> Void)? = nil) -> Variable {
+        ForwardContext(pooledText: input.pooled).run { evaluateInContext(input, observing) }
+    }
+
+    private func evaluateInContext(_ input: FluxInput, _ observing: ((State) -> Void)?) -> Variable {
         check(input)
         let conditioning = conditioningEmbedding(
             timestep: input.timestep, guidance: input.guidance,
@@ -130,7 +142,7 @@ public final class FluxTransformer: Module {
         let rotary = RotaryTable(ids: ids, axes: configuration.axesDimsRope)
         let modulations =
             doubleBlocks.map(\.modulations) + singleBlocks.map(\.modulations) + [[outputModulation]]
-        let source = ModulationSource(modulations, of: conditioning)
+        let source = ModulationSource(modulations, of: conditioning, memory)
 
         var joint = joined(input, source, rotary: rotary, observing)
         for (index, block) in singleBlocks.enumerated() {
@@ -144,7 +156,8 @@ public final class FluxTransformer: Module {
                 }[0]
             observing?(.single(index, joint: joint))
         }
-        let image = joint.sliced(axis: 1, joint.shape[1] - input.latents.shape[1]..<joint.shape[1])
+        let start = joint.shape[1] - input.latents.shape[1]
+        let image = joint.sliced(axis: 1, start..<start + input.resultCount)
         let end = source.part(modulations.count - 1, [outputModulation])
         // Scale, shift: the other way round than in the blocks.
         let m = outputModulation.vectors(end.read(end.inputs)[0])
@@ -177,9 +190,11 @@ public final class FluxTransformer: Module {
     ) -> [Variable] {
         let (stream, read, count) = (weightStream, modulation.read, tokens.count)
         let inputs = tokens + modulation.inputs
+        // A block that runs again does so in the backward pass, outside of this one.
+        let context = ForwardContext.current
         let block = { (inputs: [Variable]) -> [Variable] in
             stream.enter(index)
-            return body(Array(inputs[..<count]), read(Array(inputs[count...])))
+            return context.run { body(Array(inputs[..<count]), read(Array(inputs[count...]))) }
         }
         return usesGradientCheckpointing ? checkpoint(inputs, block) : block(inputs)
     }
@@ -199,6 +214,9 @@ public final class FluxTransformer: Module {
         precondition(
             input.timestep.shape == [batch] && input.guidance?.shape ?? [batch] == [batch],
             "timestep and guidance must be [\(batch)]")
+        precondition(
+            input.resultCount >= 0 && input.resultCount <= latents[1],
+            "\(input.resultCount) results of \(latents[1]) tokens")
         precondition(
             input.imageIDs.shape == [latents[1], 3] && input.textIDs.shape == [text[1], 3],
             "ids \(input.imageIDs.shape) and \(input.textIDs.shape), not [\(latents[1]), 3] and [\(text[1]), 3]")

@@ -1,6 +1,6 @@
 import Foundation
 import NeuralNet
-import TensorCore
+public import TensorCore
 public import TensorIO
 
 /// Writes a FLUX.1 [Fill] pipeline with random weights of a true shape, so that time and memory can be measured without
@@ -8,7 +8,7 @@ public import TensorIO
 ///
 /// ```swift
 /// let base = try RandomBase(size: .full, type: "q4_0", seed: 1)
-/// try base.write(to: "random-full", tokenizers: "Tests/Fixtures/tiny-random-fill") { print($0) }
+/// try base.write(to: "random-full", tokenizers: "Tests/Fixtures/tiny-random-fill") { print($0.done) }
 /// ```
 ///
 /// The transformer and the T5 encoder become GGUF files of the type asked for, CLIP and the autoencoder safetensors.
@@ -91,21 +91,22 @@ public struct RandomBase {
     }
 
     /// Writes the files into `folder`, which is made, and copies the folders `tokenizer` and `tokenizer_2` of the pipeline
-    /// at `tokenizers` beside them. `progress` hears the number of tensors done.
+    /// at `tokenizers` beside them. `progress` hears of each tensor.
     ///
     /// Throws ``FileError`` when a tokenizer is missing or a file cannot be written.
-    public func write(to folder: String, tokenizers: String, progress: (Int) throws -> Void) throws {
+    public func write(to folder: String, tokenizers: String, progress: (WorkProgress) throws -> Void = { _ in }) throws
+    {
         let manager = FileManager.default
         do { try manager.createDirectory(atPath: folder, withIntermediateDirectories: true) } catch {
             throw FileError(folder, expected: "a folder that can be made", found: error.localizedDescription)
         }
         for part in Self.tokenizerFolders { try copy("\(tokenizers)/\(part)", to: "\(folder)/\(part)") }
-        var done = 0
+        var state = WorkProgress("tensors", total: files.reduce(0) { $0 + $1.plans.count })
         for (number, file) in files.enumerated() {
             var pools = BlockPools(seed: seed &+ UInt64(number))
             func contents(_ plan: GGUFPlan) throws -> StoredTensor {
-                defer { done += 1 }
-                try progress(done)
+                defer { state.done += 1 }
+                try progress(state)
                 return pools.tensor(plan)
             }
             let path = "\(folder)/\(file.name)"
@@ -117,7 +118,7 @@ public struct RandomBase {
                 try SafetensorsFile.write(tensors, metadata: Dictionary(uniqueKeysWithValues: texts), to: path)
             }
         }
-        try progress(done)
+        try progress(state)
     }
 
     /// The folders that are copied beside the models.

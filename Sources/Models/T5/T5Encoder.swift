@@ -22,6 +22,11 @@ public final class T5Encoder: Module {
     private let finalNorm: RMSNorm
     /// Reads the blocks' weights ahead of their use.
     public let weightStream: WeightStream
+    /// How memory is spent.
+    public var memory: MemoryPolicy {
+        get { weightStream.memory }
+        set { weightStream.memory = newValue }
+    }
 
     private static let embeddingNames = ["shared", "encoder.embed_tokens"]
 

@@ -17,6 +17,8 @@ struct ConfigurationField: Sendable {
     let summary: String
     /// Whether the key has no default.
     let isRequired: Bool
+    /// The key that it had in earlier versions, which is still read.
+    let formerKey: String?
     /// What other trainers call it, for suggestions only.
     let peerNames: [String]
     /// Takes the value from a node; returns messages when the node is of another type.
@@ -29,12 +31,13 @@ struct ConfigurationField: Sendable {
     init<Value>(
         _ key: String, _ path: any WritableKeyPath<RunConfiguration, Value> & Sendable,
         _ value: ConfigurationValue<Value>,
-        _ summary: String, isRequired: Bool = false, peerNames: [String] = []
+        _ summary: String, isRequired: Bool = false, formerKey: String? = nil, peerNames: [String] = []
     ) {
         self.key = key
         type = value.name
         self.summary = summary
         self.isRequired = isRequired
+        self.formerKey = formerKey
         self.peerNames = peerNames
         set = { node, configuration in
             guard let new = value.read(node) else {

@@ -7,6 +7,8 @@ struct ConfigurationReader {
     /// What has been read so far; the required keys are empty until then.
     private(set) var configuration = RunConfiguration(basePath: "", dataPath: "", outputFolder: "")
     private(set) var faults: [ConfigurationError.Fault] = []
+    /// What a user should know of what was read, one sentence each.
+    private(set) var notices: [String] = []
     /// Where each key was given last, and whether its type was right.
     private var places: [String: (file: String, line: Int?, isValid: Bool)] = [:]
     /// The name that stands for the configuration as a whole.
@@ -92,6 +94,17 @@ struct ConfigurationReader {
 
     /// Reads one key: a section or a field.
     private mutating func read(_ node: Node, key: String, line: Int?, from file: String) {
+        if let field = RunConfiguration.schema.first(where: { $0.formerKey == key }) {
+            notices.append("\(file)\(line.map { ", line \($0)" } ?? ""): \(key) is called \(field.key) now")
+            guard places[field.key] == nil else {
+                faults.append(
+                    .init(
+                        file, line: line, key: key,
+                        message: "expected one of \(key) and \(field.key), which is its new name, found both"))
+                return
+            }
+            return read(node, key: field.key, line: line, from: file)
+        }
         if let field = RunConfiguration.schema.first(where: { $0.key == key }) {
             let messages = field.set(node, &configuration)
             places[key] = (file, line, messages.isEmpty)

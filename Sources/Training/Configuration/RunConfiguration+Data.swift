@@ -55,12 +55,14 @@ extension RunConfiguration {
         return panels.map { width, height in
             DiptychGeometry(
                 panelWidth: width, panelHeight: height,
-                arrangement: data.arrangement.arrangement(panelWidth: width, panelHeight: height))
+                arrangement: base.framework.framework.panelLayout(
+                    data.arrangement, panelWidth: width, panelHeight: height))
         }
     }
 
     /// How the diptychs of this run lie: `auto` where some are stacked and some are not.
     public var trainedArrangement: ArrangementChoice {
+        // A source that is a reference lies nowhere.
         let found = Set(panelShapes.map(\.arrangement))
         return found.count > 1 ? .auto : found == [.stacked] ? .stacked : .beside
     }
@@ -82,6 +84,7 @@ extension RunConfiguration {
             panelWidth: data.panelWidth, panelHeight: data.panelHeight, maximumSequenceLength: data.maxSequenceLength,
             promptForm: data.promptForm, keepsSamples: data.cacheLatents)
         options.shapes = panelShapes
+        options.framework = base.framework
         options.draws = drawOptions
         return options
     }
@@ -97,13 +100,9 @@ extension RunConfiguration {
 
     /// How batches are drawn.
     public var loaderOptions: DiptychLoader.Options {
-        let times: TimeDistribution
-        switch training.timestepSampling {
-        case .logitNormal: times = .logitNormal(mean: training.timestepMean, deviation: training.timestepStd)
-        case .uniform: times = .uniform
-        }
         var options = DiptychLoader.Options(
-            batchSize: training.batchSize, textDrop: Float(data.textDrop), times: times)
+            batchSize: training.batchSize, textDrop: Float(data.textDrop), times: objective.value.times)
+        options.guidance = Float(training.guidance)
         options.draws = drawOptions
         options.trimsText = data.textPadding == .trimmed
         options.skipsFaults = data.onError == .skip

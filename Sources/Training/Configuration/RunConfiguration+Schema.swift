@@ -6,6 +6,9 @@ extension RunConfiguration {
             "The frozen pipeline: a folder in diffusers' layout, or one with tokenizers where all models are named.",
             isRequired: true, peerNames: ["name_or_path", "pretrained_model_name_or_path", "base_model_name"]),
         .init(
+            "base.framework", \.base.framework, .choice,
+            "fill inpaints a diptych (ICEdit, FLUX.1 Fill); kontext sees the source in tokens (FLUX.1 Kontext)."),
+        .init(
             "base.transformer", \.base.transformer, ConfigurationValue<String?>.optional(.path),
             "The transformer's safetensors or GGUF file instead of the folder's.", peerNames: ["unet", "dit"]),
         .init(
@@ -194,6 +197,27 @@ extension RunConfiguration {
             peerNames: ["lr_warmup_steps", "learning_rate_warmup_steps"]),
 
         .init(
+            "objective.timestep_sampling", \.objective.timestepSampling, .choice,
+            "Distribution of the timestep t; length_shift moves it towards noise the more tokens a canvas has.",
+            formerKey: "training.timestep_sampling", peerNames: ["timestep_type", "timestep_distribution"]),
+        .init(
+            "objective.timestep_mean", \.objective.timestepMean, .number(),
+            "Mean of the normal under the sigmoid; sigmoid and uniform have none.",
+            formerKey: "training.timestep_mean", peerNames: ["logit_mean"]),
+        .init(
+            "objective.timestep_std", \.objective.timestepStd, .positive,
+            "Standard deviation of that normal; uniform has none.",
+            formerKey: "training.timestep_std", peerNames: ["logit_std", "sigmoid_scale"]),
+        .init(
+            "objective.timestep_shift", \.objective.timestepShift, .positive,
+            "shift: t becomes s t / (1 + (s - 1) t); 1 moves nothing.",
+            peerNames: ["discrete_flow_shift", "timestep_bias"]),
+        .init(
+            "objective.weighting", \.objective.weighting, .choice,
+            "How the error at a time counts: all alike, as t^-2, or as a cosine schedule's density.",
+            peerNames: ["weighting_scheme", "loss_weighting"]),
+
+        .init(
             "training.steps", \.training.steps, .integer(1...), "Optimizer steps.",
             peerNames: ["max_train_steps", "max_steps"]),
         .init(
@@ -207,7 +231,7 @@ extension RunConfiguration {
             "training.seed", \.training.seed, .integer(0...),
             "Seed of initialisation, order, noise, timesteps and text drop."),
         .init(
-            "training.guidance", \.training.guidance, .notNegative, "The guidance that the model is told.",
+            "training.guidance", \.training.guidance, .notNegative, "Guidance scale, fed to the guidance embedding.",
             peerNames: ["guidance_scale"]),
         .init(
             "training.gradient_checkpointing", \.training.gradientCheckpointing, .boolean,
@@ -220,15 +244,6 @@ extension RunConfiguration {
         .init(
             "training.ema_decay", \.training.emaDecay, ConfigurationValue<Double?>.optional(.decay),
             "Decay of an exponential moving average of the adapter; null keeps none.", peerNames: ["ema_config"]),
-        .init(
-            "training.timestep_sampling", \.training.timestepSampling, .choice, "Distribution of the timestep t.",
-            peerNames: ["timestep_type", "timestep_distribution", "weighting_scheme"]),
-        .init(
-            "training.timestep_mean", \.training.timestepMean, .number(),
-            "logit_normal: mean of the normal under the sigmoid.", peerNames: ["logit_mean"]),
-        .init(
-            "training.timestep_std", \.training.timestepStd, .positive, "logit_normal: its standard deviation.",
-            peerNames: ["logit_std"]),
         .init("training.stop_on_nan", \.training.stopOnNan, .boolean, "End the run when the loss is not a number."),
 
         .init(

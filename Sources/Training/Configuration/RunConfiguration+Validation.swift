@@ -90,6 +90,19 @@ extension RunConfiguration {
             )
         }
         for fault in dataFaults() { report(fault.key, fault.expected, fault.found) }
+        let framework = base.framework.framework
+        if !framework.promptForms.contains(data.promptForm) {
+            report(
+                "data.prompt_form",
+                framework.promptForms.map(\.rawValue).joined(separator: " or ")
+                    + " with base.framework \(framework.name)",
+                data.promptForm.rawValue)
+        }
+        if base.framework == .kontext, data.arrangement != .beside {
+            report(
+                "data.arrangement", "no arrangement with base.framework kontext, whose panels share no canvas",
+                data.arrangement.rawValue)
+        }
         if let moe = adapter.moe {
             if moe.topK > moe.experts {
                 report("adapter.moe.top_k", "at most adapter.moe.experts (\(moe.experts))", "\(moe.topK)")

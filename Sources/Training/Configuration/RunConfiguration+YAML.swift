@@ -8,8 +8,10 @@ extension RunConfiguration {
     /// the file. A section may be removed (`adapter.moe=null`) or added with its defaults (`adapter.moe={}`).
     /// Throws ``ConfigurationError`` with every fault of the file and of the overrides: unknown and repeated keys, wrong
     /// types, values out of bounds or at odds with each other. Paths in it are not looked at; see
-    /// ``validateFiles(source:)``.
-    public static func load(_ path: String, overrides: [String] = []) throws -> RunConfiguration {
+    /// ``validateFiles(source:)``. `notice` hears of keys that were renamed and are read under their old names.
+    public static func load(
+        _ path: String, overrides: [String] = [], notice: (String) -> Void = { _ in }
+    ) throws -> RunConfiguration {
         let text: String
         do {
             let bytes = try readWholeFile(
@@ -24,16 +26,18 @@ extension RunConfiguration {
         } catch let fault as FileError {
             throw ConfigurationError([.init(path, message: "expected \(fault.expected), found \(fault.found)")])
         }
-        return try parse(text, file: path, overrides: overrides)
+        return try parse(text, file: path, overrides: overrides, notice: notice)
     }
 
     /// The same for a text; `file` is what errors call it.
     public static func parse(
-        _ text: String, file: String = "configuration", overrides: [String] = []
+        _ text: String, file: String = "configuration", overrides: [String] = [],
+        notice: (String) -> Void = { _ in }
     ) throws -> RunConfiguration {
         var reader = ConfigurationReader(file: file)
         reader.read(text: text)
         for override in overrides { reader.apply(override: override) }
+        reader.notices.forEach(notice)
         return try reader.finish()
     }
 

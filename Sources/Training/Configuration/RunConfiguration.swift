@@ -19,6 +19,8 @@ public struct RunConfiguration: Codable, Sendable, Equatable {
     public var optimizer = Optimizer()
     /// How the learning rate moves.
     public var schedule = Schedule()
+    /// What is minimised.
+    public var objective = Objective()
     /// The loop.
     public var training = Training()
     /// What is written where.
@@ -37,6 +39,8 @@ extension RunConfiguration {
     public struct Base: Codable, Sendable, Equatable {
         /// A folder in diffusers' layout, or one with the tokenizers where all models are named.
         public var path: String
+        /// How the base is asked for an edit.
+        public var framework = FrameworkName.fill
         /// The transformer's file instead of the folder's.
         public var transformer: String?
         /// The autoencoder's file instead of the folder's.
@@ -290,7 +294,7 @@ extension RunConfiguration {
         public var accumulate = 2
         /// Seed of initialisation, order, noise, timesteps and text drop.
         public var seed = 0
-        /// The guidance that the model is told.
+        /// The guidance scale, fed to the guidance embedding.
         public var guidance = 1.0
         /// Whether blocks are computed again in the backward pass instead of kept.
         public var gradientCheckpointing = true
@@ -300,24 +304,33 @@ extension RunConfiguration {
         public var memory: String?
         /// Decay of an exponential moving average of the adapter; `nil` keeps none.
         public var emaDecay: Double?
-        /// The distribution of t.
-        public var timestepSampling = TimestepSampling.logitNormal
-        /// Mean of the normal under the sigmoid.
-        public var timestepMean = 0.0
-        /// Its standard deviation.
-        public var timestepStd = 1.0
         /// Whether a loss that is not a number ends the run.
         public var stopOnNan = true
         /// Creates the default.
         public init() {}
     }
 
-    /// A distribution of timesteps.
-    public enum TimestepSampling: String, CaseIterable, Codable, Sendable {
-        /// t = sigmoid(mean + std · N(0, 1)).
-        case logitNormal = "logit_normal"
-        /// t uniform between 0 and 1.
-        case uniform
+    /// What is minimised.
+    public struct Objective: Codable, Sendable, Equatable {
+        /// The distribution of t.
+        public var timestepSampling = TimeSampling.logitNormal
+        /// Mean of the normal under the sigmoid.
+        public var timestepMean = 0.0
+        /// Its standard deviation.
+        public var timestepStd = 1.0
+        /// How far times are moved towards noise.
+        public var timestepShift = 3.0
+        /// How the error at a time counts.
+        public var weighting = TimeWeighting.none
+        /// Creates the default.
+        public init() {}
+
+        /// What the section means.
+        public var value: InContextEdit.Objective {
+            InContextEdit.Objective(
+                times: timestepSampling.distribution(
+                    mean: timestepMean, deviation: timestepStd, shift: timestepShift), weighting: weighting)
+        }
     }
 
     /// What is written where.

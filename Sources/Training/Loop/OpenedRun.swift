@@ -46,7 +46,8 @@ public struct OpenedRun {
             }
         }
         let lock = try request.isDryRun ? nil : folder.lock()
-        var configuration = try request.configuration(origin)
+        var renamed: [String] = []
+        var configuration = try request.configuration(origin) { renamed.append($0) }
         configuration.output.folder = folder.path
         var checkpoint = origin.checkpoint
         if checkpoint == nil, request.continuation != .never {
@@ -58,18 +59,19 @@ public struct OpenedRun {
         }
         try self.init(
             configuration, from: origin.configurationPath, folder, lock, resuming: checkpoint,
-            isDryRun: request.isDryRun)
+            isDryRun: request.isDryRun, notices: renamed)
     }
 
     /// Opens the run of a configuration, or goes on with it from the checkpoint file `checkpoint`.
     public init(_ configuration: RunConfiguration, resuming checkpoint: String? = nil) throws {
         let folder = RunFolder(configuration.output.folder)
-        try self.init(configuration, from: nil, folder, folder.lock(), resuming: checkpoint, isDryRun: false)
+        try self.init(
+            configuration, from: nil, folder, folder.lock(), resuming: checkpoint, isDryRun: false, notices: [])
     }
 
     private init(
         _ configuration: RunConfiguration, from path: String?, _ folder: RunFolder, _ lock: FolderLock?,
-        resuming checkpoint: String?, isDryRun: Bool
+        resuming checkpoint: String?, isDryRun: Bool, notices known: [String]
     ) throws {
         let continues = checkpoint.map(folder.holds) ?? false
         if !continues, !isDryRun { try folder.requireNoRun(besides: path) }
@@ -81,13 +83,13 @@ public struct OpenedRun {
         self.lock = lock
         source = path ?? checkpoint ?? "configuration"
         guard let state, let checkpoint else {
-            (changes, notices) = ([], [])
+            (changes, notices) = ([], known)
             return
         }
         let earlier = try RunConfiguration.parse(state.configuration, file: checkpoint)
         changes = configuration.changes(from: earlier).filter { $0.key != "output.folder" }
         try RunConfiguration.requireChangeable(changes, configuration, earlier, source: source)
-        var notices: [String] = []
+        var notices = known
         if state.fingerprints == nil {
             notices.append(
                 "\(checkpoint): a checkpoint of version 1, which has no checksums; its base and its pairs are known by "

@@ -11,7 +11,7 @@ extension Trainer {
         let (data, training) = (configuration.data, configuration.training)
         let weights = FrozenWeights(transformer, vae: encoders?.vae, textEncoders: encoders?.textEncoders)
         let shapes = configuration.encoderOptions.shapes
-        let geometry = shapes.max { $0.tokenCount < $1.tokenCount }!
+        let geometry = shapes.max { $0.pairTokenCount < $1.pairTokenCount }!
         let model = transformer.configuration
         let text = encoders.map {
             MemoryEstimate.textEncoding(
@@ -25,10 +25,12 @@ extension Trainer {
                     encoders.options.vaeType, tiling: tiling)
             }.max()!
         }
-        // Latents of both panels, the masked image with its mask; and the text.
-        let pictures = 4 * geometry.tokenCount * (64 + model.inChannels)
+        // Latents of the canvas and of the source; and the text.
+        let pictures = 4 * geometry.tokenCount * 2 * model.outChannels
         let words = 4 * data.maxSequenceLength * model.jointAttentionDim
         let sample = pictures + words
+        // What the model is told of a sample, besides its latents.
+        let told = 4 * geometry.pairTokenCount * (model.outChannels + model.inChannels) + words
         // Encoders keep what they gave; a cache's samples are read whole, pictures as bytes.
         let ahead = max(data.prefetch, training.batchSize)
         let readAhead =
@@ -58,15 +60,21 @@ extension Trainer {
                         Item(
                             MemoryPlan.weightsName,
                             weights.transformerPages(isStreamed: isStreamed && training.gradientCheckpointing)),
-                        Item("gradients", parameters), Item("batch", (training.batchSize + 1) * sample),
+                        Item("gradients", parameters), Item("batch", (training.batchSize + 1) * told),
                         Item(
                             "activations",
                             MemoryEstimate.training(
-                                model, tokens: geometry.tokenCount + data.maxSequenceLength,
+                                model, tokens: geometry.pairTokenCount + data.maxSequenceLength,
                                 batch: training.batchSize, configuration.dtype,
                                 checkpointing: training.gradientCheckpointing)),
                     ]),
             ])
+    }
+
+    /// Puts a choice of how to spend memory into force for all models, before the first step.
+    public func adopt(_ choice: MemoryChoice) {
+        transformer.memory = choice.policy
+        encoders?.adopt(choice)
     }
 
     /// The most samples that the run can see.

@@ -48,7 +48,7 @@ extension Trainer {
 
     private static func start(_ path: String, _ transformer: FluxTransformer) throws -> AdapterStart {
         let model = transformer.configuration
-        if let file = AdapterLocation.file(path) {
+        if let file = AdapterSource.safetensorsFile(path) {
             return AdapterStart(
                 try AdapterFile(
                     SafetensorsFile(path: file), naming: .flux(model), pooledWidth: model.pooledProjectionDim))

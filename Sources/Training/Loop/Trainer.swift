@@ -6,10 +6,10 @@ public import InContextEdit
 public import Models
 import NeuralNet
 import Optimizers
-import TensorCore
+public import TensorCore
 public import TensorIO
 
-/// Trains adapters on a frozen Fill pipeline: one object from the configuration to the last checkpoint.
+/// Trains adapters on a frozen pipeline: one object from the configuration to the last checkpoint.
 ///
 /// A run is a function of its configuration. Everything that the next step depends on is in ``checkpoint()``, so a
 /// resumed run gives the same losses as one that was never stopped, bit for bit at the same number of threads.
@@ -19,7 +19,7 @@ public final class Trainer {
     /// The frozen model.
     public let transformer: FluxTransformer
     /// The encoders; nil where a cache holds what they give.
-    public let encoders: FillEncoders?
+    public let encoders: FrozenEncoders?
     /// What is trained.
     public let adapters: AdapterSet
     /// The pairs.
@@ -54,10 +54,10 @@ public final class Trainer {
     /// Throws what is wrong with the configuration, the files or the checkpoint before any training.
     ///
     /// `acceptsChangedData` goes on although the pairs are not those that the run began with, as when a picture has been
-    /// mended; their number must be. `checking` is told how many pairs have been decoded before the first step, of how many.
+    /// mended; their number must be. `checking` is told of every pair that is decoded before the first step.
     public init(
         _ configuration: RunConfiguration, resuming checkpoint: RunCheckpoint? = nil, acceptsChangedData: Bool = false,
-        checking: @Sendable (_ done: Int, _ total: Int) -> Void = { _, _ in }
+        checking: @Sendable (WorkProgress) -> Void = { _ in }
     ) throws {
         self.configuration = configuration
         Threads.set(configuration.training.threads)
@@ -81,7 +81,8 @@ public final class Trainer {
             ).lines
         transformer = try configuration.base.parts.loadTransformer()
         fingerprints = try known ?? RunFingerprints(configuration.base.parts, dataset)
-        try transformer.requireFill(latentChannels: source.latentChannels, configuration.base.parts)
+        try configuration.base.framework.framework.require(
+            transformer, latentChannels: source.latentChannels, configuration.base.parts)
         transformer.usesGradientCheckpointing = configuration.training.gradientCheckpointing
         let seed = UInt64(configuration.training.seed)
         do {
@@ -119,7 +120,7 @@ public final class Trainer {
 
     /// The pairs. Where their listing is faulty, their pictures are looked at too, so that all that is wrong is said at once.
     private static func dataset(
-        _ configuration: RunConfiguration, checking: @Sendable (_ done: Int, _ total: Int) -> Void
+        _ configuration: RunConfiguration, checking: @Sendable (WorkProgress) -> Void
     ) throws -> PairDataset {
         do {
             return try configuration.openDataset()
@@ -134,9 +135,9 @@ public final class Trainer {
     /// Where samples come from: the cache if there is one, otherwise the encoders, after a look at every picture.
     private static func source(
         _ configuration: RunConfiguration, _ dataset: PairDataset,
-        checking: @Sendable (_ done: Int, _ total: Int) -> Void
+        checking: @Sendable (WorkProgress) -> Void
     ) throws -> (
-        samples: any SampleSource, encoders: FillEncoders?, latentChannels: Int, transparentPictures: Int
+        samples: any SampleSource, encoders: FrozenEncoders?, latentChannels: Int, transparentPictures: Int
     ) {
         let data = configuration.data
         let parts = configuration.base.parts
@@ -157,7 +158,7 @@ public final class Trainer {
             transparentPictures = inspection.transparentPictures
         }
         if !parts.namesAllModels { _ = try PipelineFolder(path: parts.folder) }
-        let encoders = try FillEncoders(parts, options: configuration.pipelineEncoders)
+        let encoders = try FrozenEncoders(parts, options: configuration.pipelineEncoders)
         let encoder = try SampleEncoder(dataset, encoders: encoders, options: configuration.encoderOptions)
         return (
             encoder, encoders, encoders.vae.configuration.latentChannels, transparentPictures
@@ -275,17 +276,15 @@ public final class Trainer {
     private func accumulateGradients(share: Float) throws -> MicroBatch {
         let batch = try Profile.phase("data") { try loader.next() }
         let noisy = FlowMatching.interpolate(batch.clean, batch.noise, time: batch.time)
-        adapters.pooledText = adapters.needsPooledText ? Variable(batch.pooled) : nil
         let (velocity, side) = Profile.phase("forward") {
             SideOutputs.collecting {
                 transformer.velocity(
-                    noisy, condition: batch.condition, text: batch.text, pooled: batch.pooled, time: batch.time,
-                    guidance: Float(configuration.training.guidance), geometry: batch.geometry,
-                    precision: configuration.dtype)
+                    noisy, time: batch.time, batch.conditioning, precision: configuration.dtype)
             }
         }
         let report = adapters.routingReport(side)
-        let error = FlowMatching.loss(velocity, clean: batch.clean, noise: batch.noise)
+        let error = configuration.objective.value.loss(
+            velocity, clean: batch.clean, noise: batch.noise, time: batch.time)
         var loss = error
         if let moe = configuration.adapter.moe {
             loss = loss + report.loadBalance * Float(moe.loadBalanceWeight) + report.routerZ * Float(moe.routerZWeight)

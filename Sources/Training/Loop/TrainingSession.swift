@@ -1,14 +1,21 @@
 import Foundation
 import InContextEdit
+public import Logging
+public import TensorCore
 import TensorIO
 
-/// A trainer with its surroundings: the run's folder, the metric log, the progress bar, checkpoints and Ctrl-C.
+/// A trainer with its surroundings: the run's folder, the metric log, checkpoints, and the wish to stop.
+///
+/// ```swift
+/// let session = try TrainingSession(RunConfiguration.load("run.yaml"))
+/// let outcome = try session.run { print("\($0.done) of \($0.total)") }
+/// ```
 public final class TrainingSession {
     /// How a session ended.
     public enum Outcome: Sendable, Equatable {
         /// All steps are done.
         case finished
-        /// The user asked to stop; the checkpoint holds everything.
+        /// The caller asked to stop; the checkpoint holds everything.
         case interrupted
     }
 
@@ -22,6 +29,7 @@ public final class TrainingSession {
     private let run: OpenedRun
     private let log: MetricLog
     private let firstStep: Int
+    private let logger: Logger
     private var reportedPairs = 0
     private var isLogFull = false
     /// Seconds of this session's steps, and of these the ones spent waiting for samples.
@@ -30,23 +38,26 @@ public final class TrainingSession {
     /// Begins the run of a configuration, or continues it from the checkpoint file `checkpoint`; see
     /// ``OpenedRun/init(_:resuming:)``.
     public convenience init(
-        _ configuration: RunConfiguration, resuming checkpoint: String? = nil, acceptsChangedData: Bool = false
+        _ configuration: RunConfiguration, resuming checkpoint: String? = nil, acceptsChangedData: Bool = false,
+        logger: Logger = .diptych
     ) throws {
-        try self.init(OpenedRun(configuration, resuming: checkpoint), acceptsChangedData: acceptsChangedData)
+        try self.init(
+            OpenedRun(configuration, resuming: checkpoint), acceptsChangedData: acceptsChangedData, logger: logger)
     }
 
     /// Begins a run, or continues it.
     ///
     /// Throws what is wrong before any training: faults of the base and the data, or others than the run began with, unless
     /// `acceptsChangedData` (see ``Trainer/init(_:resuming:acceptsChangedData:checking:)``).
-    /// `checking` is told how many pairs have been decoded before the first step, of how many; `planning` sees the trainer
-    /// before anything is written, and may refuse it, as it has to for a dry run.
+    /// `checking` is told of every pair that is decoded before the first step; `planning` sees the trainer before anything is
+    /// written, and may refuse it, as it has to for a dry run. `logger` gets what goes wrong without ending the run.
     public init(
-        _ run: OpenedRun, acceptsChangedData: Bool = false,
-        checking: @Sendable (_ done: Int, _ total: Int) -> Void = { _, _ in },
+        _ run: OpenedRun, acceptsChangedData: Bool = false, logger: Logger = .diptych,
+        checking: @Sendable (WorkProgress) -> Void = { _ in },
         planning: (Trainer) throws -> Void = { _ in }
     ) throws {
         self.run = run
+        self.logger = logger
         folder = run.folder
         trainer = try Trainer(
             run.configuration, resuming: run.state, acceptsChangedData: acceptsChangedData, checking: checking)
@@ -68,33 +79,37 @@ public final class TrainingSession {
     /// How many lines of the metric log have found no room; the checkpoint has them.
     public var missingLines: Int { log.waiting.count }
 
-    /// Trains until the last step or until the user interrupts; either way a checkpoint is written.
+    /// Trains until the last step or until `isStopped`, asked after each step, says so; either way a checkpoint is written.
+    /// `progress` is told of every step, with the loss and, where there are mixtures, the load balance.
     ///
     /// A checkpoint that cannot be written on the way (a full disk) is reported and tried again later, while the earlier
     /// one stays; at the end it is an error. When a step fails (a picture that cannot be read, a loss that is not a
     /// number), the steps before it are saved, then the failure is thrown.
-    public func run(progress: ProgressBar) throws -> Outcome {
+    public func run(
+        progress: (WorkProgress) -> Void = { _ in }, isStopped: () -> Bool = { false }
+    ) throws -> Outcome {
         let output = trainer.configuration.output
         let steps = trainer.configuration.training.steps
-        defer { progress.finish() }
         var retryAt: Int?
         var lastTry = ContinuousClock.now
         let longest = output.checkpointMinutes > 0 ? Duration.seconds(output.checkpointMinutes * 60) : nil
-        reportSkipped(progress)
+        reportSkipped()
         while trainer.step < steps {
             let metrics: StepMetrics
             do {
                 metrics = try trainer.advance()
             } catch {
-                saveBefore(error, progress)
+                saveBefore(error)
                 throw error
             }
-            record(metrics, progress)
+            record(metrics)
             seconds += metrics.seconds
             dataSeconds += metrics.dataSeconds ?? 0
-            reportSkipped(progress)
-            progress.update(step: metrics.step, loss: metrics.loss, loadBalance: metrics.loadBalance)
-            if Interruption.isRequested || metrics.step == steps { break }
+            reportSkipped()
+            progress(
+                WorkProgress(
+                    "steps", done: metrics.step, total: steps, found: firstStep, figures: metrics.figures))
+            if isStopped() || metrics.step == steps { break }
             let isDue = output.checkpointEvery > 0 && metrics.step % output.checkpointEvery == 0
             let isLong = longest.map { lastTry.duration(to: .now) >= $0 } ?? false
             if isDue || isLong || metrics.step == retryAt {
@@ -106,7 +121,7 @@ public final class TrainingSession {
                     let every = output.checkpointEvery > 0 ? output.checkpointEvery : 100
                     let next = metrics.step + min(every, max(10, every / 10))
                     retryAt = next
-                    progress.print("error: \(error); training goes on, next try at step \(min(next, steps))")
+                    logger.error("\(error); training goes on, next try at step \(min(next, steps))")
                 }
             }
         }
@@ -115,25 +130,25 @@ public final class TrainingSession {
     }
 
     /// Says which pairs are left out, once each.
-    private func reportSkipped(_ progress: ProgressBar) {
+    private func reportSkipped() {
         let pairs = trainer.skippedPairs
         let most = 100
-        for fault in pairs.prefix(most).dropFirst(reportedPairs) { progress.print("skipped: \(fault)") }
+        for fault in pairs.prefix(most).dropFirst(reportedPairs) { logger.warn("\(fault)", kind: "skipped") }
         if pairs.count > most, reportedPairs <= most {
-            progress.print(
-                "skipped: more pairs, which are not named (diptych data check names a hundred and counts all)")
+            logger.warn(
+                "more pairs, which are not named (diptych data check names a hundred and counts all)", kind: "skipped")
         }
         reportedPairs = pairs.count
     }
 
     /// Keeps the steps that a failing one would otherwise take with it.
-    private func saveBefore(_ failure: any Error, _ progress: ProgressBar) {
+    private func saveBefore(_ failure: any Error) {
         guard trainer.step > firstStep, lastCheckpoint != folder.checkpointPath(step: trainer.step) else { return }
         do {
             try save()
-            progress.print("saved the \(trainer.step) steps before the failure: \(lastCheckpoint ?? "")")
+            logger.warn("the \(trainer.step) steps before the failure, in \(lastCheckpoint ?? "")", kind: "saved")
         } catch {
-            progress.print("error: \(error)")
+            logger.error("\(error)")
         }
     }
 
@@ -150,14 +165,21 @@ public final class TrainingSession {
     }
 
     /// Logs a step; lines that do not fit on the disk now are kept for later.
-    private func record(_ metrics: StepMetrics, _ progress: ProgressBar) {
+    private func record(_ metrics: StepMetrics) {
         guard metrics.step % max(trainer.configuration.output.logEvery, 1) == 0 else { return }
         do {
             try log.append(metrics)
             isLogFull = false
         } catch {
-            if !isLogFull { progress.print("error: \(error); training goes on, the lines are kept") }
+            if !isLogFull { logger.error("\(error); training goes on, the lines are kept") }
             isLogFull = true
         }
+    }
+}
+
+extension StepMetrics {
+    /// What a bar shows of a step.
+    fileprivate var figures: [WorkProgress.Figure] {
+        [.init("loss", loss)] + (loadBalance.map { [.init("balance", $0)] } ?? [])
     }
 }

@@ -2,8 +2,8 @@ import ArgumentParser
 import DiptychData
 import Foundation
 import InContextEdit
+import Logging
 import Models
-import Synchronization
 import TensorCore
 import TensorIO
 import Training
@@ -50,16 +50,14 @@ struct CheckCommand: Subcommand {
     @Flag(name: .long, help: "Print JSON, with every fault and note.")
     var json = false
 
-    @Option(name: .long, parsing: .unconditional, help: "Threads; 0 for one a processor.")
-    var threads = 0
+    @OptionGroup var threads: ThreadOptions
 
     func validate() throws {
-        if threads < 0 { throw ValidationError("--threads: expected 0 or more, found \(threads)") }
         if path == nil, config == nil { throw ValidationError("expected a dataset or --config, found neither") }
     }
 
     func run() throws {
-        Threads.set(threads)
+        threads.apply()
         if let path, SampleCacheCheck.isCache(path) { return try checkCache(path) }
         let run = try config.map { try RunConfiguration.load($0) }
         let parts = base.map { PipelineParts(folder: $0) } ?? run?.base.parts
@@ -87,17 +85,10 @@ struct CheckCommand: Subcommand {
     private func check(
         _ path: String, _ reading: PairReading, _ shapes: [DiptychGeometry]?, _ settings: PairNotes.Settings
     ) throws -> DatasetCheck {
-        let line = Mutex<ProgressLine?>(nil)
         return try DatasetCheck(
             path: path, reading: reading, isEvaluation: dataset.evaluation,
             shapes: shapes ?? RunConfiguration(basePath: "", dataPath: path, outputFolder: "").panelShapes,
-            settings: settings
-        ) { done, total in
-            line.withLock { line in
-                if line == nil { line = ProgressLine(total: total, of: "pairs") }
-                line?.show(done)
-            }
-        }
+            settings: settings, progress: ProgressBar().show)
     }
 
     /// Prints what a dataset holds.
@@ -127,11 +118,7 @@ struct CheckCommand: Subcommand {
     }
 
     private func checkCache(_ path: String) throws {
-        var line: ProgressLine?
-        let check = try SampleCacheCheck(folder: path) { done, total in
-            if line == nil { line = ProgressLine(total: total, of: "files") }
-            line?.show(done)
-        }
+        let check = try SampleCacheCheck(folder: path, progress: ProgressBar().show)
         if !json {
             print(
                 "\(path): a cache of \(check.pairCount.grouped) pairs and \(check.textCount.grouped) prompts, "
@@ -154,7 +141,7 @@ struct CheckCommand: Subcommand {
             return
         }
         fflush(nil)
-        _ = StandardStream.error.write(faultLines(faults).map { "error: \($0)\n" }.joined())
+        for line in faultLines(faults) { Logger.diptych.error("\(line)") }
         print("\n\(faults.count.grouped) \(faults.count == 1 ? "fault" : "faults")")
         throw ExitCode(1)
     }

@@ -38,7 +38,7 @@ struct EditCommand: Subcommand {
             An adapter: a .safetensors file, a checkpoint or a run's folder, its strength behind a colon (a.safetensors:0.8). \
             May be given several times.
             """, completion: .file(extensions: ["safetensors", "h5"]))
-    var adapter: [AdapterChoice] = []
+    var adapter: [AdapterArgument] = []
 
     @Option(
         name: .long, parsing: .unconditional,
@@ -61,7 +61,7 @@ struct EditCommand: Subcommand {
     @Option(
         name: .long,
         help: """
-            What is taken from the seed's numbers: diffusers, for the pictures of diffusers' FluxFillPipeline and ICEdit's \
+            What is taken from the seed's numbers: diffusers, for the pictures of diffusers' FluxEditPipeline and ICEdit's \
             scripts; or noise-only, where the picture is encoded without chance.
             """)
     var noise = NoiseDraws.diffusers
@@ -69,8 +69,10 @@ struct EditCommand: Subcommand {
     @Option(name: .long, parsing: .unconditional, help: "Sampling steps, at most \(Self.mostSteps).")
     var steps = 28
 
-    @Option(name: .long, parsing: .unconditional, help: "Guidance that the model is told.")
-    var guidance: Float = 50
+    @Option(
+        name: .long, parsing: .unconditional,
+        help: "Guidance scale, fed to the guidance embedding: 50 unless given, 2.5 with a Kontext base.")
+    var guidance: Float?
 
     @Option(name: .long, parsing: .unconditional, help: "Text tokens of the long encoder, at most \(Self.mostTokens).")
     var maxSequenceLength = 512
@@ -81,27 +83,30 @@ struct EditCommand: Subcommand {
     var panelWidth = 512
 
     @Option(name: .long, help: "Type of the activations: float32 or bfloat16.")
-    var precision = Precision.float32
+    var precision = ActivationType.float32
 
     @Option(name: .long, help: "Type of the autoencoder's activations: float32 or bfloat16.")
-    var vaePrecision = Precision.float32
+    var vaePrecision = ActivationType.float32
 
     @Option(
         name: .long,
         help: "Tiles for the autoencoder, with the same result in less memory: auto (above 1024 x 2048), on or off.")
-    var vaeTiling = Tiling.auto
+    var vaeTiling = AutoencoderTiling.Mode.automatic
 
     @Option(name: .long, parsing: .unconditional, help: "Rows of pixels in a tile.")
     var vaeTileSize = AutoencoderTiling().tileSize
 
     @Option(name: .long, help: "Type of the text encoders' activations: float32 or bfloat16.")
-    var textEncoderPrecision = Precision.float32
+    var textEncoderPrecision = ActivationType.float32
 
     @Option(name: .long, help: "What transparent parts of the image are laid over: \(ImageBackground.expected).")
     var background = ImageBackground.white
 
-    @Option(name: .long, help: "How the instruction becomes a prompt: in_context or direct.")
-    var promptForm = InstructionForm.inContext
+    @Option(
+        name: .long,
+        help: "How the instruction becomes a prompt: in_context or direct. With a Kontext base direct, else in_context."
+    )
+    var promptForm: InstructionForm?
 
     @Option(
         name: .long,
@@ -111,8 +116,7 @@ struct EditCommand: Subcommand {
             """)
     var arrangement: ArrangementChoice?
 
-    @Option(name: .long, parsing: .unconditional, help: "Threads; 0 for one a processor.")
-    var threads = 0
+    @OptionGroup var threads: ThreadOptions
 
     @OptionGroup var memory: MemoryOptions
 
@@ -129,16 +133,6 @@ struct EditCommand: Subcommand {
     private static let mostTokens = 512
     private static let widestPanel = 8192
     private static let largestTile = 65_536
-
-    enum Precision: String, ExpressibleByArgument, CaseIterable {
-        case float32, bfloat16
-        var dtype: DType { self == .float32 ? .float32 : .bfloat16 }
-    }
-
-    enum Tiling: String, ExpressibleByArgument, CaseIterable {
-        case auto, on, off
-        var mode: AutoencoderTiling.Mode { AutoencoderTiling.Mode(rawValue: rawValue)! }
-    }
 
     enum InstructionForm: String, ExpressibleByArgument, CaseIterable {
         case inContext = "in_context"
@@ -159,13 +153,12 @@ struct EditCommand: Subcommand {
                 "--panel-width: expected a multiple of 16 from 16 to \(Self.widestPanel), found \(panelWidth)")
         }
         if !strength.isFinite { faults.append("--strength: expected a number, found \(strength)") }
-        if !guidance.isFinite || guidance < 0 {
+        if let guidance, !guidance.isFinite || guidance < 0 {
             faults.append("--guidance: expected a number of 0 or more, found \(guidance)")
         }
         if !(8...Self.largestTile).contains(vaeTileSize) {
             faults.append("--vae-tile-size: expected 8 to \(Self.largestTile), found \(vaeTileSize)")
         }
-        if threads < 0 { faults.append("--threads: expected 0 or more, found \(threads)") }
         if instruction.allSatisfy(\.isWhitespace) { faults.append("--instruction: expected some text, found none") }
         for (flag, path) in [("--output", output), ("--save-diptych", saveDiptych ?? "x.png")]
         where !["png", "jpg", "jpeg"].contains(URL(filePath: path).pathExtension.lowercased()) {
@@ -178,7 +171,7 @@ struct EditCommand: Subcommand {
     }
 
     func run() throws {
-        Threads.set(threads)
+        threads.apply()
         var inputs = InputFiles()
         inputs.add(image, "the image")
         inputs.add(base.parts)
@@ -189,15 +182,23 @@ struct EditCommand: Subcommand {
             try InputFiles.requireDistinct(output, saveDiptych, option: "--save-diptych", otherOption: "--output")
         }
         let (source, isTransparent) = try Image.decode(contentsOf: image, background: background)
-        let arrangement = try AdapterSource.arrangement(arrangement, adapter.map(\.path))
+        let arrangement = try AdapterSource.arrangement(arrangement, adapter.map(\.source))
+        let framework = try base.chosenFramework().framework
         let panel = try DiptychGeometry(
-            fitting: source.width, source.height, panelWidth: panelWidth, arrangement: arrangement)
+            fitting: source.width, source.height, panelWidth: panelWidth, arrangement: arrangement,
+            framework: framework)
+        let promptForm = promptForm?.form ?? framework.promptForms[0]
+        guard framework.promptForms.contains(promptForm) else {
+            let forms = framework.promptForms.map(\.rawValue).joined(separator: " or ")
+            throw ValidationError(
+                "--prompt-form: expected \(forms) with the framework \(framework.name), found \(promptForm.rawValue)")
+        }
         var encoders = EncoderOptions()
         encoders.vaeType = vaePrecision.dtype
-        encoders.tiling = AutoencoderTiling(mode: vaeTiling.mode, tileSize: vaeTileSize)
+        encoders.tiling = AutoencoderTiling(mode: vaeTiling, tileSize: vaeTileSize)
         encoders.textType = textEncoderPrecision.dtype
-        let pipeline = try FillPipeline(base.parts, encoders: encoders)
-        let adapters = try AdapterSource.load(adapter, into: pipeline)
+        let pipeline = try EditPipeline(base.parts, encoders: encoders, framework: framework.name)
+        let adapters = try AdapterSource.load(adapter.map(\.source), into: pipeline)
         for set in adapters { set.strength *= strength }
         if panel.panelWidth != source.width || panel.panelHeight != source.height {
             let size = "\(panel.panelWidth) x \(panel.panelHeight)"
@@ -209,10 +210,10 @@ struct EditCommand: Subcommand {
         }
         if isTransparent { note("\(image): has transparent parts, laid on \(background) (--background)") }
         let fields = PromptFields(instruction: instruction)
-        if promptForm.form == .inContext, PromptForm.repeatsTrigger(instruction) {
+        if promptForm == .inContext, PromptForm.repeatsTrigger(instruction) {
             note("the instruction has the sentence of the prompt form in_context already; it is not said twice")
         }
-        let prompt = try promptForm.form.prompt(fields, arrangement: panel.arrangement)
+        let prompt = try promptForm.prompt(fields, arrangement: panel.arrangement)
         for line in PairNotes.notes(
             ofPrompt: prompt, pipeline.textEncoders.tokenizers, maximumLength: maxSequenceLength)
         {
@@ -226,12 +227,12 @@ struct EditCommand: Subcommand {
         options.maximumSequenceLength = maxSequenceLength
         options.panelWidth = panelWidth
         options.precision = precision.dtype
-        options.promptForm = promptForm.form
+        options.promptForm = promptForm
         options.arrangement = arrangement
 
-        try memory.enforce(tiling: encoders.tiling, isVerbose: common.verbose) { isStreamed, tiling in
+        let choice = try memory.choose(tiling: encoders.tiling, isVerbose: common.verbose) { isStreamed, tiling in
+            var encoders = encoders
             encoders.tiling = tiling
-            pipeline.vae.tiling = tiling
             return MemoryPlan.editing(
                 FrozenWeights(pipeline.transformer, vae: pipeline.vae, textEncoders: pipeline.textEncoders),
                 flux: pipeline.transformer.configuration, t5: pipeline.textEncoders.t5.configuration,
@@ -241,21 +242,18 @@ struct EditCommand: Subcommand {
                 isStreamed: isStreamed)
         }
         if memory.dryRun { return }
+        if let choice {
+            pipeline.adopt(choice)
+            MemoryAccount.ownedLimit = choice.ownedLimit
+        }
 
-        let bar = ProgressBar(total: steps)
+        let bar = ProgressBar()
         let measured = Profile()
         let begin = ContinuousClock.now
         func edit() throws -> Editor.Result {
             try Editor(pipeline, adapters: adapters).edit(
                 source, fields, options: options
-            ) { progress in
-                switch progress {
-                case .encodingText: bar.announce("encoding the text")
-                case .encodingImage: bar.announce("encoding the picture")
-                case .sampled(let steps, _): bar.update(step: steps)
-                case .decoding: bar.announce("decoding the picture")
-                }
-            }
+            ) { bar.show($0.work(of: steps)) }
         }
         let result = profile ? try measured.record(edit) : try edit()
         bar.finish()
@@ -263,8 +261,9 @@ struct EditCommand: Subcommand {
         try result.image.write(to: output)
         print("\(output): \(result.image.width) x \(result.image.height)")
         if let saveDiptych {
-            try result.diptych.canvas.write(to: saveDiptych)
-            print("\(saveDiptych): \(panel.canvasWidth) x \(panel.canvasHeight)")
+            let canvas = result.diptych.canvas
+            try canvas.write(to: saveDiptych)
+            print("\(saveDiptych): \(canvas.width) x \(canvas.height)")
         }
     }
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import DiptychData
 import Foundation
+import Logging
 import Models
 import TensorCore
 import TensorIO
@@ -28,27 +29,17 @@ struct EncodeCommand: Subcommand {
     @Option(name: .long, help: "A YAML configuration.", completion: .file(extensions: ["yaml", "yml"]))
     var config: String
 
-    @Option(
-        name: .long,
-        help: .init(
-            "Override a key of the configuration; 'diptych config' lists the keys. May be given several times.",
-            valueName: "key=value"),
-        completion: .list(RunConfiguration.keys.map { $0 + "=" }))
-    var set: [String] = []
+    @OptionGroup var overrides: OverrideOptions
 
     @Option(name: .output, help: "The folder, instead of data.cache.", completion: .directory)
     var output: String?
-
-    @Option(name: .long, help: "Threads, 0 for one a processor; the same as --set training.threads=N.")
-    var threads: Int?
 
     @Flag(name: .long, help: "Replace a cache that does not fit.")
     var overwrite = false
 
     func run() throws {
         Interruption.ignoreClosedPipes()
-        let overrides = self.set + (threads.map { ["training.threads=\($0)"] } ?? [])
-        let run = try RunConfiguration.load(config, overrides: overrides)
+        let run = try RunConfiguration.load(config, overrides: overrides.all)
         // A configuration that trains from no cache may augment.
         var cached = run
         cached.data.cache = output ?? run.data.cache
@@ -72,19 +63,10 @@ struct EncodeCommand: Subcommand {
             cached.noteSettings(try cached.base.parts.loadTokenizers()))
         for line in notes.lines { note(line) }
         Interruption.install(notice: .encoding)
-        var line: ProgressLine?
-        var verified: ProgressLine?
         let begin = ContinuousClock.now
         let outcome = try writer.write(
             to: folder, overwrites: overwrite, skipsFaults: skips, workers: max(1, cached.data.workers),
-            verifying: { done, total in
-                if verified == nil { verified = ProgressLine(total: total, of: "files verified") }
-                verified?.show(done)
-            },
-            progress: { done, total, found in
-                if line == nil { line = ProgressLine(total: total, of: "pairs and prompts") }
-                line?.show(done, found: found)
-            }, isStopped: { Interruption.isRequested })
+            progress: ProgressBar().show, isStopped: { Interruption.isRequested })
         if let line = PairNotes.note(transparent: outcome.transparentPictures, on: cached.data.background) {
             note(line)
         }
@@ -101,6 +83,6 @@ struct EncodeCommand: Subcommand {
     }
 
     private func report(_ faults: [FileError], as what: String = "skipped") {
-        for line in faultLines(faults) { warn(line, as: what) }
+        for line in faultLines(faults) { Logger.diptych.warn(line, kind: what) }
     }
 }

@@ -1,6 +1,8 @@
 import ArgumentParser
 import Foundation
+import Models
 import TensorIO
+import Training
 
 /// `diptych inspect FILE`
 struct InspectCommand: Subcommand {
@@ -33,11 +35,25 @@ struct InspectCommand: Subcommand {
     }
 
     func run() throws {
-        let report = try Inspection(path: path).report()
+        var report = try Inspection(path).report()
+        report.addMissingFlags()
         if json {
             try print(JSONText.of(report))
         } else {
             for line in report.lines(limit: limit == 0 ? .max : limit) { print(line) }
         }
+    }
+}
+
+extension InspectionReport {
+    /// Says which flags name what a pipeline needs besides the models that are there.
+    fileprivate mutating func addMissingFlags() {
+        guard let models else { return }
+        let flags: [(PipelineFolder.Part, String)] = [
+            (.transformer, "--transformer"), (.vae, "--vae"), (.textEncoder, "--clip"), (.textEncoder2, "--t5"),
+        ]
+        missing =
+            flags.filter { part, _ in !models.contains { $0.part == part.rawValue } }.map(\.1)
+            + ["--base with the tokenizers"]
     }
 }

@@ -34,54 +34,46 @@ struct MergeCommand: Subcommand {
         name: .long,
         help: "An adapter file, its strength behind a colon (style.safetensors:0.8). May be given several times.",
         completion: .file(extensions: ["safetensors"]))
-    var adapter: [AdapterChoice]
+    var adapter: [AdapterArgument]
 
-    @Option(
-        name: .shortAndLong, help: "The file to write (.safetensors).", completion: .file(extensions: ["safetensors"]))
-    var output: String
+    @OptionGroup var file: SafetensorsOutput
 
-    @Option(name: .long, parsing: .unconditional, help: "Threads; 0 for one a processor.")
-    var threads = 0
+    @OptionGroup var threads: ThreadOptions
 
     func validate() throws {
         if let fault = adapter.compactMap(\.fault).first { throw ValidationError(fault) }
-        guard output.hasSuffix(".safetensors") else {
-            throw ValidationError("--output: expected a name that ends in .safetensors, found '\(output)'")
-        }
-        if threads < 0 { throw ValidationError("--threads: expected 0 or more, found \(threads)") }
     }
 
     func run() throws {
-        Threads.set(threads)
+        threads.apply()
         var inputs = InputFiles()
         inputs.add(base, "the base", isClosed: true)
         inputs.add(adapter)
-        try inputs.requireOutput(output)
+        try inputs.requireOutput(file.output)
         let merger = try AdapterMerger(base) { naming in
             try adapter.map { choice in
-                guard let path = AdapterSource.file(choice.path) else {
+                guard let path = choice.source.safetensorsFile else {
                     throw FileError(
-                        choice.path, expected: "an adapter file (.safetensors); diptych export makes one of a run",
+                        choice.source.path,
+                        expected: "an adapter file (.safetensors); diptych export makes one of a run",
                         found: "another name")
                 }
                 let file = try AdapterFile(SafetensorsFile(path: path), naming: naming)
                 file.notices.forEach(note)
-                return (file, choice.strength)
+                return (file, choice.source.strength)
             }
         }
-        var line = ProgressLine(total: merger.plans.count, of: "tensors")
-        let merged = adapter.map { "\(URL(filePath: $0.path).lastPathComponent):\($0.strength)" }.joined(
+        let merged = adapter.map(\.source).map { "\(URL(filePath: $0.path).lastPathComponent):\($0.strength)" }.joined(
             separator: ", ")
         let report = try merger.write(
-            to: output,
+            to: file.output,
             metadata: [
-                "diptych.version": DiptychCommand.version, "diptych.merged": merged,
+                "diptych.version": DiptychVersion.current, "diptych.merged": merged,
                 "diptych.base": URL(filePath: base).lastPathComponent,
-            ]
-        ) { done, _ in line.show(done) }
-        let size = (try? FileManager.default.attributesOfItem(atPath: output))?[.size] as? Int ?? 0
+            ], progress: ProgressBar().show)
+        let size = (try? FileManager.default.attributesOfItem(atPath: file.output))?[.size] as? Int ?? 0
         print(
-            "\(output): \(merger.model.summary), \(report.changed) of \(merger.plans.count) tensors changed by "
+            "\(file.output): \(merger.model.summary), \(report.changed) of \(merger.plans.count) tensors changed by "
                 + "\(percent(report.relativeChange)), \(size.grouped) bytes")
         if report.relativeRounding > 0.001 {
             note("the base's type rounds \(percent(report.relativeRounding)) of what was added away")

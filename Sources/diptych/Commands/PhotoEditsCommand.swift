@@ -1,7 +1,6 @@
 import ArgumentParser
 import DiptychData
 import Foundation
-import Synchronization
 import TensorCore
 import TensorIO
 
@@ -61,8 +60,7 @@ struct PhotoEditsCommand: Subcommand {
         completion: .list(EditKind.all.map(\.name)))
     var kinds: String?
 
-    @Option(name: .long, parsing: .unconditional, help: "Threads; 0 for one a processor.")
-    var threads = 0
+    @OptionGroup var threads: ThreadOptions
 
     @Flag(name: .long, help: "Replace a dataset that is in the folder already.")
     var overwrite = false
@@ -82,7 +80,6 @@ struct PhotoEditsCommand: Subcommand {
     }
 
     func validate() throws {
-        if threads < 0 { throw ValidationError("--threads: expected 0 or more, found \(threads)") }
         do {
             _ = try options.checkedKinds()
         } catch {
@@ -93,13 +90,10 @@ struct PhotoEditsCommand: Subcommand {
     }
 
     func run() throws {
-        Threads.set(threads)
+        threads.apply()
         let edits = try PhotoEdits(photos: photos, options: options)
-        let line = Mutex(ProgressLine(total: count, of: "pairs"))
         do {
-            try edits.write(to: output, overwrites: overwrite) { done, _, found in
-                line.withLock { $0.show(done, found: found) }
-            }
+            try edits.write(to: output, overwrites: overwrite, progress: ProgressBar().show)
         } catch let error as FolderInUse {
             throw FileError(
                 output,

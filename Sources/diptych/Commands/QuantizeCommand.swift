@@ -52,8 +52,7 @@ struct QuantizeCommand: Subcommand {
             """, completion: .directory)
     var tokenizer: String?
 
-    @Option(name: .long, parsing: .unconditional, help: "Threads; 0 for one a processor.")
-    var threads = 0
+    @OptionGroup var threads: ThreadOptions
 
     enum Part: String, ExpressibleByArgument, CaseIterable {
         case transformer
@@ -74,26 +73,24 @@ struct QuantizeCommand: Subcommand {
             throw ValidationError(
                 "--type: expected \(ModelQuantizer.types.joined(separator: ", ")), found '\(type)'\(nearest)")
         }
-        if threads < 0 { throw ValidationError("--threads: expected 0 or more, found \(threads)") }
     }
 
     /// The file to write.
     private var path: String { output ?? place ?? "" }
 
     func run() throws {
-        Threads.set(threads)
+        threads.apply()
         var inputs = InputFiles()
         inputs.add(input, "the model", isClosed: true)
         if let tokenizer { inputs.add(tokenizer, "the tokenizer") }
         try inputs.requireOutput(path)
         let quantizer = try ModelQuantizer(input, type: type, part: part?.part, tokenizer: tokenizer)
-        let bar = ProgressBar(total: quantizer.plans.count)
+        let bar = ProgressBar()
         var reports: [ModelQuantizer.Report] = []
         let narrowing = try quantizer.write(to: path) {
             reports.append($0)
-            bar.update(step: reports.count)
+            bar.show(WorkProgress("tensors", done: reports.count, total: quantizer.plans.count))
         }
-        bar.finish()
         printTable(reports)
         printSummary(reports, quantizer.part)
         if let notice = narrowing.notice { note(notice) }

@@ -40,8 +40,7 @@ struct RandomBaseCommand: Subcommand {
     @Option(name: .long, parsing: .unconditional, help: "What the weights are drawn from.")
     var seed = 1
 
-    @Option(name: .long, parsing: .unconditional, help: "Threads; 0 for one a processor.")
-    var threads = 0
+    @OptionGroup var threads: ThreadOptions
 
     @Flag(name: .long, help: "Replace models and tokenizers that are in the folder already.")
     var overwrite = false
@@ -52,16 +51,14 @@ struct RandomBaseCommand: Subcommand {
     }
 
     func validate() throws {
-        if threads < 0 { throw ValidationError("--threads: expected 0 or more, found \(threads)") }
         if seed < 0 { throw ValidationError("--seed: expected 0 or more, found \(seed)") }
     }
 
     func run() throws {
-        Threads.set(threads)
+        threads.apply()
         let base = try RandomBase(size: size.size, type: type, seed: UInt64(seed))
-        var line = ProgressLine(total: base.files.reduce(0) { $0 + $1.plans.count }, of: "tensors")
         if !overwrite { try requireNothingReplaced(base) }
-        try base.write(to: output, tokenizers: tokenizers) { line.show($0) }
+        try base.write(to: output, tokenizers: tokenizers, progress: ProgressBar().show)
         for file in base.files {
             let path = "\(output)/\(file.name)"
             let size = (try? FileManager.default.attributesOfItem(atPath: path))?[.size] as? Int ?? 0

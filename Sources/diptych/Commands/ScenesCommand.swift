@@ -1,7 +1,6 @@
 public import ArgumentParser
 public import DiptychData
 import Foundation
-import Synchronization
 import TensorCore
 import TensorIO
 
@@ -66,8 +65,7 @@ struct ScenesCommand: Subcommand {
     @Option(name: .long, parsing: .unconditional, help: "Pairs in a shard.")
     var shard = 1000
 
-    @Option(name: .long, parsing: .unconditional, help: "Threads; 0 for one a processor.")
-    var threads = 0
+    @OptionGroup var threads: ThreadOptions
 
     @Flag(name: .long, help: "Replace scenes that are in the folder already.")
     var overwrite = false
@@ -92,7 +90,6 @@ struct ScenesCommand: Subcommand {
     }
 
     func validate() throws {
-        if threads < 0 { throw ValidationError("--threads: expected 0 or more, found \(threads)") }
         guard 1...1_000_000 ~= shard else {
             throw ValidationError("--shard: expected 1 to 1000000 pairs, found \(shard)")
         }
@@ -106,19 +103,18 @@ struct ScenesCommand: Subcommand {
     }
 
     func run() throws {
-        Threads.set(threads)
+        threads.apply()
         let generator = try SceneGenerator(options: options())
         if checkOracle {
             print(try SceneOracleCheck(generator, count: count).lines.joined(separator: "\n"))
             return
         }
         guard let output else { return }
-        let line = Mutex(ProgressLine(total: count, of: "pairs"))
         let begin = ContinuousClock.now
         do {
             try generator.write(
-                to: output, layout: .init(format: format, shardSize: shard, size: size), overwrites: overwrite
-            ) { done, found in line.withLock { $0.show(done, found: found) } }
+                to: output, layout: .init(format: format, shardSize: shard, size: size), overwrites: overwrite,
+                progress: ProgressBar().show)
         } catch let error as FolderInUse {
             throw FileError(
                 output,

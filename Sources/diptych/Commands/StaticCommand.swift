@@ -40,15 +40,10 @@ struct StaticCommand: Subcommand {
     @Option(name: .long, help: "Edit pairs to run on: a dataset of any layout.", completion: .file())
     var data: String
 
-    @Option(
-        name: .shortAndLong, help: "The file to write (.safetensors).", completion: .file(extensions: ["safetensors"]))
-    var output: String
+    @OptionGroup var file: AdapterFileOptions
 
     @Option(name: .long, help: "diffusers (or peft), kohya or comfyui.")
-    var format = Layout.diffusers
-
-    @Option(name: .long, help: "Type of the numbers: float32, bfloat16 or float16.")
-    var dtype = ExportCommand.NumberType.float32
+    var format = PlainLayout.diffusers
 
     @Option(name: .long, parsing: .unconditional, help: "The rank of the LoRA in the place of a mixture.")
     var rank = 32
@@ -86,15 +81,9 @@ struct StaticCommand: Subcommand {
     var guidance: Float = 1
 
     @Option(name: .long, help: "Type of the activations: float32 or bfloat16.")
-    var precision = EditCommand.Precision.float32
+    var precision = ActivationType.float32
 
-    @Option(name: .long, parsing: .unconditional, help: "Threads; 0 for one a processor.")
-    var threads = 0
-
-    enum Layout: String, ExpressibleByArgument, CaseIterable {
-        case diffusers, peft, kohya, comfyui
-        var format: AdapterFormat { self == .diffusers ? .peft : AdapterFormat(rawValue: rawValue)! }
-    }
+    @OptionGroup var threads: ThreadOptions
 
     enum Choice: String, ExpressibleByArgument, CaseIterable {
         case best, average, mean
@@ -104,9 +93,6 @@ struct StaticCommand: Subcommand {
 
     func validate() throws {
         var faults: [String] = []
-        if !output.hasSuffix(".safetensors") {
-            faults.append("--output: expected a name that ends in .safetensors, found '\(output)'")
-        }
         for (flag, value) in [("--rank", rank), ("--samples", samples), ("--held-out", heldOut)]
         where !(1...1_000_000).contains(value) {
             faults.append("\(flag): expected 1 to 1000000, found \(value)")
@@ -121,20 +107,20 @@ struct StaticCommand: Subcommand {
         if !guidance.isFinite || guidance < 0 {
             faults.append("--guidance: expected a number of 0 or more, found \(guidance)")
         }
-        if threads < 0 { faults.append("--threads: expected 0 or more, found \(threads)") }
         if !faults.isEmpty { throw ValidationError(faults.joined(separator: "; ")) }
     }
 
     func run() throws {
-        Threads.set(threads)
+        threads.apply()
         var inputs = InputFiles()
         inputs.add(adapter, "the adapter")
         inputs.add(base.parts)
-        inputs.add(dataset: data, for: output)
-        try inputs.requireOutput(output)
+        inputs.add(dataset: data, for: file.output)
+        try inputs.requireOutput(file.output)
         let dataset = try PairDataset(path: data)
-        let pipeline = try FillPipeline(base.parts)
-        let adapters = try AdapterSource.load(adapter, into: pipeline)
+        let pipeline = try EditPipeline(base.parts, framework: base.chosenFramework())
+        let source = AdapterSource(adapter)
+        let adapters = try source.load(into: pipeline)
         guard !adapters.mixtures.isEmpty else {
             throw FileError(
                 adapter, expected: "mixtures of experts to turn into a plain LoRA",
@@ -142,69 +128,35 @@ struct StaticCommand: Subcommand {
         }
         var options = SampleEncoder.Options(
             panelWidth: panelWidth, panelHeight: panelHeight, maximumSequenceLength: maxSequenceLength,
-            promptForm: .inContext, keepsSamples: false)
-        let arrangement = try AdapterSource.arrangement(arrangement, [adapter])
+            promptForm: pipeline.framework.promptForms[0], keepsSamples: false)
+        let arrangement = try AdapterSource.arrangement(arrangement, [source])
         options.shapes = [
             DiptychGeometry(
                 panelWidth: panelWidth, panelHeight: panelHeight,
-                arrangement: arrangement.arrangement(panelWidth: panelWidth, panelHeight: panelHeight))
+                arrangement: pipeline.framework.panelLayout(
+                    arrangement, panelWidth: panelWidth, panelHeight: panelHeight))
         ]
         let encoder = try SampleEncoder(dataset, pipeline: pipeline, options: options)
         let calibration = try StaticCalibration(
             encoder, pipeline: pipeline, count: samples, heldOutCount: heldOut, seed: seed, guidance: guidance,
             precision: precision.dtype)
 
-        let methods = StaticMethod.allCases
-        var line = ProgressLine(total: samples + (2 + methods.count) * heldOut, of: "runs")
-        var done = 0
-        func step() {
-            done += 1
-            line.show(done)
-        }
-        let (_, learned) = try adapters.collectingStatistics { try calibration.calibrate(adapters, progress: step) }
-        let (truths, seen) = try adapters.collectingStatistics { try calibration.predict(adapters, progress: step) }
-        for layer in (adapters.mixtures.map(\.layer)) where !(learned[layer]!.isFinite && seen[layer]!.isFinite) {
-            throw FileError(adapter, key: layer, expected: "finite activations", found: "NaN or infinite ones")
-        }
-        adapters.strength = 0
-        let plain = try calibration.predict(adapters, progress: step)
-        adapters.strength = 1
-        adapters.remove()
-
-        let conversion = StaticConversion(adapters, statistics: learned)
-        let naming = AdapterNaming.flux(pipeline.transformer.configuration)
-        var results: [StaticResult] = []
-        for method in methods {
-            let file = conversion.adapters(method, rank: rank, naming: naming)
-            let set = try AdapterSet(file, into: pipeline.transformer)
-            let guesses = try calibration.predict(set, progress: step)
-            set.remove()
-            results.append(
-                StaticResult(
-                    method: method, rank: method == .averageFactors ? adapters.mixtures[0].rank : rank,
-                    outputError: StaticCalibration.relativeError(guesses, truths),
-                    effectError: StaticCalibration.relativeError(guesses, truths, besides: plain),
-                    layers: conversion.reports(method, rank: rank, on: seen)))
-        }
-        let best = results.min { $0.outputError < $1.outputError }!.method
-        let chosen = StaticMethod(rawValue: method.rawValue) ?? best
-        print(StaticTable(results, adapters: adapters, learned: learned, chosen: chosen).text)
-        try write(conversion.adapters(chosen, rank: rank, naming: naming), results.first { $0.method == chosen }!)
-    }
-
-    private func write(_ file: AdapterFile, _ result: StaticResult) throws {
-        var metadata = try AdapterSource.metadata(adapter)
+        let comparison = try StaticComparison(
+            adapters, rank: rank, calibration: calibration, pipeline: pipeline, progress: ProgressBar().show)
+        let chosen = StaticMethod(rawValue: method.rawValue) ?? comparison.best.method
+        print(StaticTable(comparison, chosen: chosen).text)
+        let result = comparison.results.first { $0.method == chosen }!
+        var metadata = try source.metadata()
         metadata["diptych.static"] =
-            "\(result.method.rawValue), rank \(result.rank), \(samples) samples of "
-            + "\(URL(filePath: data).lastPathComponent), seed \(seed), relative error "
-            + String(format: "%.4f", result.outputError)
-        let contents = try file.exported(as: format.format, dtype: dtype.dtype)
-        let header = contents.metadata.merging(metadata.header(for: format.format, output: output)) { ours, _ in ours }
-        try SafetensorsFile.write(contents.tensors, metadata: header, to: output)
-        let elements = contents.tensors.reduce(0) { $0 + $1.tensor.count }
+            "\(chosen.rawValue), rank \(result.rank), \(samples) samples of \(URL(filePath: data).lastPathComponent), "
+            + "seed \(seed), relative error " + String(format: "%.4f", result.outputError)
+        let export = AdapterExport(
+            try comparison.adapters(chosen).exported(as: format.format, dtype: file.dtype.dtype), as: format.format,
+            metadata: metadata, origin: "method \(chosen.rawValue)")
+        try export.write(to: file.output)
         print(
-            "\(output): \(contents.tensors.count) tensors, \(elements.grouped) numbers, method \(result.method.rawValue)"
-        )
-        ([format.format.readers] + contents.notices).forEach(note)
+            "\(file.output): \(export.contents.tensors.count) tensors, \(export.elementCount.grouped) numbers, "
+                + export.origin)
+        export.notices.forEach(note)
     }
 }

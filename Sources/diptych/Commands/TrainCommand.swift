@@ -4,7 +4,6 @@ import DiptychData
 import Foundation
 import InContextEdit
 import Models
-import Synchronization
 import TensorCore
 import TensorIO
 import Training
@@ -40,16 +39,7 @@ struct TrainCommand: Subcommand {
         completion: .file(extensions: ["yaml", "yml", "h5"]))
     var source: String
 
-    @Option(
-        name: .long,
-        help: .init(
-            "Override a key of the configuration; 'diptych config' lists the keys. May be given several times.",
-            valueName: "key=value"),
-        completion: .list(RunConfiguration.keys.map { $0 + "=" }))
-    var set: [String] = []
-
-    @Option(name: .long, help: "Threads, 0 for one a processor; the same as --set training.threads=N.")
-    var threads: Int?
+    @OptionGroup var overrides: OverrideOptions
 
     @Flag(name: .long, help: "Continue from the run's latest checkpoint, or from the one that is named.")
     var resume = false
@@ -78,7 +68,7 @@ struct TrainCommand: Subcommand {
         Interruption.ignoreClosedPipes()
         let opened = try OpenedRun(
             RunRequest(
-                source, overrides: overrides,
+                source, overrides: overrides.all,
                 continuation: resume ? .always : resumeIfThere ? .ifThere : .never, isDryRun: memory.dryRun))
         for notice in opened.notices { note(notice) }
         let configuration = opened.configuration
@@ -92,24 +82,19 @@ struct TrainCommand: Subcommand {
             return
         }
         try configuration.validateFiles(source: opened.source, isResuming: opened.checkpoint != nil)
-        let line = Mutex<ProgressLine?>(nil)
         let session = try TrainingSession(
-            opened, acceptsChangedData: changedData,
-            checking: { done, total in
-                line.withLock { line in
-                    if line == nil { line = ProgressLine(total: total, of: "pairs checked") }
-                    line?.show(done)
-                }
-            }, planning: plan)
+            opened, acceptsChangedData: changedData, checking: ProgressBar().show, planning: plan)
         Interruption.install()
         describe(session, opened)
         session.trainer.notices.forEach(note)
-        let bar = ProgressBar(total: configuration.training.steps, done: session.trainer.step)
+        let bar = ProgressBar()
+        func train() throws -> TrainingSession.Outcome {
+            defer { bar.finish() }
+            return try session.run(progress: bar.show, isStopped: { Interruption.isRequested })
+        }
         let measured = Profile()
         let begin = ContinuousClock.now
-        let outcome =
-            profile
-            ? try measured.record { try session.run(progress: bar) } : try session.run(progress: bar)
+        let outcome = profile ? try measured.record(train) : try train()
         if profile { print(measured.table(total: begin.duration(to: .now) / .seconds(1))) }
         if !session.trainer.routing.isEmpty { print(RoutingTable(session.trainer.routing).text) }
         if configuration.data.mirror > 0 {
@@ -135,20 +120,20 @@ struct TrainCommand: Subcommand {
         }
     }
 
-    /// Puts the memory's budget into force; leaves where only the plan was asked for.
+    /// Chooses how to keep within the budget of memory; leaves where only the plan was asked for.
     private func plan(_ trainer: Trainer) throws {
-        try memory.enforce(
+        let choice = try memory.choose(
             trainer.configuration.training.memory.flatMap { ByteCount($0) },
             tiling: trainer.configuration.pipelineEncoders.tiling, isVerbose: common.verbose
         ) { isStreamed, tiling in
-            trainer.encoders?.vae.tiling = tiling
-            return trainer.memoryPlan(isStreamed: isStreamed, tiling: tiling)
+            trainer.memoryPlan(isStreamed: isStreamed, tiling: tiling)
         }
         if memory.dryRun { throw ExitCode.success }
+        if let choice {
+            trainer.adopt(choice)
+            MemoryAccount.ownedLimit = choice.ownedLimit
+        }
     }
-
-    /// The keys that the command line overrides.
-    private var overrides: [String] { self.set + (threads.map { ["training.threads=\($0)"] } ?? []) }
 
     private func describe(_ session: TrainingSession, _ opened: OpenedRun) {
         if common.quiet { return }
@@ -175,18 +160,5 @@ struct TrainCommand: Subcommand {
         for line in trainer.notes { note(line) }
         // Into a file or a pipe these lines would otherwise come after those of the progress.
         fflush(nil)
-    }
-}
-
-extension Int {
-    /// With a thin mark between thousands: `12,345`.
-    var grouped: String {
-        var digits = String(magnitude)
-        var place = digits.count - 3
-        while place > 0 {
-            digits.insert(",", at: digits.index(digits.startIndex, offsetBy: place))
-            place -= 3
-        }
-        return self < 0 ? "-" + digits : digits
     }
 }

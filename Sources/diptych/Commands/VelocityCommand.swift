@@ -5,6 +5,7 @@ import InContextEdit
 import Models
 import TensorCore
 import TensorIO
+import Training
 
 /// `diptych velocity --base DIR --inputs in.safetensors -o out.safetensors`
 struct VelocityCommand: Subcommand {
@@ -28,7 +29,7 @@ struct VelocityCommand: Subcommand {
     @OptionGroup var base: BaseOptions
 
     @Option(name: .long, help: "An adapter: a .safetensors file, a checkpoint or a run's folder; ':0.8' scales it.")
-    var adapter: [AdapterChoice] = []
+    var adapter: [AdapterArgument] = []
 
     @Option(name: .long, help: "The tensors to evaluate on.")
     var inputs: String
@@ -46,8 +47,8 @@ struct VelocityCommand: Subcommand {
         files.add(adapter)
         files.add(inputs, "the inputs")
         try files.requireOutput(output)
-        let pipeline = try FillPipeline(base.parts)
-        let adapters = try AdapterSource.load(adapter, into: pipeline)
+        let pipeline = try EditPipeline(base.parts, framework: base.chosenFramework())
+        let adapters = try AdapterSource.load(adapter.map(\.source), into: pipeline)
         let file = try SafetensorsFile(path: inputs)
         let model = pipeline.transformer.configuration
         // The first two tensors decide the sizes that the others must agree on; -1 is any size.
@@ -56,7 +57,6 @@ struct VelocityCommand: Subcommand {
         let text = try Self.tensor("encoder_hidden_states", [batch, -1, model.jointAttentionDim], in: file)
         let pooled = Variable(
             try Self.tensor("pooled_projections", [batch, model.pooledProjectionDim], in: file))
-        for set in adapters { set.pooledText = pooled }
         let input = FluxInput(
             latents: Variable(latents), text: Variable(text), pooled: pooled,
             timestep: try Self.tensor("timestep", [batch], in: file),

@@ -130,9 +130,9 @@ import Testing
                 options: .init(
                     count: 9, width: 32, height: 48, seed: 1, format: .jpg, kinds: ["sepia", "removed", "sepia"]))
             let calls = Mutex<[Int]>([])
-            try edits.write(to: folder.path) { done, total, found in
-                #expect(total == 9 && found == 0)
-                calls.withLock { $0.append(done) }
+            try edits.write(to: folder.path) { progress in
+                #expect(progress.total == 9 && progress.found == 0)
+                calls.withLock { $0.append(progress.done) }
             }
             #expect(calls.withLock { $0 } == Array(1...9))
             let dataset = try PairDataset(path: folder.path)
@@ -275,7 +275,9 @@ import Testing
             try Data(journal.utf8).write(to: half.appending(path: "unfinished-pairs.jsonl"))
             #expect(throws: FileError.self) { try PairDataset(path: half.path) }
             let calls = Mutex<[[Int]]>([])
-            try edits.write(to: half.path) { done, _, found in calls.withLock { $0.append([done, found]) } }
+            try edits.write(to: half.path) { progress in
+                calls.withLock { $0.append([progress.done, progress.found]) }
+            }
             #expect(calls.withLock { $0 } == (3...9).map { [$0, 3] })
             #expect(try contents(half) == expected)
         }

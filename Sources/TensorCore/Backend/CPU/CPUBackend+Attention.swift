@@ -18,10 +18,9 @@ extension CPUBackend {
         return rounded(result, to: x.dtype)
     }
 
-    /// See ``Backend/attention(_:options:)``. In tiles by the kernels of `attention.h`, or in whole matrices by the other
-    /// engines.
+    /// See ``Backend/attention(_:options:)``. Fused, by the kernels of `attention.h`, or unfused by the other engines.
     public func attention(_ streams: [AttentionStream<Tensor>], options: AttentionOptions) -> AttentionResult {
-        if engine != .kernels { return wholeAttention(streams, options: options) }
+        if engine != .kernels { return unfusedAttention(streams, options: options) }
         let (dtype, wide) = (streams[0].query.dtype, streams.map(readable))
         let found = TiledAttention(wide, options, backend: self).run()
         return AttentionResult(outputs: found.outputs.map { copied($0, as: dtype) }, logSumExp: found.logSumExp)
@@ -33,7 +32,7 @@ extension CPUBackend {
         needs: AttentionNeeds
     ) -> [AttentionGradients] {
         if engine != .kernels {
-            return wholeAttentionGradient(
+            return unfusedAttentionGradient(
                 streams, options: options, result: result, gradients: gradients, needs: needs)
         }
         let (dtype, wide) = (streams[0].query.dtype, streams.map(readable))
@@ -57,7 +56,7 @@ extension CPUBackend {
             queryNorm: stream.queryNorm.map(float32), keyNorm: stream.keyNorm.map(float32))
     }
 
-    /// `float16` as `float32`; heads whose channels lie together.
+    /// `float16` as `float32`; heads with contiguous channels.
     private func readable(_ x: Tensor) -> Tensor {
         if x.dtype == .float16 { return copy(x, as: .float32) }
         return x.shape[3] == 1 || x.strides[3] == 1 ? x : copy(x, as: x.dtype)

@@ -1,8 +1,8 @@
 import CKernels
 
 extension CPUBackend {
-    /// See ``Backend/convolution(_:weight:bias:options:stages:)``. Patches of a band of rows are packed for the matrix
-    /// kernels as they are needed; `bfloat16` images and weights are multiplied as such where the processor can.
+    /// See ``Backend/convolution(_:weight:bias:options:stages:)``. By implicit GEMM: the im2col matrix is packed for the
+    /// matrix kernels block by block; `bfloat16` images and weights are multiplied as such where the processor can.
     public func convolution(
         _ x: Tensor, weight: Tensor, bias: Tensor?, options: ConvolutionOptions, stages: ConvolutionStages
     ) -> Tensor {
@@ -10,17 +10,17 @@ extension CPUBackend {
             return convolutionInSteps(x, weight: weight, bias: bias, options: options, stages: stages)
         }
         let shape = options.outputShape(input: x.shape, weight: weight.shape, stages: stages)
-        let result = Tensor(uninitialized: shape, dtype: PatchProduct.resultType(x.dtype))
+        let result = Tensor(uninitialized: shape, dtype: ImplicitGEMM.resultType(x.dtype))
         let residual = stages.residual.map { float32Unless($0, result.dtype) }
         let window = stages.window ?? .init(rows: 0..<shape[2], firstRow: 0)
         if stages.upsampling == 2 && options == Self.same && weight.shape[2] == 3 && weight.shape[3] == 3 {
             convolveUpsampled(x, weight, bias, stages, window, residual, into: result)
         } else {
-            PatchProduct(
+            ImplicitGEMM(
                 self, x, weight: weight, stride: options.stride,
                 top: options.paddingLow + window.firstRow * stages.upsampling - window.rows.lowerBound * options.stride,
                 left: options.paddingLow, upsampling: stages.upsampling, norm: stages.norm,
-                keeping: stages.packedWeight.map { .init(packed: $0, source: weight, phase: 0) }
+                keeping: kept(stages, weight, phase: 0)
             ).run(bias: bias, residual: residual, into: result)
         }
         return result.dtype == x.dtype ? result : rounded(result, to: x.dtype)
@@ -28,12 +28,17 @@ extension CPUBackend {
 
     private static let same = ConvolutionOptions(padding: 1)
 
+    /// Where a frozen weight, or what `phase` tells was made of it, is kept as oneDNN reads it.
+    private func kept(_ stages: ConvolutionStages, _ weight: Tensor, phase: Int) -> PatchProduct.Keeping? {
+        stages.weightCache.map { .init(packed: $0.content { PackedWeight() }, source: weight, phase: phase) }
+    }
+
     /// `x` without gaps, in `float32` unless it has the type `dtype`.
     private func float32Unless(_ x: Tensor, _ dtype: DType) -> Tensor {
         x.dtype == dtype && x.isContiguous ? x : copy(x, as: dtype)
     }
 
-    /// A 3 x 3 window over an image of repeated pixels sees 2 x 2 of them: each quarter of the result, pixels that lie 2
+    /// A 3 x 3 window over an image of repeated pixels sees 2 x 2 of them: each quarter of the result, pixels that are 2
     /// apart, is a convolution of the image itself by sums of weights, with four ninths of the multiplications.
     private func convolveUpsampled(
         _ x: Tensor, _ weight: Tensor, _ bias: Tensor?, _ stages: ConvolutionStages,
@@ -52,10 +57,10 @@ extension CPUBackend {
             let start = 2 * first + below - window.rows.lowerBound
             let sums = summed(summed(wide, axis: 2, below), axis: 3, behind)
             // Rounded again only where the image is no finer; otherwise the sums keep all their digits.
-            let turned = x.dtype == .bfloat16 ? rounded(sums, to: weight.dtype) : sums
-            PatchProduct(
-                self, x, weight: turned, stride: 1, top: 1 - below + window.firstRow - first, left: 1 - behind,
-                norm: norm, keeping: stages.packedWeight.map { .init(packed: $0, source: weight, phase: phase) }
+            let kernel = x.dtype == .bfloat16 ? rounded(sums, to: weight.dtype) : sums
+            ImplicitGEMM(
+                self, x, weight: kernel, stride: 1, top: 1 - below + window.firstRow - first, left: 1 - behind,
+                norm: norm, keeping: kept(stages, weight, phase: phase)
             ).run(
                 bias: bias, residual: residual.map { Self.everySecond($0, start, behind) },
                 into: Self.everySecond(result, start, behind))
@@ -97,22 +102,22 @@ extension CPUBackend {
                 high: [0, 0, to - inside.upperBound, options.paddingHigh], value: 0)
             options = ConvolutionOptions(stride: options.stride)
         }
-        let result = unrolledConvolution(image, weight: weight, bias: bias, options: options)
+        let result = im2colConvolution(image, weight: weight, bias: bias, options: options)
         return stages.residual.map { binary(.add, result, $0) } ?? result
     }
 
     /// See ``Backend/convolutionInputGradient(_:weight:inputShape:options:)``. The windows of the gradient, spread by the
-    /// stride, meet the weight turned around: a convolution again.
+    /// stride, meet the flipped weight: a convolution again.
     public func convolutionInputGradient(
         _ gradient: Tensor, weight: Tensor, inputShape: Shape, options: ConvolutionOptions
     ) -> Tensor {
         guard engine == .kernels else {
-            return unrolledInputGradient(gradient, weight: weight, inputShape: inputShape, options: options)
+            return im2colInputGradient(gradient, weight: weight, inputShape: inputShape, options: options)
         }
-        let turned = reversed(weight.transposed(0, 1))
-        let result = Tensor(uninitialized: inputShape, dtype: PatchProduct.resultType(gradient.dtype))
-        PatchProduct(
-            self, gradient, weight: turned, stride: 1, top: weight.shape[2] - 1 - options.paddingLow,
+        let flippedWeight = flipped(weight.transposed(0, 1))
+        let result = Tensor(uninitialized: inputShape, dtype: ImplicitGEMM.resultType(gradient.dtype))
+        ImplicitGEMM(
+            self, gradient, weight: flippedWeight, stride: 1, top: weight.shape[2] - 1 - options.paddingLow,
             left: weight.shape[3] - 1 - options.paddingLow, spread: options.stride
         ).run(bias: nil, into: result)
         return result.dtype == gradient.dtype ? result : rounded(result, to: gradient.dtype)
@@ -123,7 +128,7 @@ extension CPUBackend {
         _ x: Tensor, gradient: Tensor, weightShape: Shape, options: ConvolutionOptions
     ) -> Tensor {
         guard engine == .kernels else {
-            return unrolledWeightGradient(x, gradient: gradient, weightShape: weightShape, options: options)
+            return im2colWeightGradient(x, gradient: gradient, weightShape: weightShape, options: options)
         }
         return WeightGradient(self, x, gradient, weightShape: weightShape, options: options).run()
     }
@@ -146,8 +151,8 @@ extension CPUBackend {
 }
 
 extension CPUBackend {
-    /// A contiguous copy with the last two axes turned around.
-    private func reversed(_ weight: Tensor) -> Tensor {
+    /// A contiguous copy, flipped along the last two axes.
+    private func flipped(_ weight: Tensor) -> Tensor {
         let result = Tensor(uninitialized: weight.shape, dtype: weight.dtype)
         for i in 0..<weight.shape[2] {
             for j in 0..<weight.shape[3] {

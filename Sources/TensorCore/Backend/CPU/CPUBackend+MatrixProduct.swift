@@ -1,7 +1,7 @@
 import CKernels
 import COpenBLAS
 
-/// A `float32` matrix as BLAS sees it: row-major with a leading dimension, read as it lies or transposed.
+/// A `float32` matrix as BLAS sees it: row-major with a leading dimension, read directly or transposed.
 struct MatrixView {
     var pointer: UnsafePointer<Float>
     var leading: Int
@@ -12,26 +12,26 @@ struct MatrixView {
         pointer + (isTransposed ? column * leading + row : row * leading + column)
     }
 
-    fileprivate var operand: gemm_matrix {
-        gemm_matrix(
-            data: pointer, type: Int32(gemm_float32.rawValue), row: isTransposed ? 1 : leading,
+    fileprivate var operand: diptych_gemm_matrix {
+        diptych_gemm_matrix(
+            data: pointer, type: DIPTYCH_FLOAT32, row: isTransposed ? 1 : leading,
             column: isTransposed ? leading : 1)
     }
 }
 
 extension CPUBackend {
-    /// See ``Backend/matrixProduct(_:_:bias:dtype:)``. With ``Engine/kernels``, every operand is read as it lies and in
+    /// See ``Backend/matrixProduct(_:_:bias:dtype:)``. With ``Engine/kernels``, every operand is read in place and in
     /// its own type; two `bfloat16` matrices are multiplied as such where the processor can, all others in `float32`. Where
-    /// ``LibraryChoice`` says so, oneDNN multiplies.
+    /// ``OneDNNPolicy`` says so, oneDNN multiplies.
     public func matrixProduct(_ a: Tensor, _ b: Tensor, bias: Tensor?, dtype: DType) -> Tensor {
         let (m, k, n) = (a.shape[-2], a.shape[-1], b.shape[-1])
-        let isChosen = LibraryChoice.takesProduct(a, b, self)
+        let isChosen = OneDNNPolicy.takesProduct(a, b, self)
         if isChosen || (engine == .oneDNN && a.rank == 2 && b.rank == 2),
-            let result = libraryProduct(a, b, bias: bias, dtype: dtype, fast: isChosen)
+            let result = oneDNNProduct(a, b, bias: bias, dtype: dtype, fast: isChosen)
         {
             return result
         }
-        if engine == .kernels && bias == nil && isTallAndTurned(a, columns: n) {
+        if engine == .kernels && bias == nil && isTallAndTransposed(a, columns: n) {
             return copy(matrixProduct(b.transposed(), a.transposed(), bias: nil, dtype: dtype).transposed(), as: dtype)
         }
         let lead = Shape.broadcast(
@@ -45,7 +45,7 @@ extension CPUBackend {
         let stepsY = y.expanded(to: Shape(lead + [k, n])).strides
         let loop = StridedLoop(
             Shape(lead), [Array(stepsX.prefix(lead.count)), Array(stepsY.prefix(lead.count))])
-        // `rowLength` batches lie one stride apart; every batch is one product.
+        // `rowLength` batches are one stride apart; every batch is one product.
         let batches = loop.rowCount * loop.rowLength
         let product = BatchProduct(x, y, result, bias: shift, m: m, n: n, k: k)
         func multiply(_ part: Range<Int>) {
@@ -57,7 +57,7 @@ extension CPUBackend {
                 }
             }
         }
-        // Many or small products are shared as wholes, few large ones each among all threads.
+        // Many or small products go to one thread each, few large ones to all threads together.
         let work = max(m * k * n, 1)
         if batches >= Threads.count || work < 1 << 20 {
             parallelFor(batches, grain: max(1, (1 << 19) / work), multiply)
@@ -81,7 +81,8 @@ extension CPUBackend {
         let target = p.result.storage.base + batch * p.m * p.n * p.result.dtype.byteCount
         if engine == .kernels {
             PackedProduct(
-                [gemm_term(k: p.k, a: operand(p.x, offsetX), b: operand(p.y, offsetY))], m: p.m, n: p.n, into: target,
+                [diptych_gemm_term(k: p.k, a: operand(p.x, offsetX), b: operand(p.y, offsetY))], m: p.m, n: p.n,
+                into: target,
                 p.result.dtype, row: p.n, bias: p.bias.map { UnsafePointer(floats($0)) }, matrixKernels
             ).run()
             return
@@ -103,7 +104,7 @@ extension CPUBackend {
         switch engine {
         case .kernels:
             PackedProduct(
-                [gemm_term(k: k, a: a.operand, b: b.operand)], m: m, n: n, into: c, row: leading, adds: adds,
+                [diptych_gemm_term(k: k, a: a.operand, b: b.operand)], m: m, n: n, into: c, row: leading, adds: adds,
                 alpha: alpha, matrixKernels
             ).run()
         case .blas, .oneDNN:
@@ -150,14 +151,14 @@ extension CPUBackend {
 
     /// Whether a product of `a` and a narrow matrix had better be computed transposed: packing `a`, whose columns lie
     /// contiguous, then costs less, and is much of the work. A weight's gradient of low rank is such a product; that of a
-    /// few tokens is not, since its result is larger than `a` and would be turned. Up to 256 columns it was faster for 1024
+    /// few tokens is not, since its result is larger than `a` and would be transposed. Up to 256 columns it was faster for 1024
     /// and 1536 rows.
-    func isTallAndTurned(_ a: Tensor, columns: Int) -> Bool {
+    func isTallAndTransposed(_ a: Tensor, columns: Int) -> Bool {
         a.rank == 2 && columns > 4 && columns <= 256 && a.shape[0] >= 4 * columns && a.shape[1] >= columns
             && a.strides[0] == 1 && a.strides[1] != 1
     }
 
-    /// `x` itself when the engine can read each of its matrices as it lies, otherwise a contiguous copy; in `float32`
+    /// `x` itself when the engine can read each of its matrices in place, otherwise a contiguous copy; in `float32`
     /// for engines that know no other type.
     func multipliable(_ x: Tensor) -> Tensor {
         let (row, column) = (x.strides[x.rank - 2], x.strides[x.rank - 1])
@@ -165,7 +166,7 @@ extension CPUBackend {
             return column == 1 || row == 1 || x.shape[-1] == 1 || x.shape[-2] == 1 ? x : copy(x, as: x.dtype)
         }
         if x.dtype != .float32 {
-            // A transposed view is widened as it lies, then viewed transposed again.
+            // A transposed view is converted in its own layout, then viewed transposed again.
             let isTransposed = row == 1 && x.shape[-1] != 1
             return isTransposed ? copy(x.transposed(), as: .float32).transposed() : copy(x, as: .float32)
         }
@@ -176,20 +177,15 @@ extension CPUBackend {
 
     /// The matrix that begins `offset` elements behind the first of `x`. The stride of an axis of one element says
     /// nothing and is taken for 1.
-    func operand(_ x: Tensor, _ offset: Int = 0) -> gemm_matrix {
-        gemm_matrix(
+    func operand(_ x: Tensor, _ offset: Int = 0) -> diptych_gemm_matrix {
+        diptych_gemm_matrix(
             data: x.storage.base + (x.offset + offset) * x.dtype.byteCount, type: Self.type(x.dtype),
             row: x.shape[-2] == 1 && x.strides[x.rank - 1] != 1 ? 1 : x.strides[x.rank - 2],
             column: x.shape[-1] == 1 ? 1 : x.strides[x.rank - 1])
     }
 
-    static func type(_ dtype: DType) -> Int32 {
-        switch dtype {
-        case .bfloat16: Int32(gemm_bfloat16.rawValue)
-        case .float16: Int32(gemm_float16.rawValue)
-        default: Int32(gemm_float32.rawValue)
-        }
-    }
+    /// The type of a matrix's elements for the kernels; the others are converted to `float32` before.
+    static func type(_ dtype: DType) -> diptych_type { dtype.kernelType ?? DIPTYCH_FLOAT32 }
 
     private func view(_ x: Tensor, _ offset: Int) -> MatrixView {
         let (row, column) = (x.strides[x.rank - 2], x.strides[x.rank - 1])

@@ -4,7 +4,7 @@ extension CPUBackend {
     /// See ``Backend/sumOfProducts(_:addend:bias:dtype:)``. With ``Engine/kernels`` the result is written once; other
     /// engines add product by product.
     public func sumOfProducts(_ terms: [ProductTerm], addend: Tensor?, bias: Tensor?, dtype: DType) -> Tensor {
-        if engine == .oneDNN { return librarySum(terms, addend: addend, bias: bias, dtype: dtype) }
+        if engine == .oneDNN { return oneDNNSum(terms, addend: addend, bias: bias, dtype: dtype) }
         guard engine == .kernels else {
             var sum = matrixProduct(terms[0].a, terms[0].expandedFactor, bias: bias, dtype: .float32)
             for term in terms.dropFirst() {
@@ -24,7 +24,7 @@ extension CPUBackend {
         _ terms: [ProductTerm], bias: Tensor?, activation: UnaryOperation, keepsSums: Bool, dtype: DType
     ) -> (activated: Tensor, sums: Tensor?) {
         if engine == .oneDNN && !keepsSums {
-            return (librarySum(terms, addend: nil, bias: bias, activation: activation, dtype: dtype), nil)
+            return (oneDNNSum(terms, addend: nil, bias: bias, activation: activation, dtype: dtype), nil)
         }
         guard engine == .kernels, dtype != .float16, let activate = activation.inProduct else {
             let sums = sumOfProducts(terms, addend: nil, bias: bias, dtype: .float32)
@@ -55,8 +55,8 @@ extension CPUBackend {
     private func isAlone(_ sum: ProductSum) -> Bool {
         guard sum.terms.count == 1, case .plain(let b) = sum.terms[0].b else { return false }
         let a = sum.terms[0].a
-        return LibraryChoice.takesProduct(a, b, self)
-            || (sum.bias == nil && isTallAndTurned(a, columns: b.shape[1]))
+        return OneDNNPolicy.takesProduct(a, b, self)
+            || (sum.bias == nil && isTallAndTransposed(a, columns: b.shape[1]))
     }
 
     private func kernelSum(
@@ -98,22 +98,22 @@ private final class KernelSum {
         let base = addend.map { $0.isContiguous ? $0 : backend.copy($0, as: $0.dtype) }
         (self.operands, self.shift, self.base) = (operands, shift, base)
         product = PackedProduct(
-            operands.map { gemm_term(k: $0.a.shape[1], a: backend.operand($0.a), b: $0.b.matrix) }, m: m, n: n,
+            operands.map { diptych_gemm_term(k: $0.a.shape[1], a: backend.operand($0.a), b: $0.b.matrix) }, m: m, n: n,
             into: result.storage.base, written, row: n,
             addend: base.map {
-                gemm_matrix(
+                diptych_gemm_matrix(
                     data: $0.storage.base + $0.offset * $0.dtype.byteCount, type: CPUBackend.type($0.dtype), row: n,
                     column: 1)
             }, bias: shift.map { UnsafePointer(backend.floats($0)) }, activate: activate,
-            inactive: sums?.storage.base, backend.matrixKernels)
+            preactivation: sums?.storage.base, backend.matrixKernels)
     }
 }
 
 /// The second factor of a product as the kernels read it, with what that refers to.
 private final class RightOperand {
     private let factor: ProductFactor
-    private let blocks: UnsafeMutablePointer<gemm_block_matrix>?
-    let matrix: gemm_matrix
+    private let blocks: UnsafeMutablePointer<diptych_gemm_quantized_matrix>?
+    let matrix: diptych_gemm_matrix
 
     init(_ term: ProductTerm, _ backend: CPUBackend) {
         switch term.b {
@@ -124,12 +124,12 @@ private final class RightOperand {
             matrix = backend.operand(readable)
         case .quantized(let view):
             factor = term.b
-            let description = UnsafeMutablePointer<gemm_block_matrix>.allocate(capacity: 1)
-            description.initialize(to: view.description(isRounded: term.a.dtype == .bfloat16))
+            let description = UnsafeMutablePointer<diptych_gemm_quantized_matrix>.allocate(capacity: 1)
+            description.initialize(to: view.description)
             blocks = description
-            matrix = gemm_matrix(
-                data: description, type: Int32(gemm_blocks.rawValue), row: view.isTransposed ? 1 : 0,
-                column: view.isTransposed ? 0 : 1)
+            matrix = diptych_gemm_matrix(
+                data: nil, type: term.a.dtype == .bfloat16 ? DIPTYCH_BFLOAT16 : DIPTYCH_FLOAT32,
+                row: view.isTransposed ? 1 : 0, column: view.isTransposed ? 0 : 1, quantized: description)
         }
     }
 
@@ -137,11 +137,10 @@ private final class RightOperand {
 }
 
 extension QuantizedMatrix {
-    fileprivate func description(isRounded: Bool) -> gemm_block_matrix {
+    fileprivate var description: diptych_gemm_quantized_matrix {
         let format = tensor.format
-        return gemm_block_matrix(
-            blocks: tensor.storage.base + tensor.byteOffset, format: Int32(format.code.rawValue),
-            is_rounded: isRounded ? 1 : 0, scale: tensor.scale,
+        return diptych_gemm_quantized_matrix(
+            blocks: tensor.storage.base + tensor.byteOffset, format: format.code, scale: tensor.scale,
             line_size: tensor.shape[1] / format.blockElements * format.blockByteCount, first: columns.lowerBound)
     }
 }

@@ -13,8 +13,7 @@ public struct CPUBackend: Backend {
         case oneDNN = "onednn"
         /// OpenBLAS, one call a thread, in `float32`; to compare with.
         case blas
-        /// Three nested loops with a double-precision sum, whole matrices of attention weights: slow, and the oracle of the
-        /// others.
+        /// Three nested loops with a double-precision sum, unfused attention: slow, and the oracle of the others.
         case plain
     }
 
@@ -24,7 +23,7 @@ public struct CPUBackend: Backend {
     /// The kernels of the engine of that name.
     public let matrixKernels: MatrixKernels
 
-    /// Whether the engine ``Engine/kernels`` leaves shapes that oneDNN computes faster to it; see ``LibraryChoice``.
+    /// Whether the engine ``Engine/kernels`` lets oneDNN compute the shapes for which that is faster; see ``OneDNNPolicy``.
     let leavesSomeToOneDNN: Bool
 
     /// `cpu (kernels, avx512)`, `cpu (onednn)`, `cpu (blas)` or `cpu (plain)`.

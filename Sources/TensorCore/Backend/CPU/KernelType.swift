@@ -1,7 +1,7 @@
 import CKernels
 
 extension DType {
-    /// The number of a type that kernels read and write as it lies; nil for all others.
+    /// The type as kernels name it, where they read and write it in place; nil for all others.
     var kernelType: diptych_type? {
         switch self {
         case .float32: DIPTYCH_FLOAT32
@@ -12,7 +12,14 @@ extension DType {
     }
 }
 
-/// A tensor whose elements kernels read and write as they lie.
+extension diptych_gemm_matrix {
+    /// A matrix that is not quantised; `row` and `column` are the distances between rows and between columns.
+    init(data: UnsafeRawPointer?, type: diptych_type, row: Int, column: Int) {
+        self.init(data: data, type: type, row: row, column: column, quantized: nil)
+    }
+}
+
+/// A tensor whose elements kernels read and write in place.
 struct KernelTensor {
     let tensor: Tensor
     let type: diptych_type

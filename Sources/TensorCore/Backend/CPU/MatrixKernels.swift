@@ -24,14 +24,16 @@ public enum MatrixKernels: String, Sendable, CaseIterable, Comparable, CustomStr
     case amxEmulated = "amxemulated"
 
     /// Those that this processor can run, the simplest first.
-    public static let available: [MatrixKernels] = allCases.filter { gemm_supports($0.level) != 0 }
+    public static let available: [MatrixKernels] = allCases.filter { diptych_processor_runs($0.level) }
 
     /// The ones in force. A `DIPTYCH_ISA` that cannot be followed is said on standard error, once, and ignored; programs
     /// that would rather refuse it ask ``environmentFault`` first.
     public static let current: MatrixKernels = {
-        // Before the matrix unit is tried, so that a wish avoids it wholly.
-        let wish = diptych_wished_gemm_level()
-        if let set = allCases.first(where: { $0.level == wish }) { return set }
+        // Before the trial of the matrix unit, so that a request avoids it wholly.
+        var level = DIPTYCH_LEVEL_PLAIN
+        if diptych_requested_level(&level) == DIPTYCH_LEVEL_REQUESTED {
+            return allCases.first { $0.level == level }!
+        }
         let best = bestSet(trying: unitOnTrial.withLock { $0 })
         if let fault = environmentFault {
             let line = "warning: \(fault); matrix products use \(best)\n"
@@ -42,16 +44,18 @@ public enum MatrixKernels: String, Sendable, CaseIterable, Comparable, CustomStr
 
     /// What is wrong with the environment variable `DIPTYCH_ISA`, in one line; nil where it can be followed or is unset.
     public static var environmentFault: String? {
-        guard diptych_wished_gemm_level() == DIPTYCH_BAD_WISH.rawValue else { return nil }
-        let wish = getenv("DIPTYCH_ISA").map { String(cString: $0) } ?? ""
+        var level = DIPTYCH_LEVEL_PLAIN
+        guard diptych_requested_level(&level) == DIPTYCH_LEVEL_REFUSED else { return nil }
+        let requested = getenv("DIPTYCH_ISA").map { String(cString: $0) } ?? ""
         let names = available.map(\.rawValue).joined(separator: ", ")
-        let isOther = MatrixKernels(rawValue: wish) != nil
-        return "DIPTYCH_ISA: expected one of \(names)\(isOther ? ", which this processor runs" : ""), found '\(wish)'"
+        let isOther = MatrixKernels(rawValue: requested) != nil
+        return
+            "DIPTYCH_ISA: expected one of \(names)\(isOther ? ", which this processor runs" : ""), found '\(requested)'"
     }
 
     /// The set that must pass a trial before it is used: virtual machines have been seen to offer a matrix unit without
-    /// running it as they should. Tests put another one in its place, before the first product of a process, so that
-    /// every processor takes the way that those with a matrix unit take.
+    /// running it as they should. Tests put another set here, before the first product of a process, so that the
+    /// trial runs on processors without a matrix unit too.
     package static let unitOnTrial = Mutex(MatrixKernels.amx)
 
     /// The best set of this processor; `unit` only if it computes what the best vector kernels compute.
@@ -75,7 +79,7 @@ public enum MatrixKernels: String, Sendable, CaseIterable, Comparable, CustomStr
             defer { shares.deallocate() }
             shares.initialize(repeating: 0)
             parallelFor(shares.count, grain: 1) { part in
-                for i in part { shares[i] = gemm_probe(level, narrow ? 1 : 0, 200) }
+                for i in part { shares[i] = diptych_gemm_probe(level, narrow, 200) }
             }
             total += shares.reduce(0, +)
             seconds = begin.duration(to: .now) / .seconds(1)
@@ -87,16 +91,16 @@ public enum MatrixKernels: String, Sendable, CaseIterable, Comparable, CustomStr
     public var description: String { rawValue }
 
     /// A set is less than those that need more of the processor.
-    public static func < (a: MatrixKernels, b: MatrixKernels) -> Bool { a.level < b.level }
+    public static func < (a: MatrixKernels, b: MatrixKernels) -> Bool { a.level.rawValue < b.level.rawValue }
 
-    var level: Int32 {
+    var level: diptych_kernel_level {
         switch self {
-        case .portable: Int32(gemm_portable.rawValue)
-        case .avx2: Int32(gemm_avx2.rawValue)
-        case .avx512: Int32(gemm_avx512.rawValue)
-        case .avx512bf16: Int32(gemm_avx512_bf16.rawValue)
-        case .amx: Int32(gemm_amx.rawValue)
-        case .amxEmulated: Int32(gemm_amx_emulated.rawValue)
+        case .portable: DIPTYCH_LEVEL_PORTABLE
+        case .avx2: DIPTYCH_LEVEL_AVX2
+        case .avx512: DIPTYCH_LEVEL_AVX512
+        case .avx512bf16: DIPTYCH_LEVEL_AVX512_BF16
+        case .amx: DIPTYCH_LEVEL_AMX
+        case .amxEmulated: DIPTYCH_LEVEL_AMX_EMULATED
         }
     }
 }

@@ -1,14 +1,14 @@
 import CKernels
 
-/// One sum of products for the kernels of `gemm.h`, shared among threads by rows and columns of the result. No sum is
-/// ever shared, so the result does not depend on the number of threads.
+/// One sum of products by the kernels of `gemm.h`, split among threads by rows and columns of the result. No sum is ever
+/// split, so the result does not depend on the number of threads.
 struct PackedProduct {
     /// A function of each element, for the kernels to apply before they write it.
     typealias Activation = @convention(c) (UnsafePointer<Float>?, UnsafeMutablePointer<Float>?, Int) -> Void
 
-    private let terms: [gemm_term]
-    private let product: gemm_product
-    private let level: Int32
+    private let terms: [diptych_gemm_term]
+    private let product: diptych_gemm_product
+    private let level: diptych_kernel_level
     /// Multiplications for each element of the result.
     private let depth: Int
 
@@ -19,27 +19,29 @@ struct PackedProduct {
 
     /// `c = alpha (a1 b1 + a2 b2 + ...) + addend + bias` of type `type`, `m` rows of `n` elements, `row` elements apart;
     /// `adds` makes `c` itself, of type `float32`, the addend; `activate` is applied to the
-    /// sums, which go to `inactive` first where that is wanted.
+    /// sums, which go to `preactivation` first where that is wanted.
     init(
-        _ terms: [gemm_term], m: Int, n: Int, into c: UnsafeMutableRawPointer, _ type: DType = .float32, row: Int,
-        addend: gemm_matrix? = nil, adds: Bool = false, bias: UnsafePointer<Float>? = nil, alpha: Float = 1,
-        activate: Activation? = nil, inactive: UnsafeMutableRawPointer? = nil, _ kernels: MatrixKernels
+        _ terms: [diptych_gemm_term], m: Int, n: Int, into c: UnsafeMutableRawPointer, _ type: DType = .float32,
+        row: Int,
+        addend: diptych_gemm_matrix? = nil, adds: Bool = false, bias: UnsafePointer<Float>? = nil, alpha: Float = 1,
+        activate: Activation? = nil, preactivation: UnsafeMutableRawPointer? = nil, _ kernels: MatrixKernels
     ) {
         precondition(!terms.isEmpty, "a sum of no products")
         self.terms = terms
-        let itself = gemm_matrix(data: c, type: CPUBackend.type(.float32), row: row, column: 1)
-        product = gemm_product(
+        let itself = diptych_gemm_matrix(data: c, type: CPUBackend.type(.float32), row: row, column: 1)
+        product = diptych_gemm_product(
             m: m, n: n, terms: nil, term_count: 0, c: c, c_type: CPUBackend.type(type), c_row: row,
-            addend: adds ? itself : addend ?? gemm_matrix(), bias: bias, alpha: alpha, activate: activate,
-            inactive: inactive)
+            epilogue: diptych_gemm_epilogue(
+                alpha: alpha, addend: adds ? itself : addend ?? diptych_gemm_matrix(), bias: bias, activate: activate,
+                preactivation: preactivation))
         level = kernels.level
         depth = terms.reduce(0) { $0 + $1.k }
     }
 
     func run() { withProduct(run) }
 
-    /// Runs products that do not depend on each other as if they were one: each thread takes a like share of all that is
-    /// to be computed, which begins and ends where it may, inside one product or another. The same bits as one by one.
+    /// Runs products that do not depend on each other as if they were one: each thread takes an equal share of the whole work,
+    /// which may begin and end inside any product. The same bits as one by one.
     static func run(together products: [PackedProduct]) {
         var pending: [PackedProduct] = []
         var packedSize = 0
@@ -63,7 +65,7 @@ struct PackedProduct {
     /// Bytes of packed rows of products that run together.
     private static let mostPacked = 12 << 20
 
-    private var plan: gemm_plan { withProduct { gemm_plan_for(level, $0) } }
+    private var plan: diptych_gemm_plan { withProduct { diptych_gemm_plan_for(level, $0) } }
 
     private static func runGroup(_ products: [PackedProduct]) {
         if products.count < 2 {
@@ -84,9 +86,9 @@ struct PackedProduct {
         }
     }
 
-    private static func runGroup(_ products: [PackedProduct], _ group: UnsafePointer<gemm_product>) {
+    private static func runGroup(_ products: [PackedProduct], _ group: UnsafePointer<diptych_gemm_product>) {
         let level = products[0].level
-        let plans = products.indices.map { gemm_plan_for(level, group + $0) }
+        let plans = products.indices.map { diptych_gemm_plan_for(level, group + $0) }
         var places: [Int] = []
         var packedSize = 0
         for plan in plans {
@@ -94,15 +96,15 @@ struct PackedProduct {
             packedSize += (Int(plan.packed_size) + 63) / 64 * 64
         }
         if packedSize > 0 {
-            let buffer = gemm_thread_buffer(packedSize)!
-            let line = CostLine(
+            let buffer = diptych_gemm_packing_buffer(packedSize)!
+            let loops = WeightedLoops(
                 products.indices.map { i in
                     let (m, step) = (products[i].product.m, plans[i].row_step)
                     return plans[i].packed_size > 0 ? ((m + step - 1) / step, step * max(products[i].depth, 1)) : (0, 1)
                 })
-            line.share(leastCost: leastPacking) { i, steps in
+            loops.share(leastCost: leastPacking) { i, steps in
                 let step = plans[i].row_step
-                gemm_pack_rows(
+                diptych_gemm_pack_rows(
                     level, group + i, 0, steps.lowerBound * step, min(steps.upperBound * step, products[i].product.m),
                     buffer + places[i])
             }
@@ -113,14 +115,14 @@ struct PackedProduct {
     }
 
     private static func compute(
-        _ products: [PackedProduct], _ group: UnsafePointer<gemm_product>, _ plans: [gemm_plan],
+        _ products: [PackedProduct], _ group: UnsafePointer<diptych_gemm_product>, _ plans: [diptych_gemm_plan],
         packed: (Int) -> UnsafeMutableRawPointer?
     ) {
         // Along the side that has more places to cut at.
         let isAcross = products.indices.map {
             products[$0].product.n / plans[$0].column_step >= products[$0].product.m / plans[$0].row_step
         }
-        let line = CostLine(
+        let loops = WeightedLoops(
             products.indices.map { i in
                 let (length, step, width) =
                     isAcross[i]
@@ -128,18 +130,19 @@ struct PackedProduct {
                     : (products[i].product.m, plans[i].row_step, products[i].product.n)
                 return ((length + step - 1) / step, step * width * max(products[i].depth, 1))
             })
-        line.share(leastCost: leastWork) { i, steps in
+        loops.share(leastCost: leastWork) { i, steps in
             let (m, n) = (products[i].product.m, products[i].product.n)
             let step = isAcross[i] ? plans[i].column_step : plans[i].row_step
             let part = steps.lowerBound * step..<min(steps.upperBound * step, isAcross[i] ? n : m)
             let (down, across) = isAcross[i] ? (0..<m, part) : (part, 0..<n)
-            gemm_compute(
-                products[i].level, group + i, 0, packed(i), down.lowerBound, down.upperBound, across.lowerBound,
-                across.upperBound)
+            var region = diptych_gemm_part(
+                block: 0, from: down.lowerBound, to: down.upperBound, left: across.lowerBound,
+                right: across.upperBound)
+            diptych_gemm_compute(products[i].level, group + i, packed(i), &region)
         }
     }
 
-    private func withProduct<Result>(_ body: (UnsafePointer<gemm_product>) -> Result) -> Result {
+    private func withProduct<Result>(_ body: (UnsafePointer<diptych_gemm_product>) -> Result) -> Result {
         terms.withUnsafeBufferPointer { terms in
             var product = product
             product.terms = terms.baseAddress
@@ -148,12 +151,12 @@ struct PackedProduct {
         }
     }
 
-    private func run(_ p: UnsafePointer<gemm_product>) {
-        let plan = gemm_plan_for(level, p)
+    private func run(_ p: UnsafePointer<diptych_gemm_product>) {
+        let plan = diptych_gemm_plan_for(level, p)
         let (m, n, level) = (product.m, product.n, level)
         for block in stride(from: 0, to: m, by: plan.row_block) {
             let rows = min(plan.row_block, m - block)
-            let packed = plan.packed_size > 0 ? gemm_thread_buffer(plan.packed_size) : nil
+            let packed = plan.packed_size > 0 ? diptych_gemm_packing_buffer(plan.packed_size) : nil
             let grid = Grid(
                 rows: rows, rowStep: plan.row_step, columns: n, columnStep: plan.column_step,
                 parts: min(Threads.count, max(1, rows * n * max(depth, 1) / Self.leastWork)))
@@ -161,7 +164,7 @@ struct PackedProduct {
                 let groups = (rows + plan.row_step - 1) / plan.row_step
                 let grain = grid.parts > 1 ? max(1, Self.leastPacking / max(plan.row_step * depth, 1)) : groups
                 parallelFor(groups, grain: grain) { part in
-                    gemm_pack_rows(
+                    diptych_gemm_pack_rows(
                         level, p, block, block + part.lowerBound * plan.row_step,
                         block + min(part.upperBound * plan.row_step, rows), packed)
                 }
@@ -169,9 +172,10 @@ struct PackedProduct {
             parallelFor(grid.parts, grain: 1) { parts in
                 for part in parts {
                     let (down, across) = (grid.rows(part), grid.columns(part))
-                    gemm_compute(
-                        level, p, block, packed, block + down.lowerBound, block + down.upperBound, across.lowerBound,
-                        across.upperBound)
+                    var region = diptych_gemm_part(
+                        block: block, from: block + down.lowerBound, to: block + down.upperBound,
+                        left: across.lowerBound, right: across.upperBound)
+                    diptych_gemm_compute(level, p, packed, &region)
                 }
             }
         }
@@ -211,8 +215,8 @@ private struct Grid {
     }
 }
 
-/// The steps of several loops laid end to end, each as long as its cost, and cut into equal shares for the threads.
-private struct CostLine {
+/// Several loops concatenated, each step weighted with its cost, and cut into shares of equal cost for the threads.
+private struct WeightedLoops {
     private let lengths: [Int], costs: [Int]
     /// Where each loop begins.
     private let starts: [Int]
@@ -228,8 +232,8 @@ private struct CostLine {
         (self.starts, total) = (starts, end)
     }
 
-    /// Calls `body` with the number of a loop and some of its steps until every step of every loop was had once, on no more
-    /// threads than there are costs of `leastCost`.
+    /// Calls `body` with the index of a loop and a range of its steps, every step of every loop once, on no more threads than
+    /// there are shares of `leastCost`.
     func share(leastCost: Int, _ body: (Int, Range<Int>) -> Void) {
         let shares = min(Threads.count, max(1, total / leastCost))
         parallelFor(shares, grain: 1) { part in
@@ -241,7 +245,7 @@ private struct CostLine {
         }
     }
 
-    /// How many steps of a loop begin before a place.
+    /// How many steps of a loop begin before a position in the concatenation.
     private func steps(of loop: Int, before place: Int) -> Int {
         min(max(0, (place - starts[loop] + costs[loop] - 1) / costs[loop]), lengths[loop])
     }

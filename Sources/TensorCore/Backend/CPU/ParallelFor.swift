@@ -18,13 +18,13 @@ public enum Threads {
     }
 }
 
-/// Calls `body` with consecutive ranges that cover `0..<count`, on several threads of the one pool (`ThreadPool.h`) when
+/// Calls `body` with consecutive ranges that cover `0..<count`, on several threads of the one pool (`thread_pool.h`) when
 /// there are at least two ranges of `grain` elements. The ranges must be independent of each other; a loop inside a
 /// range runs on its range's thread.
 package func parallelFor(_ count: Int, grain: Int, _ body: (Range<Int>) -> Void) {
     let threads = Threads.count
     let parts = min(threads, count / max(grain, 1))
-    if parts < 2 || diptych_is_inside_parallel() != 0 {
+    if parts < 2 || diptych_is_inside_parallel() {
         if count > 0 { body(0..<count) }
         return
     }
@@ -45,7 +45,7 @@ package func parallelFor(_ count: Int, grain: Int, _ body: (Range<Int>) -> Void)
 /// Runs `body` with all its loops on this thread, so that work in the background does not take the pool from the
 /// computation in front.
 package func withoutThePool<Result>(_ body: () throws -> Result) rethrows -> Result {
-    let before = diptych_set_inside_parallel(1)
+    let before = diptych_set_inside_parallel(true)
     defer { diptych_set_inside_parallel(before) }
     return try body()
 }

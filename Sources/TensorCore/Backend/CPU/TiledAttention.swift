@@ -1,13 +1,13 @@
 import CKernels
 
-/// One attention for the kernels of `attention.h`, shared among threads by heads, rows and blocks. No sum is ever
-/// shared, so the results do not depend on the number of threads.
+/// One fused attention by the kernels of `attention.h`, split among threads by heads, rows and blocks. No sum is ever
+/// split, so the results do not depend on the number of threads.
 struct TiledAttention {
     private let streams: [AttentionStream<Tensor>]
-    private let level: Int32
+    private let level: diptych_kernel_level
     private let batches: Int, heads: Int, depth: Int
     private let dtype: DType
-    private var problem: attention_problem
+    private var problem: diptych_attention_problem
     /// Tensors that the problem points into.
     private var kept: [Tensor] = []
 
@@ -25,14 +25,14 @@ struct TiledAttention {
         let shape = streams[0].query.shape
         (batches, heads, depth) = (shape[0], shape[2], shape[3])
         dtype = streams[0].query.dtype
-        problem = attention_problem()
-        problem.type = Int32(dtype == .bfloat16 ? gemm_bfloat16.rawValue : gemm_float32.rawValue)
+        problem = diptych_attention_problem()
+        problem.type = CPUBackend.type(dtype)
         (problem.batches, problem.heads, problem.depth) = (batches, heads, depth)
         problem.queries = streams.reduce(0) { $0 + $1.query.shape[1] }
         problem.keys = streams.reduce(0) { $0 + $1.key.shape[1] }
         problem.epsilon = options.normEpsilon
         problem.scale = options.scale
-        problem.causal = options.isCausal ? 1 : 0
+        problem.causal = options.isCausal
         if let rotary = options.rotary {
             let (cosine, sine) = (backend.float32(rotary.cosine), backend.float32(rotary.sine))
             kept += [cosine, sine]
@@ -60,13 +60,13 @@ struct TiledAttention {
             let most = (queries + 511) / 512
             let wanted = Threads.count > 1 ? (4 * Threads.count + problems - 1) / max(problems, 1) : 1
             let parts = max(1, most, min(wanted, queries / 64))
-            let size = attention_forward_memory(level, p, (queries + parts - 1) / parts)
+            let size = diptych_attention_forward_memory(level, p, (queries + parts - 1) / parts)
             forEachPart(problems * parts, of: 4 * queries * keys * depth / parts, memory: size) { index, memory in
-                var part = attention_part()
+                var part = diptych_attention_part()
                 (part.batch, part.head) = (index / parts / heads, index / parts % heads)
                 part.first_row = index % parts * queries / parts
                 part.last_row = (index % parts + 1) * queries / parts
-                attention_forward(level, p, &part, memory)
+                diptych_attention_forward(level, p, &part, memory)
             }
         }
         return AttentionResult(outputs: outputs, logSumExp: logSumExp)
@@ -78,7 +78,7 @@ struct TiledAttention {
         outputs: [Tensor], logSumExp: Tensor, gradients: [Tensor?], needs: AttentionNeeds
     ) -> [AttentionGradients] {
         let (wantsQueries, wantsKeys) = (needs.contains(.queries), needs.contains(.keysAndValues))
-        let (queryBlocks, keyBlocks) = (attention_query_blocks(queries), attention_key_blocks(keys))
+        let (queryBlocks, keyBlocks) = (diptych_attention_query_blocks(queries), diptych_attention_key_blocks(keys))
         var found = streams.map { stream in
             func fresh(_ x: Tensor, _ wanted: Bool) -> Tensor? {
                 wanted ? Tensor(uninitialized: x.shape, dtype: dtype) : nil
@@ -94,7 +94,7 @@ struct TiledAttention {
         }
         let operands = streams.indices.map { index in
             var operands = Self.operands(streams[index], output: outputs[index])
-            operands.gradient = gradients[index].map(Self.tokens) ?? attention_tokens()
+            operands.gradient = gradients[index].map(Self.tokens) ?? diptych_attention_tokens()
             operands.dq = found[index].query.map(Self.bytes)
             operands.dk = found[index].key.map(Self.bytes)
             operands.dv = found[index].value.map(Self.bytes)
@@ -120,19 +120,19 @@ struct TiledAttention {
     }
 
     private func run(
-        _ pass: GradientPass, _ p: UnsafePointer<attention_problem>, _ queryBlocks: Int, _ keyBlocks: Int
+        _ pass: GradientPass, _ p: UnsafePointer<diptych_attention_problem>, _ queryBlocks: Int, _ keyBlocks: Int
     ) {
         let parts = pass.queryParts * pass.keyParts
-        let size = attention_backward_memory(level, p, (queryBlocks + pass.queryParts - 1) / pass.queryParts)
+        let size = diptych_attention_backward_memory(level, p, (queryBlocks + pass.queryParts - 1) / pass.queryParts)
         forEachPart(problems * parts, of: 10 * queries * keys * depth / parts, memory: size) { index, memory in
             let (problem, down, across) = (index / parts, index % parts / pass.keyParts, index % pass.keyParts)
-            var part = attention_part()
+            var part = diptych_attention_part()
             (part.batch, part.head) = (problem / heads, problem % heads)
             part.first_row = down * queryBlocks / pass.queryParts
             part.last_row = (down + 1) * queryBlocks / pass.queryParts
             part.first_key_block = across * keyBlocks / pass.keyParts
             part.last_key_block = (across + 1) * keyBlocks / pass.keyParts
-            attention_backward(level, p, &part, pass.wantsQueries ? 1 : 0, pass.wantsKeys ? 1 : 0, memory)
+            diptych_attention_backward(level, p, &part, pass.wantsQueries, pass.wantsKeys, memory)
         }
     }
 
@@ -150,7 +150,8 @@ struct TiledAttention {
 
     /// Lends the problem of these operands.
     private func withProblem(
-        _ operands: [attention_stream], _ logSumExp: Tensor, _ body: (UnsafePointer<attention_problem>) -> Void
+        _ operands: [diptych_attention_stream], _ logSumExp: Tensor,
+        _ body: (UnsafePointer<diptych_attention_problem>) -> Void
     ) {
         withExtendedLifetime((kept, streams, logSumExp)) {
             operands.withUnsafeBufferPointer { list in
@@ -169,8 +170,8 @@ struct TiledAttention {
         return sum
     }
 
-    private static func operands(_ stream: AttentionStream<Tensor>, output: Tensor) -> attention_stream {
-        var operands = attention_stream()
+    private static func operands(_ stream: AttentionStream<Tensor>, output: Tensor) -> diptych_attention_stream {
+        var operands = diptych_attention_stream()
         (operands.queries, operands.keys) = (stream.query.shape[1], stream.key.shape[1])
         (operands.q, operands.k, operands.v) = (tokens(stream.query), tokens(stream.key), tokens(stream.value))
         operands.q_norm = stream.queryNorm.map { UnsafePointer($0.pointer(to: Float.self)) }
@@ -179,8 +180,9 @@ struct TiledAttention {
         return operands
     }
 
-    private static func tokens(_ x: Tensor) -> attention_tokens {
-        attention_tokens(data: UnsafeRawPointer(bytes(x)), batch: x.strides[0], token: x.strides[1], head: x.strides[2])
+    private static func tokens(_ x: Tensor) -> diptych_attention_tokens {
+        diptych_attention_tokens(
+            data: UnsafeRawPointer(bytes(x)), batch: x.strides[0], token: x.strides[1], head: x.strides[2])
     }
 
     private static func bytes(_ x: Tensor) -> UnsafeMutableRawPointer {
@@ -188,7 +190,7 @@ struct TiledAttention {
     }
 }
 
-/// One walk over all heads for gradients.
+/// One pass over all heads for gradients.
 private struct GradientPass {
     var queryParts: Int, keyParts: Int
     var wantsQueries: Bool, wantsKeys: Bool

@@ -1,7 +1,7 @@
 import CKernels
 
-/// The gradient of a convolution's weight: products of the result's gradient with patches, which are unrolled into a
-/// matrix band by band, in the image's own type.
+/// The gradient of a convolution's weight: products of the result's gradient with the transposed im2col matrix, which is
+/// written out band by band, in the image's own type.
 struct WeightGradient {
     private let backend: CPUBackend
     private let image: Tensor, gradient: Tensor
@@ -30,19 +30,19 @@ struct WeightGradient {
             for row in stride(from: 0, to: height, by: most) {
                 let rows = row..<min(row + most, height)
                 switch image.dtype.byteCount {
-                case 2: unroll(number, rows, columns, UInt16.self)
-                default: unroll(number, rows, columns, UInt32.self)
+                case 2: im2col(number, rows, columns, UInt16.self)
+                default: im2col(number, rows, columns, UInt32.self)
                 }
                 let pixels = rows.count * width
                 let place = (number * weightShape[0] * height + row) * width
                 PackedProduct(
                     [
-                        gemm_term(
+                        diptych_gemm_term(
                             k: pixels,
-                            a: gemm_matrix(
+                            a: diptych_gemm_matrix(
                                 data: gradient.storage.base + (gradient.offset + place) * gradient.dtype.byteCount,
                                 type: CPUBackend.type(gradient.dtype), row: height * width, column: 1),
-                            b: gemm_matrix(
+                            b: diptych_gemm_matrix(
                                 data: columns.storage.base, type: CPUBackend.type(columns.dtype), row: 1, column: pixels
                             ))
                     ], m: weightShape[0], n: depth, into: backend.floats(result), row: depth, adds: true,
@@ -54,7 +54,7 @@ struct WeightGradient {
     }
 
     /// `columns[c, i, j; y, x] = image[c, y * stride + i - padding, x * stride + j - padding]`, zero outside.
-    private func unroll<Bits: FixedWidthInteger>(_ number: Int, _ rows: Range<Int>, _ columns: Tensor, _: Bits.Type) {
+    private func im2col<Bits: FixedWidthInteger>(_ number: Int, _ rows: Range<Int>, _ columns: Tensor, _: Bits.Type) {
         let (channels, height, width) = (image.shape[1], image.shape[2], image.shape[3])
         let (kernelHeight, kernelWidth, places) = (weightShape[2], weightShape[3], gradient.shape[3])
         let (step, padding) = (options.stride, options.paddingLow)

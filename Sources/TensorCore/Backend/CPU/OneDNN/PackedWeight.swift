@@ -1,13 +1,10 @@
 import Synchronization
 
-/// A frozen convolution weight in the layout that a library reads, kept between calls. Whoever owns the weight owns this
-/// too.
-///
-/// Nothing is kept where memory is short (``MemoryAccount/releasesWeights`` or a ``MemoryAccount/ownedLimit``): the weight
-/// is then laid out for every call. Results do not depend on it.
-public final class PackedWeight: Sendable {
+/// A frozen convolution weight in the layout that a library reads: what ``CPUBackend`` keeps in a ``WeightCache``.
+/// Results do not depend on it.
+package final class PackedWeight: Sendable {
     private struct Form {
-        let phase: Int, primitive: LibraryPrimitive, packed: Tensor
+        let phase: Int, primitive: OneDNNPrimitive, packed: Tensor
     }
 
     private struct Content {
@@ -19,28 +16,19 @@ public final class PackedWeight: Sendable {
     private let content = Mutex(Content())
 
     /// Nothing yet.
-    public init() {}
+    package init() {}
 
     /// Bytes that are kept.
-    public var byteCount: Int { content.withLock { $0.forms.reduce(0) { $0 + $1.packed.count } } }
-
-    private static var isKept: Bool { !MemoryAccount.releasesWeights && MemoryAccount.ownedLimit == nil }
+    package var byteCount: Int { content.withLock { $0.forms.reduce(0) { $0 + $1.packed.count } } }
 
     private static func areSame(_ a: Tensor, _ b: Tensor) -> Bool {
         a.storage === b.storage && a.offset == b.offset && a.shape == b.shape && a.strides == b.strides
             && a.dtype == b.dtype
     }
 
-    /// Forgets what was kept.
-    public func clear() { content.withLock { $0 = Content() } }
-
     /// `weight` as `primitive` reads it: `source` itself, or what was made of it, told from others by `phase`.
-    func form(_ phase: Int, of weight: Tensor, source: Tensor, for primitive: LibraryPrimitive) -> Tensor {
-        guard Self.isKept else {
-            clear()
-            return primitive.packed(weight)
-        }
-        return content.withLock { content in
+    func form(_ phase: Int, of weight: Tensor, source: Tensor, for primitive: OneDNNPrimitive) -> Tensor {
+        content.withLock { content in
             if content.source.map({ Self.areSame($0, source) }) != true { content = Content(source: source) }
             if let known = content.forms.first(where: { $0.phase == phase && $0.primitive.packsLike(primitive) }) {
                 return known.packed

@@ -1,0 +1,1 @@
+// Holds the catalogue of the product Diptych, whose modules are documented by themselves. Built by `make docs` alone.

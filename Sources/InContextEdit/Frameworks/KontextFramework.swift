@@ -1,0 +1,52 @@
+public import Models
+public import TensorCore
+import TensorIO
+
+/// FLUX.1 Kontext's framework (arXiv 2506.15742): the edited picture alone is generated, and the latents of the source stand
+/// behind the noisy ones as tokens of their own, at the coordinates (1, row, column).
+///
+/// The source's latents are the mode of the autoencoder's posterior and the only random numbers are the noise, as in diffusers'
+/// `FluxKontextPipeline`. Adapters of such a base are trained on pairs as those of a Fill model are.
+public struct KontextFramework: EditFramework {
+    public var name: FrameworkName { .kontext }
+    public var pipelineClass: String { "FluxKontextPipeline" }
+    public var defaultGuidance: Float { 2.5 }
+    /// There is no diptych to speak of.
+    public var promptForms: [PromptForm] { [.direct] }
+
+    /// The framework has no settings.
+    public init() {}
+
+    public func panelLayout(
+        _ choice: ArrangementChoice, panelWidth: Int, panelHeight: Int
+    ) -> DiptychArrangement { .reference }
+
+    public func inputs(latentChannels: Int) -> (channels: Int, words: String) {
+        (latentChannels * 4, "a Kontext model (noise, the source in tokens)")
+    }
+
+    public func sourceLatents(_ diptych: Diptych, _ encoders: FrozenEncoders, drawing draw: Tensor?) throws -> Tensor {
+        try encoders.packedLatents(diptych.source.tensor().unsqueezed(0), drawing: draw)
+    }
+
+    public func conditioning(
+        source: Tensor, text: Tensor, pooled: Tensor, guidance: Float, geometry: DiptychGeometry
+    ) -> Conditioning {
+        // The source is as large as the edited picture, so that its tokens have the same rows and columns.
+        let count = geometry.tokenCount
+        let places = geometry.imageIDs.sliced(axis: 1, 1..<3)
+        let ids = Tensor.concatenated([Tensor(full: [count, 1], 1), places], axis: 1)
+        return Conditioning(
+            tokens: source, tokenIDs: ids, imageIDs: geometry.imageIDs, text: text, pooled: pooled, guidance: guidance)
+    }
+
+    public func start(
+        _ diptych: Diptych, _ encoders: FrozenEncoders, _ draws: NoiseDraws, seed: UInt64, precision: DType
+    ) throws -> EditStart {
+        var random = Random(seed: seed)
+        let shape = diptych.geometry.latentShape(channels: encoders.vae.configuration.latentChannels)
+        let noise = random.randn(shape, rounding: draws == .diffusers ? precision : .float32)
+        return EditStart(
+            noise: LatentPacking.pack(noise), source: try sourceLatents(diptych, encoders, drawing: nil))
+    }
+}

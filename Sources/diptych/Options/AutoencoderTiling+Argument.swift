@@ -1,0 +1,4 @@
+public import ArgumentParser
+public import Models
+
+extension AutoencoderTiling.Mode: ExpressibleByArgument {}
