@@ -23,6 +23,7 @@ let argumentParser = Target.Dependency.product(
     name: "ArgumentParser", package: "swift-argument-parser")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let inMemoryLogging = Target.Dependency.product(name: "InMemoryLogging", package: "swift-log")
+let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
 
 let package = Package(
     name: "Diptych",
@@ -36,6 +37,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.1.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
     ],
     targets: [
@@ -53,11 +55,11 @@ let package = Package(
         .target(name: "CStorage", dependencies: ["CHDF5", "CPNG", "CJPEG", "CWebP"]),
         // 2 … 9: the layers
         layer("TensorCore", ["COpenBLAS", "CKernels", "COneDNN"]),
-        layer("Autograd", ["TensorCore"]),
+        layer("Autograd", ["TensorCore", heap]),
         layer("TensorIO", ["TensorCore", "CStorage"]),
         layer("NeuralNet", ["TensorCore", "Autograd", "TensorIO"]),
         layer("Optimizers", ["TensorCore", "Autograd"]),
-        layer("Models", ["TensorCore", "Autograd", "TensorIO", "NeuralNet"]),
+        layer("Models", ["TensorCore", "Autograd", "TensorIO", "NeuralNet", heap]),
         layer("Adapters", ["TensorCore", "Autograd", "TensorIO", "NeuralNet"]),
         layer("InContextEdit", ["TensorCore", "Autograd", "TensorIO", "NeuralNet", "Models", "Adapters"]),
         layer("DiptychData", ["CText", "TensorCore", "TensorIO", "Models", "InContextEdit"]),

@@ -1,3 +1,4 @@
+import HeapModule
 import Synchronization
 import TensorCore
 
@@ -102,36 +103,26 @@ enum Tape {
     }
 }
 
-/// A binary heap of nodes by sequence, each held once.
+/// Nodes that wait for their adjoint to run, each held once.
 private struct PriorityQueue {
-    private var heap: [Node] = []
+    /// A node, ordered by when its operation was recorded.
+    private struct Recorded: Comparable {
+        let node: Node
+
+        static func == (a: Recorded, b: Recorded) -> Bool { a.node === b.node }
+        static func < (a: Recorded, b: Recorded) -> Bool { a.node.sequence < b.node.sequence }
+    }
+
+    private var heap = Heap<Recorded>()
     private var members: Set<ObjectIdentifier> = []
 
     mutating func insert(_ node: Node) {
-        guard members.insert(ObjectIdentifier(node)).inserted else { return }
-        heap.append(node)
-        var child = heap.count - 1
-        while child > 0, heap[(child - 1) / 2].sequence < heap[child].sequence {
-            heap.swapAt(child, (child - 1) / 2)
-            child = (child - 1) / 2
-        }
+        if members.insert(ObjectIdentifier(node)).inserted { heap.insert(Recorded(node: node)) }
     }
 
     mutating func popLatest() -> Node? {
-        guard let latest = heap.first else { return nil }
+        guard let latest = heap.popMax()?.node else { return nil }
         members.remove(ObjectIdentifier(latest))
-        heap[0] = heap[heap.count - 1]
-        heap.removeLast()
-        var parent = 0
-        while true {
-            let left = 2 * parent + 1
-            guard left < heap.count else { break }
-            let right = left + 1
-            let child = right < heap.count && heap[right].sequence > heap[left].sequence ? right : left
-            if heap[parent].sequence >= heap[child].sequence { break }
-            heap.swapAt(parent, child)
-            parent = child
-        }
         return latest
     }
 }

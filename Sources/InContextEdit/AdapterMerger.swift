@@ -90,7 +90,7 @@ public struct AdapterMerger {
                 throw FileError(place, key: name, expected: "a type that can be copied", found: "another")
             }
             return SafetensorsPlan(
-                name: name, dtype: info.quantization == nil ? info.dtype : .bfloat16, shape: info.shape)
+                name: name, type: info.quantization == nil ? info.dtype : .bfloat16, shape: info.shape)
         }
         var metadata = (try? SafetensorsFile(path: source.path))?.metadata ?? ["format": "pt"]
         // It describes weights that are bfloat16 from now on.
@@ -130,7 +130,7 @@ public struct AdapterMerger {
                     case .quantized(let blocks):
                         let numbers = blocks.dequantized(to: .float32)
                         try write(
-                            report.narrowing.convert(numbers, to: plan.dtype, path: source.path, key: plan.name))
+                            report.narrowing.convert(numbers, to: plan.type, path: source.path, key: plan.name))
                     }
                     continue
                 }
@@ -145,7 +145,7 @@ public struct AdapterMerger {
                 }
                 // The base's own numbers are in range: it is the adapters that are not.
                 let rounded = try report.narrowing.convert(
-                    new, to: plan.dtype, path: adapterPaths(plan), key: plan.name)
+                    new, to: plan.type, path: adapterPaths(plan), key: plan.name)
                 let (change, loss) = (new.squares(besides: old), rounded.converted(to: .float32).squares(besides: new))
                 (weights, added, lost) = (weights + change.numbers, added + change.error, lost + loss.error)
                 try write(rounded)

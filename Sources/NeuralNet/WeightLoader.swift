@@ -143,6 +143,13 @@ public struct WeightError: Error, CustomStringConvertible, Equatable {
         public let expected: Shape
         /// The shape in the file.
         public let found: Shape
+
+        /// Names the tensor and both shapes.
+        public init(key: String, expected: Shape, found: Shape) {
+            self.key = key
+            self.expected = expected
+            self.found = found
+        }
     }
 
     /// The archive.

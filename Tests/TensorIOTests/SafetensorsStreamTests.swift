@@ -19,7 +19,7 @@ import Testing
         let named = Dictionary(uniqueKeysWithValues: tensors.map { ($0.name, $0.tensor) })
         var order: [String] = []
         try SafetensorsFile.write(
-            plans: tensors.map { SafetensorsPlan(name: $0.name, dtype: $0.tensor.dtype, shape: $0.tensor.shape) },
+            plans: tensors.map { SafetensorsPlan(name: $0.name, type: $0.tensor.dtype, shape: $0.tensor.shape) },
             metadata: ["k": "v"], to: streamed.path
         ) { plan, write in
             order.append(plan.name)
@@ -35,7 +35,7 @@ import Testing
         let folder = try Fixtures.scratchFolder()
         defer { try? FileManager.default.removeItem(at: folder) }
         let path = folder.appending(path: "file.st").path
-        let plan = SafetensorsPlan(name: "a", dtype: .float32, shape: [2])
+        let plan = SafetensorsPlan(name: "a", type: .float32, shape: [2])
         #expect(throws: FileError.self) {
             try SafetensorsFile.write(plans: [plan], to: path) { _, _ in
                 throw FileError("source", expected: "numbers", found: "none")

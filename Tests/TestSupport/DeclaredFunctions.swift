@@ -44,6 +44,25 @@ private func functions(in text: Substring, _ pattern: Regex<(Substring, Substrin
     return found
 }
 
+/// Compares the declarations that the rows of a table cover with those of a folder of `Sources`: what has no row, and rows of
+/// what is gone. Throws when the folder declares fewer than `minimum`, so that a pattern that fits nothing is seen.
+public func coverage(
+    of rows: [[String]], in folder: String, atLeast minimum: Int
+) throws -> (withoutRow: [String], gone: [String]) {
+    let declared = try declaredFunctions(in: folder)
+    guard declared.count >= minimum else { throw TooFewDeclarations(folder: folder, count: declared.count) }
+    let covered = Set(rows.joined())
+    return (declared.subtracting(covered).sorted(), covered.subtracting(declared).sorted())
+}
+
+/// A folder whose declarations were not found.
+public struct TooFewDeclarations: Error {
+    /// The folder of `Sources`.
+    public let folder: String
+    /// How many were found.
+    public let count: Int
+}
+
 /// Splits a parameter list, from behind its opening to its closing parenthesis, at its own commas.
 private func topLevelParts(of text: Substring) -> [String] {
     var depth = 0

@@ -36,36 +36,44 @@ struct PEFTMetadata {
     /// Reads the text of a configuration, of `key` in a header or of a file. Throws ``FileError`` when it is malformed or asks
     /// for what is not supported.
     init(_ text: String, naming: AdapterNaming, path: String, key: String?) throws {
-        func fault(_ field: String?, _ expected: String, _ found: Any?) -> FileError {
+        func fault(_ field: String?, _ expected: String, _ found: (any CustomStringConvertible)?) -> FileError {
             let place = [key, field].compactMap(\.self).joined(separator: ", ")
             return FileError(
                 path, key: place.isEmpty ? nil : place, expected: expected,
                 found: found.map { printable(String("\($0)".prefix(60))) } ?? "nothing")
         }
-        guard let object = try? JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any] else {
+        let object: JSONValue
+        do { object = try JSONValue(parsing: text) } catch let error as JSONFault {
+            // The order of patterns counts: of several that match a layer it is the first.
+            if error.isRepeatedKey { throw fault(nil, "a JSON object with each key once", "one of them twice") }
             throw fault(nil, "a JSON object", "'\(text)'")
         }
+        guard object.members != nil else { throw fault(nil, "a JSON object", "'\(text)'") }
         let prefix = "\(naming.component)."
-        func field(_ name: String) -> (name: String, value: Any)? {
+        func field(_ name: String) -> JSONValue? {
             for name in [prefix + name, name] {
-                if let value = object[name], !(value is NSNull) { return (name, value) }
+                if let value = object[name], !value.isNull { return value }
             }
             return nil
         }
-        func number(_ field: String, _ value: Any) throws -> Float {
-            guard let number = value as? NSNumber, number.floatValue.isFinite else {
+        func flag(_ name: String) throws -> Bool {
+            guard let value = field(name) else { return false }
+            guard let flag = value.bool ?? (value.integer.flatMap { [0: false, 1: true][$0] }) else {
+                throw fault(name, "true or false", value)
+            }
+            return flag
+        }
+        func number(_ field: String, _ value: JSONValue) throws -> Float {
+            guard let number = value.double.map({ Float($0) }), number.isFinite else {
                 throw fault(field, "a finite number", value)
             }
-            return number.floatValue
+            return number
         }
         func patterns(_ name: String) throws -> [Pattern] {
-            guard let (key, value) = field(name) else { return [] }
-            guard let values = value as? [String: Any] else { throw fault(name, "a JSON object", value) }
-            // Of several patterns that match a layer the first counts, and JSONSerialization keeps no order.
-            guard let order = JSONScanner.keys(of: key, in: text), order.count == values.count else {
-                throw fault(nil, "a JSON object with each key once", "one of them twice")
-            }
-            return try order.map { pattern in
+            guard let value = field(name) else { return [] }
+            guard let members = value.members else { throw fault(name, "a JSON object", value) }
+            return try members.map { member in
+                let pattern = member.key
                 guard Self.endsSoon(pattern) else {
                     throw fault(
                         name,
@@ -75,22 +83,22 @@ struct PEFTMetadata {
                 guard let expression = try? Regex("(?:.*\\.)?(?:\(pattern))") else {
                     throw fault(name, "a valid regular expression", "'\(pattern)'")
                 }
-                return (expression, try number(name, values[pattern] ?? NSNull()))
+                return (expression, try number(name, member.value))
             }
         }
-        if let (_, kind) = field("peft_type"), kind as? String != "LORA" {
+        if let kind = field("peft_type"), kind.string != "LORA" {
             throw fault("peft_type", "LORA", kind)
         }
-        for (flag, what) in [("use_dora", "DoRA"), ("use_qalora", "QALoRA"), ("use_bdlora", "BD-LoRA")]
-        where field(flag)?.value as? Bool == true {
-            throw fault(flag, "false: \(what) is not supported", "true")
+        for (name, what) in [("use_dora", "DoRA"), ("use_qalora", "QALoRA"), ("use_bdlora", "BD-LoRA")]
+        where try flag(name) {
+            throw fault(name, "false: \(what) is not supported", "true")
         }
         for name in [
             "alora_invocation_tokens", "layer_replication", "arrow_config", "kasa_config", "monteclora_config",
         ] {
             if field(name) != nil { throw fault(name, "null: such adapters are not supported", "a value") }
         }
-        if let beginning = field("init_lora_weights")?.value as? String,
+        if let beginning = field("init_lora_weights")?.string,
             !Self.plainBeginnings.contains(beginning.lowercased())
         {
             throw fault(
@@ -99,10 +107,10 @@ struct PEFTMetadata {
                     + "path_initial_model_for_weight_conversion)",
                 "'\(beginning)', which changes them")
         }
-        isRankStabilized = field("use_rslora")?.value as? Bool ?? false
-        if let (_, value) = field("r") { rank = Int(exactly: try number("r", value)) ?? 0 }
-        if let (_, value) = field("lora_alpha") { alpha = try number("lora_alpha", value) }
-        targets = field("target_modules")?.value as? [String]
+        isRankStabilized = try flag("use_rslora")
+        if let value = field("r") { rank = Int(exactly: try number("r", value)) ?? 0 }
+        if let value = field("lora_alpha") { alpha = try number("lora_alpha", value) }
+        targets = field("target_modules")?.strings
         rankPatterns = try patterns("rank_pattern")
         alphaPatterns = try patterns("alpha_pattern")
     }
@@ -158,22 +166,20 @@ struct PEFTMetadata {
         let (rank, alpha) = (mostCommon(layers.map(\.rank)) ?? 1, mostCommon(layers.map(\.alpha)) ?? 1)
         // PEFT matches the ends of names; `^` keeps `proj_out` from meaning every block's.
         func pattern(_ name: String) -> String { "^" + NSRegularExpression.escapedPattern(for: name) }
-        func exceptions<Value>(_ value: (Int, Float) -> Value?) -> [String: Value] {
-            Dictionary(
-                layers.compactMap { layer in value(layer.rank, layer.alpha).map { (pattern(layer.name), $0) } },
-                uniquingKeysWith: { first, _ in first })
+        func exceptions(_ value: (Int, Float) -> JSONValue?) -> JSONValue {
+            let fields = layers.compactMap { layer in value(layer.rank, layer.alpha).map { (pattern(layer.name), $0) } }
+            return JSONValue(fields: Dictionary(fields, uniquingKeysWith: { first, _ in first }))
         }
         // The shortest decimal: 0.1 rather than 0.10000000149; whole numbers as PEFT's own files have them.
-        func written(_ number: Float) -> Any {
-            Int(exactly: number) ?? Double(number.description) ?? Double(number)
-        }
-        let fields: [String: Any] = [
-            "r": rank, "lora_alpha": written(alpha), "rank_pattern": exceptions { r, _ in r == rank ? nil : r },
+        func written(_ number: Float) -> JSONValue { JSONNumber(number).map(JSONValue.number) ?? .null }
+        let fields: [String: JSONValue] = [
+            "r": JSONValue(rank), "lora_alpha": written(alpha),
+            "rank_pattern": exceptions { r, _ in r == rank ? nil : JSONValue(r) },
             "alpha_pattern": exceptions { _, a in a == alpha ? nil : written(a) },
-            "target_modules": layers.map(\.name).sorted(), "use_dora": false, "lora_bias": false,
+            "target_modules": .array(layers.map(\.name).sorted().map { JSONValue($0) }), "use_dora": false,
+            "lora_bias": false,
         ]
         let named = Dictionary(uniqueKeysWithValues: fields.map { ("\(naming.component).\($0.key)", $0.value) })
-        let json = try JSONSerialization.data(withJSONObject: named, options: [.sortedKeys, .withoutEscapingSlashes])
-        return String(decoding: json, as: UTF8.self)
+        return JSONValue(fields: named).text()
     }
 }

@@ -1,4 +1,3 @@
-import Foundation
 import TensorIO
 
 /// What this toolkit writes beside a mixture's weights: everything that ICEdit's layout leaves unsaid.
@@ -37,7 +36,7 @@ struct RoutingMetadata: Codable, Equatable {
     static func read(header: [String: String], path: String) throws -> [String: RoutingMetadata] {
         guard let text = header[headerKey] else { return [:] }
         do {
-            return try JSONDecoder().decode([String: RoutingMetadata].self, from: Data(text.utf8))
+            return try JSONValue.decoding([String: RoutingMetadata].self, from: text.utf8)
         } catch let error as DecodingError {
             throw FileError(
                 path, key: headerKey, expected: "experts, alpha, topK, gate, renormalizesWeights, routerInput by layer",
@@ -47,9 +46,7 @@ struct RoutingMetadata: Codable, Equatable {
 
     /// The header's entry.
     static func header(_ layers: [String: RoutingMetadata]) throws -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys]
-        return String(decoding: try encoder.encode(layers), as: UTF8.self)
+        try JSONValue(encoding: layers).text(.compact.sorted)
     }
 
     private static func describe(_ error: DecodingError) -> String {

@@ -94,7 +94,7 @@ struct SampleCacheManifest: Codable {
         let path = SampleCacheLayout.manifestPath(folder)
         guard FileManager.default.fileExists(atPath: path) else { return nil }
         guard let bytes = FileManager.default.contents(atPath: path),
-            let manifest = try? JSONDecoder().decode(Self.self, from: bytes),
+            let manifest = try? JSONValue.decoding(Self.self, from: bytes),
             manifest.format == SampleCacheLayout.format
         else { throw FileError(path, expected: "the manifest of a cache", found: "other text") }
         guard manifest.version == SampleCacheLayout.version else {
@@ -113,10 +113,8 @@ struct SampleCacheManifest: Codable {
     }
 
     func write(to folder: String) throws {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        let bytes = try encoder.encode(self)
-        try AtomicFile.write(to: SampleCacheLayout.manifestPath(folder)) { try $0.write([UInt8](bytes) + [10]) }
+        let bytes = try JSONValue(encoding: self).bytes(.indented.sorted)
+        try AtomicFile.write(to: SampleCacheLayout.manifestPath(folder)) { try $0.write(bytes + [10]) }
     }
 
     /// Throws ``FileError`` that names the first thing that is not what the cache was made from.

@@ -164,12 +164,8 @@ public struct PairDataset: Sendable {
 
     /// Writes a list of pairs beside pictures that are already in `folder`, replacing an old list only when whole.
     public static func write(_ records: [PairRecord], to folder: URL) throws {
-        let lines = try records.map { record in
-            try JSONSerialization.data(
-                withJSONObject: record.jsonObject, options: [.sortedKeys, .withoutEscapingSlashes])
-        }
         let path = folder.appending(path: metadataName).path
-        try AtomicFile.write(to: path) { try $0.write(lines.flatMap { [UInt8]($0) + [UInt8(ascii: "\n")] }) }
+        try AtomicFile.write(to: path) { try $0.write(records.flatMap { $0.json.bytes() + [UInt8(ascii: "\n")] }) }
     }
 }
 

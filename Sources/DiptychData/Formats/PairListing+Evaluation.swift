@@ -12,13 +12,10 @@ struct EvaluationName: Sendable, Hashable {
     var turn: Int?
 
     /// Names of a JSON object's keys `id`, `session` and `turn`, texts or whole numbers.
-    init(_ object: [String: Any], otherwise place: String) {
+    init(_ object: [String: JSONValue], otherwise place: String) {
         func text(_ key: String) -> String? {
-            switch object[key] {
-            case let text as String where !text.isEmpty: text
-            case let number as Int: String(number)
-            default: nil
-            }
+            if let text = object[key]?.string { return text.isEmpty ? nil : text }
+            return object[key]?.integer.map { "\($0)" }
         }
         id = text("id") ?? place
         isGiven = text("id") != nil
@@ -66,26 +63,32 @@ extension PairListing {
     mutating func readMagicBrush() throws(FileError) {
         let sessionsPath = Self.path(of: Self.magicBrushSessions, in: folder)
         let turnsPath = Self.path(of: Self.magicBrushTurns, in: folder)
-        guard let sessions = try Self.json(sessionsPath) as? [String: [[String: Any]]] else {
+        guard let sessions = try Self.json(sessionsPath).fields?.mapValues(Self.objects),
+            let steps = Self.whole(sessions)
+        else {
             throw FileError(
                 sessionsPath, expected: "an object with a list of turns for each session", found: "other JSON")
         }
-        guard let turns = try Self.json(turnsPath) as? [[String: Any]] else {
+        guard let turns = Self.objects(try Self.json(turnsPath)) else {
             throw FileError(turnsPath, expected: "a list of turns", found: "other JSON")
         }
         let captionsPath = Self.path(of: "global_descriptions.json", in: folder)
         var captions: [String: [String: String]] = [:]
         if FileManager.default.fileExists(atPath: captionsPath) {
-            guard let read = try Self.json(captionsPath) as? [String: [String: String]] else {
+            let read = try Self.json(captionsPath).fields?
+                .mapValues { $0.fields.flatMap { Self.whole($0.mapValues(\.string)) } }
+            guard let read = read.flatMap(Self.whole) else {
                 throw FileError(
                     captionsPath, expected: "a caption for each picture of each session", found: "other JSON")
             }
             captions = read
         }
         var paths = PairPaths(folder: folder, allowsOutside: reading.allowsOutside)
-        func name(_ turn: [String: Any]) -> String { "\(turn["input"] ?? "nothing") to \(turn["output"] ?? "nothing")" }
+        func name(_ turn: [String: JSONValue]) -> String {
+            "\(turn["input"] ?? "nothing") to \(turn["output"] ?? "nothing")"
+        }
         var listed: Set<String> = []
-        for (session, steps) in sessions.sorted(by: { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }) {
+        for (session, steps) in steps.sorted(by: { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }) {
             for (number, step) in steps.enumerated() {
                 listed.insert(name(step))
                 do throws(FileError) {
@@ -112,17 +115,17 @@ extension PairListing {
     }
 
     private static func magicBrushEntry(
-        _ turn: [String: Any], _ session: String, _ number: Int, _ captions: [String: String], _ list: String,
+        _ turn: [String: JSONValue], _ session: String, _ number: Int, _ captions: [String: String], _ list: String,
         _ paths: inout PairPaths
     ) throws(FileError) -> Entry {
         let place = "\(session): turn \(number)"
         var names = PairReading()
         names.columns = ["source": "input", "target": "output"]
         var object = turn
-        object["input_caption"] = (turn["input"] as? String).flatMap { captions[$0] }
-        object["output_caption"] = (turn["output"] as? String).flatMap { captions[$0] }
+        object["input_caption"] = turn["input"]?.string.flatMap { captions[$0] }.map { .string($0) }
+        object["output_caption"] = turn["output"]?.string.flatMap { captions[$0] }.map { .string($0) }
         var record = try Self.record(object, list, place, .training, names)
-        let mask = turn["mask"] as? String
+        let mask = turn["mask"]?.string
         var files: [PairFile] = []
         let pictures = [("input", record.source), ("output", record.target)] + (mask.map { [("mask", $0)] } ?? [])
         for (key, name) in pictures {
@@ -140,11 +143,23 @@ extension PairListing {
             place: place, name: name)
     }
 
-    private static func json(_ path: String) throws(FileError) -> Any {
+    private static func json(_ path: String) throws(FileError) -> JSONValue {
         let text = try TextFile(contentsOf: path, expected: "a list of MagicBrush's test folder").text
-        guard let value = try? JSONSerialization.jsonObject(with: Data(text.utf8)) else {
+        guard let value = try? JSONValue(parsing: text) else {
             throw FileError(path, expected: "JSON", found: "text that is none")
         }
         return value
+    }
+
+    /// The objects of a list of nothing else.
+    private static func objects(_ value: JSONValue) -> [[String: JSONValue]]? {
+        guard let objects = value.elements?.map(\.fields), !objects.contains(where: { $0 == nil }) else { return nil }
+        return objects.compactMap(\.self)
+    }
+
+    /// The dictionary, if none of its values is nil.
+    private static func whole<Value>(_ fields: [String: Value?]) -> [String: Value]? {
+        let whole = fields.compactMapValues(\.self)
+        return whole.count == fields.count ? whole : nil
     }
 }

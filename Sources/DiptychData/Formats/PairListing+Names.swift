@@ -117,7 +117,8 @@ extension PairListing {
     }
 
     /// What is written for a pair, in a text or in JSON with the keys of a list.
-    private func words(of group: PairNames.Group) throws(FileError) -> (record: PairRecord, object: [String: Any]) {
+    private func words(of group: PairNames.Group) throws(FileError) -> (record: PairRecord, object: [String: JSONValue])
+    {
         let own = reading.columns["instruction"].map { [$0] } ?? ["instruction", "prompt", "caption", "text"]
         let pictures = PairRole.allCases.flatMap { group.pictures[$0] ?? [] }.prefix(2)
         let texts =

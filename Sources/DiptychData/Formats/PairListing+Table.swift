@@ -15,11 +15,12 @@ extension PairListing {
         }
         faults += table.faults
         for row in table.rows {
-            var object: [String: Any] = [:]
+            var object: [String: JSONValue] = [:]
             for (name, field) in zip(table.header, row.fields) where !name.isEmpty {
                 let isRequired = purpose.requiredKeys.contains { reading.name(of: $0) == name }
                 if field.isEmpty, !isRequired { continue }
-                object[name] = name == reading.name(of: "instructions") ? Self.list(in: field) ?? field : field
+                object[name] =
+                    name == reading.name(of: "instructions") ? Self.list(in: field) ?? .string(field) : .string(field)
             }
             add(object, place: "line \(row.line)", name: "\(row.line)")
         }
@@ -46,7 +47,8 @@ extension PairListing {
     }
 
     /// The texts of a JSON list; nil for other text.
-    private static func list(in field: String) -> [Any]? {
-        (try? JSONSerialization.jsonObject(with: Data(field.utf8))) as? [Any]
+    private static func list(in field: String) -> JSONValue? {
+        guard let value = try? JSONValue(parsing: field), value.elements != nil else { return nil }
+        return value
     }
 }

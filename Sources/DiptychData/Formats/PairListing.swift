@@ -135,7 +135,7 @@ struct PairListing: Sendable {
     }
 
     /// Adds the pair that a list has at `place`, or what is wrong with it; `name` is the pair's where it has none itself.
-    mutating func add(_ object: [String: Any], place: String, name: String) {
+    mutating func add(_ object: [String: JSONValue], place: String, name: String) {
         do throws(FileError) {
             let record: PairRecord
             do throws(FileError) {
@@ -151,7 +151,7 @@ struct PairListing: Sendable {
                 return
             }
             // Masks are for evaluation; training has no use for them.
-            let mask = purpose == .evaluation ? object[reading.name(of: "mask")] as? String : nil
+            let mask = purpose == .evaluation ? object[reading.name(of: "mask")]?.string : nil
             var files: [String: PairFile] = [:]
             var isWhole = true
             for (key, name) in [("source", record.source), ("target", record.target), ("mask", mask ?? "")]
@@ -173,12 +173,13 @@ struct PairListing: Sendable {
         }
     }
 
-    static func object(_ text: some StringProtocol, _ path: String, _ place: String) throws(FileError) -> [String: Any]
+    static func object(_ text: some StringProtocol, _ path: String, _ place: String) throws(FileError) -> [String:
+        JSONValue]
     {
-        guard let parsed = try? JSONSerialization.jsonObject(with: Data(text.utf8)) else {
+        guard let parsed = try? JSONValue(parsing: text) else {
             throw FileError(path, key: place, expected: "a JSON object", found: "text that is no JSON")
         }
-        guard let object = parsed as? [String: Any] else {
+        guard let object = parsed.fields else {
             throw FileError(path, key: place, expected: "a JSON object", found: "another JSON value")
         }
         return object
@@ -186,7 +187,7 @@ struct PairListing: Sendable {
 
     /// The record of a JSON object; `pictures` says whether it names them too, as in a list.
     static func record(
-        _ object: [String: Any], _ path: String, _ place: String, _ purpose: Purpose, _ reading: PairReading,
+        _ object: [String: JSONValue], _ path: String, _ place: String, _ purpose: Purpose, _ reading: PairReading,
         pictures: Bool = true
     ) throws(FileError) -> PairRecord {
         let required = pictures ? purpose.requiredKeys : ["instruction"]
@@ -195,19 +196,19 @@ struct PairListing: Sendable {
         for column in required + (pictures ? purpose.optionalKeys : PairRecord.optionalKeys) {
             let key = reading.name(of: column)
             // OmniEdit has a list of prompts where others have one.
-            if column == "instruction", object[key] is [Any] {
+            if column == "instruction", object[key]?.elements != nil {
                 instructions = try texts(object, column, path, place, reading) ?? []
                 strings[column] = instructions.first ?? ""
                 continue
             }
             switch object[key] {
-            case let value as String: strings[column] = value
+            case .string(let value): strings[column] = value
             case nil where column == "instruction" && !instructions.isEmpty: strings[column] = instructions[0]
             case nil where required.contains(column):
                 throw FileError(
                     path, key: place, expected: "the key '\(key)'", found: "none",
                     nearest: nearestName(to: key, among: object.keys.filter { $0 != key }.sorted()))
-            case nil, is NSNull: break
+            case nil, .null: break
             case let other?:
                 throw FileError(path, key: "\(place): \(key)", expected: "a string", found: "\(other)")
             }
@@ -224,11 +225,11 @@ struct PairListing: Sendable {
 
     /// A list of texts that are not empty.
     private static func texts(
-        _ object: [String: Any], _ column: String, _ path: String, _ place: String, _ reading: PairReading
+        _ object: [String: JSONValue], _ column: String, _ path: String, _ place: String, _ reading: PairReading
     ) throws(FileError) -> [String]? {
         let key = reading.name(of: column)
-        guard let value = object[key], !(value is NSNull) else { return nil }
-        guard let texts = value as? [String], texts.allSatisfy({ !$0.allSatisfy(\.isWhitespace) }) else {
+        guard let value = object[key], !value.isNull else { return nil }
+        guard let texts = value.strings, texts.allSatisfy({ !$0.allSatisfy(\.isWhitespace) }) else {
             throw FileError(
                 path, key: "\(place): \(key)", expected: "a list of texts that are not empty", found: "\(value)")
         }
@@ -237,11 +238,11 @@ struct PairListing: Sendable {
 
     /// A number, or a text that is one.
     private static func score(
-        _ object: [String: Any], _ path: String, _ place: String, _ reading: PairReading
+        _ object: [String: JSONValue], _ path: String, _ place: String, _ reading: PairReading
     ) throws(FileError) -> Double? {
         let key = reading.name(of: "score")
-        guard let value = object[key], !(value is NSNull) else { return nil }
-        if let number = (value as? NSNumber)?.doubleValue ?? (value as? String).flatMap(Double.init), number.isFinite {
+        guard let value = object[key], !value.isNull else { return nil }
+        if let number = value.double ?? value.string.flatMap(Double.init), number.isFinite {
             return number
         }
         throw FileError(path, key: "\(place): \(key)", expected: "a number", found: "\(value)")
@@ -249,11 +250,11 @@ struct PairListing: Sendable {
 
     /// A truth value, as tables may spell it too.
     private static func mirrorable(
-        _ object: [String: Any], _ path: String, _ place: String, _ reading: PairReading
+        _ object: [String: JSONValue], _ path: String, _ place: String, _ reading: PairReading
     ) throws(FileError) -> Bool? {
         let key = reading.name(of: "mirrorable")
-        guard let value = object[key], !(value is NSNull) else { return nil }
-        switch (value as? String)?.lowercased() ?? (value as? NSNumber)?.stringValue {
+        guard let value = object[key], !value.isNull else { return nil }
+        switch (value.integer.map { "\($0)" } ?? value.description).lowercased() {
         case "true", "yes", "1": return true
         case "false", "no", "0": return false
         case "": return nil

@@ -1,4 +1,5 @@
 public import InContextEdit
+import TensorIO
 
 /// One line of `metadata.jsonl`, or one key of a shard: two pictures and what turns one into the other.
 public struct PairRecord: Sendable, Hashable {
@@ -30,18 +31,17 @@ public struct PairRecord: Sendable, Hashable {
     /// Every name that a dataset's own names can stand for.
     public static let columns = requiredKeys + ["mask", "instructions", "score", "mirrorable"] + optionalKeys
 
-    /// The record as a JSON object.
-    var jsonObject: [String: Any] {
-        var object: [String: Any] = ["source": source, "target": target, "instruction": fields.instruction]
-        object["task"] = task
-        object["subject"] = fields.subject
-        object["description"] = fields.description
-        object["input_caption"] = fields.inputCaption
-        object["output_caption"] = fields.outputCaption
-        if !instructions.isEmpty { object["instructions"] = instructions }
-        object["score"] = score
-        object["mirrorable"] = mirrorable
-        return object
+    /// The record as a JSON object, a line of a list.
+    var json: JSONValue {
+        JSONValue(fields: [
+            "source": .string(source), "target": .string(target), "instruction": .string(fields.instruction),
+            "task": task.map { .string($0) }, "subject": fields.subject.map { .string($0) },
+            "description": fields.description.map { .string($0) },
+            "input_caption": fields.inputCaption.map { .string($0) },
+            "output_caption": fields.outputCaption.map { .string($0) },
+            "instructions": instructions.isEmpty ? nil : .array(instructions.map { .string($0) }),
+            "score": score.map { JSONValue($0) }, "mirrorable": mirrorable.map { .bool($0) },
+        ])
     }
 
     init(_ object: [String: String], instructions: [String], score: Double?, mirrorable: Bool?) {

@@ -106,7 +106,7 @@ extension PhotoEdits {
         AtomicFile.sweep(root.path, where: own.contains)
         let names = try listed(root).sorted()
         let isUnfinished = names.contains(ShardWriting.unfinishedName)
-        let earlier = try? JSONDecoder().decode(
+        let earlier = try? JSONValue.decoding(
             Manifest.self,
             from: Data(
                 contentsOf: root.appending(path: isUnfinished ? ShardWriting.unfinishedName : Self.manifestName)))
@@ -185,9 +185,7 @@ extension PhotoEdits {
     }
 
     private static func encoded(_ manifest: Manifest) throws -> [UInt8] {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return [UInt8](try encoder.encode(manifest)) + [UInt8(ascii: "\n")]
+        try JSONValue(encoding: manifest).bytes(.compact.sorted) + [UInt8(ascii: "\n")]
     }
 
     private func listed(_ folder: URL) throws -> [String] {

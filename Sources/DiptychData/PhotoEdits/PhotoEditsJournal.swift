@@ -33,11 +33,9 @@ final class PhotoEditsJournal: Sendable {
 
     /// Adds a pair; calls must not overlap. Throws ``FileError`` when the disk is full.
     func append(_ record: PairRecord) throws {
-        let line = try JSONSerialization.data(
-            withJSONObject: record.jsonObject, options: [.sortedKeys, .withoutEscapingSlashes])
         // The line before may have been cut off: an empty line does no harm.
         let feed = UInt8(ascii: "\n")
-        let bytes = [feed] + [UInt8](line) + [feed]
+        let bytes = [feed] + record.json.bytes() + [feed]
         let count = bytes.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
         guard count == bytes.count else {
             throw FileError(

@@ -116,9 +116,7 @@ extension SceneGenerator {
     }
 
     private static func encoded(_ value: some Encodable) throws -> [UInt8] {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return [UInt8](try encoder.encode(value))
+        try JSONValue(encoding: value).bytes(.compact.sorted)
     }
 
     /// Makes the folder, or finds there what the same options began.
@@ -138,7 +136,7 @@ extension SceneGenerator {
         let known = [ShardWriting.unfinishedName, Self.manifestName].compactMap { name in
             names.contains(name)
                 ? (try? Data(contentsOf: root.appending(path: name))).flatMap {
-                    try? JSONDecoder().decode(Manifest.self, from: $0)
+                    try? JSONValue.decoding(Manifest.self, from: $0)
                 } : nil
         }
         if overwrites {

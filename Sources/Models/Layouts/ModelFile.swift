@@ -104,7 +104,7 @@ public struct ModelFile {
     public func configuration() throws -> ConfigurationFile {
         if prefix.isEmpty {
             if let text = archive.metadataText(Self.configurationKey) {
-                return try ConfigurationFile(path: path, json: Data(text.utf8))
+                return try ConfigurationFile(path: path, text: text)
             }
             let beside = URL(filePath: path).deletingLastPathComponent().appending(path: "config.json").path
             if layout == .diffusers || layout == .transformers, FileManager.default.fileExists(atPath: beside) {
@@ -112,7 +112,7 @@ public struct ModelFile {
             }
         }
         let fields = try ModelShapes(archive, layout: layout).fields(of: part)
-        return try ConfigurationFile(path: path, json: JSONSerialization.data(withJSONObject: fields))
+        return ConfigurationFile(path: path, fields: fields)
     }
 
     /// Where a file's metadata has the text of the model's `config.json`.

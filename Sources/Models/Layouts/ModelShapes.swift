@@ -11,7 +11,7 @@ struct ModelShapes {
         self.layout = layout
     }
 
-    func fields(of part: PipelineFolder.Part) throws -> [String: Any] {
+    func fields(of part: PipelineFolder.Part) throws -> [String: JSONValue] {
         switch part {
         case .transformer: try transformer()
         case .vae: try autoencoder()
@@ -23,7 +23,7 @@ struct ModelShapes {
 
     // MARK: Models
 
-    private func transformer() throws -> [String: Any] {
+    private func transformer() throws -> [String: JSONValue] {
         let isBlackForest = layout == .blackForest
         func name(_ ours: String, _ diffusers: String) -> String { isBlackForest ? ours : diffusers }
         let latents = name("img_in.weight", "x_embedder.weight")
@@ -44,22 +44,23 @@ struct ModelShapes {
                 found: "\(head) channels")
         }
         return [
-            "in_channels": try extent(latents, 1, of: 2),
-            "out_channels": try extent(name("final_layer.linear.weight", "proj_out.weight"), 0, of: 2),
-            "num_layers": doubleBlocks,
-            "num_single_layers": count(name("single_blocks.", "single_transformer_blocks.")),
-            "attention_head_dim": head,
-            "num_attention_heads": width / head,
-            "joint_attention_dim": try extent(name("txt_in.weight", "context_embedder.weight"), 1, of: 2),
-            "pooled_projection_dim": try extent(
-                name("vector_in.in_layer.weight", "time_text_embed.text_embedder.linear_1.weight"), 1, of: 2),
-            "guidance_embeds": contains(
-                name("guidance_in.in_layer.weight", "time_text_embed.guidance_embedder.linear_1.weight")),
+            "in_channels": JSONValue(try extent(latents, 1, of: 2)),
+            "out_channels": JSONValue(try extent(name("final_layer.linear.weight", "proj_out.weight"), 0, of: 2)),
+            "num_layers": JSONValue(doubleBlocks),
+            "num_single_layers": JSONValue(count(name("single_blocks.", "single_transformer_blocks."))),
+            "attention_head_dim": JSONValue(head),
+            "num_attention_heads": JSONValue(width / head),
+            "joint_attention_dim": JSONValue(try extent(name("txt_in.weight", "context_embedder.weight"), 1, of: 2)),
+            "pooled_projection_dim": JSONValue(
+                try extent(
+                    name("vector_in.in_layer.weight", "time_text_embed.text_embedder.linear_1.weight"), 1, of: 2)),
+            "guidance_embeds": JSONValue(
+                contains(name("guidance_in.in_layer.weight", "time_text_embed.guidance_embedder.linear_1.weight"))),
             "axes_dims_rope": [16, 56, 56],
         ]
     }
 
-    private func autoencoder() throws -> [String: Any] {
+    private func autoencoder() throws -> [String: JSONValue] {
         let isBlackForest = layout == .blackForest
         let stage = isBlackForest ? "encoder.down." : "encoder.down_blocks."
         let block = isBlackForest ? "block" : "resnets"
@@ -73,24 +74,25 @@ struct ModelShapes {
                 found: "\(latents)")
         }
         return [
-            "in_channels": try extent("encoder.conv_in.weight", 1, of: 4),
-            "out_channels": try extent("decoder.conv_out.weight", 0, of: 4),
-            "latent_channels": latents,
-            "block_out_channels": channels,
-            "layers_per_block": count("\(stage)0.\(block)."),
+            "in_channels": JSONValue(try extent("encoder.conv_in.weight", 1, of: 4)),
+            "out_channels": JSONValue(try extent("decoder.conv_out.weight", 0, of: 4)),
+            "latent_channels": JSONValue(latents),
+            "block_out_channels": .array(channels.map { JSONValue($0) }),
+            "layers_per_block": JSONValue(count("\(stage)0.\(block).")),
             "norm_num_groups": 32,
             "scaling_factor": 0.3611,
             "shift_factor": 0.1159,
-            "mid_block_add_attention": contains(
-                isBlackForest ? "encoder.mid.attn_1.q.weight" : "encoder.mid_block.attentions.0.group_norm.weight"),
-            "use_quant_conv": contains("quant_conv.weight"),
-            "use_post_quant_conv": contains("post_quant_conv.weight"),
-            "down_block_types": [String](repeating: "DownEncoderBlock2D", count: stages),
-            "up_block_types": [String](repeating: "UpDecoderBlock2D", count: stages),
+            "mid_block_add_attention": JSONValue(
+                contains(
+                    isBlackForest ? "encoder.mid.attn_1.q.weight" : "encoder.mid_block.attentions.0.group_norm.weight")),
+            "use_quant_conv": JSONValue(contains("quant_conv.weight")),
+            "use_post_quant_conv": JSONValue(contains("post_quant_conv.weight")),
+            "down_block_types": .array(Array(repeating: "DownEncoderBlock2D", count: stages)),
+            "up_block_types": .array(Array(repeating: "UpDecoderBlock2D", count: stages)),
         ]
     }
 
-    private func clip() throws -> [String: Any] {
+    private func clip() throws -> [String: JSONValue] {
         let prefix = contains("embeddings.token_embedding.weight") ? "" : "text_model."
         let tokens = "\(prefix)embeddings.token_embedding.weight"
         let (vocabulary, width) = (try extent(tokens, 0, of: 2), try extent(tokens, 1, of: 2))
@@ -102,20 +104,20 @@ struct ModelShapes {
         }
         return [
             "architectures": ["CLIPTextModel"],
-            "vocab_size": vocabulary,
-            "hidden_size": width,
-            "intermediate_size": try extent("\(prefix)encoder.layers.0.mlp.fc1.weight", 0, of: 2),
-            "num_hidden_layers": count("\(prefix)encoder.layers."),
-            "num_attention_heads": width / 64,
-            "max_position_embeddings": try extent("\(prefix)embeddings.position_embedding.weight", 0, of: 2),
+            "vocab_size": JSONValue(vocabulary),
+            "hidden_size": JSONValue(width),
+            "intermediate_size": JSONValue(try extent("\(prefix)encoder.layers.0.mlp.fc1.weight", 0, of: 2)),
+            "num_hidden_layers": JSONValue(count("\(prefix)encoder.layers.")),
+            "num_attention_heads": JSONValue(width / 64),
+            "max_position_embeddings": JSONValue(try extent("\(prefix)embeddings.position_embedding.weight", 0, of: 2)),
             // OpenAI's models have the one, OpenCLIP's, which are wider, the other.
             "hidden_act": width == 768 ? "quick_gelu" : "gelu",
             "layer_norm_eps": 1e-5,
-            "eos_token_id": max(vocabulary - 1, 0),
+            "eos_token_id": JSONValue(max(vocabulary - 1, 0)),
         ]
     }
 
-    private func t5() throws -> [String: Any] {
+    private func t5() throws -> [String: JSONValue] {
         let isLlama = layout == .llama
         func name(_ ours: String, _ transformers: String) -> String { isLlama ? ours : transformers }
         let tables = isLlama ? ["token_embd.weight"] : ["shared.weight", "encoder.embed_tokens.weight"]
@@ -129,13 +131,14 @@ struct ModelShapes {
         }
         return [
             "architectures": ["T5EncoderModel"],
-            "vocab_size": try extent(tokens, 0, of: 2),
-            "d_model": try extent(tokens, 1, of: 2),
-            "d_kv": inner / heads,
-            "d_ff": try extent(name("enc.blk.0.ffn_gate.weight", "\(block).1.DenseReluDense.wi_0.weight"), 0, of: 2),
-            "num_layers": count(name("enc.blk.", "encoder.block.")),
-            "num_heads": heads,
-            "relative_attention_num_buckets": try extent(bias, 0, of: 2),
+            "vocab_size": JSONValue(try extent(tokens, 0, of: 2)),
+            "d_model": JSONValue(try extent(tokens, 1, of: 2)),
+            "d_kv": JSONValue(inner / heads),
+            "d_ff": JSONValue(
+                try extent(name("enc.blk.0.ffn_gate.weight", "\(block).1.DenseReluDense.wi_0.weight"), 0, of: 2)),
+            "num_layers": JSONValue(count(name("enc.blk.", "encoder.block."))),
+            "num_heads": JSONValue(heads),
+            "relative_attention_num_buckets": JSONValue(try extent(bias, 0, of: 2)),
             "layer_norm_epsilon": 1e-6,
             "feed_forward_proj": "gated-gelu",
         ]

@@ -57,12 +57,12 @@ public struct RandomBase {
                 return GGUFPlan(name: $0.source, type: type, shape: shape)
             }
         }
-        func metadata(_ configuration: some Encodable, _ more: [String: Any] = [:]) throws -> [(String, GGUFValue)] {
-            let data = try JSONEncoder().encode(configuration)
-            let fields = try JSONSerialization.jsonObject(with: data) as? [String: Any] ?? [:]
-            let text = try JSONSerialization.data(
-                withJSONObject: fields.merging(more) { $1 }, options: [.sortedKeys])
-            return [(ModelFile.configurationKey, .string(String(decoding: text, as: UTF8.self)))]
+        func metadata(_ configuration: some Encodable, _ more: [String: JSONValue] = [:]) throws -> [(
+            String, GGUFValue
+        )] {
+            let fields = try JSONValue(encoding: configuration).fields ?? [:]
+            let text = JSONValue(fields: fields.merging(more) { $1 }).text()
+            return [(ModelFile.configurationKey, .string(text))]
         }
         func architecture(_ name: String) -> [(String, GGUFValue)] {
             [("general.architecture", .string(name)), ("general.quantization_version", .uint32(2))]
@@ -84,8 +84,8 @@ public struct RandomBase {
                 metadata: try metadata(
                     vae,
                     [
-                        "down_block_types": [String](repeating: "DownEncoderBlock2D", count: stages),
-                        "up_block_types": [String](repeating: "UpDecoderBlock2D", count: stages),
+                        "down_block_types": .array(Array(repeating: "DownEncoderBlock2D", count: stages)),
+                        "up_block_types": .array(Array(repeating: "UpDecoderBlock2D", count: stages)),
                     ])),
         ]
     }

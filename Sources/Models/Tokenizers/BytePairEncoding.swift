@@ -1,3 +1,4 @@
+import HeapModule
 import TensorIO
 
 /// Byte-pair encoding of words (R. Sennrich et al., 2016, https://arxiv.org/abs/1508.07909) over an alphabet of bytes,
@@ -43,7 +44,7 @@ struct BytePairEncoding: Sendable {
         for (rank, (left, right)) in list.enumerated() {
             func known(_ id: Int32?, _ piece: ArraySlice<UInt8>) throws -> Int32 {
                 if let id { return id }
-                let shown = abbreviated(String(decoding: piece, as: UTF8.self))
+                let shown = printable(String(decoding: piece, as: UTF8.self), limit: 40)
                 throw FileError(path, key: place(rank), expected: "pieces of the vocabulary", found: "'\(shown)'")
             }
             let first = try known(vocabulary.value(of: left), left)
@@ -89,14 +90,14 @@ struct BytePairEncoding: Sendable {
         }
         symbols.append(Symbol(id: finalIDs[Int(last)], previous: Int32(count) - 2, next: -1))
 
-        var queue = MinimumHeap<Candidate>()
+        var queue = Heap<Candidate>()
         func propose(_ position: Int32) {
             let left = symbols[Int(position)]
             guard left.next >= 0, let merge = merges[Self.key(left.id, symbols[Int(left.next)].id)] else { return }
             queue.insert(Candidate(rank: merge.rank, position: position, id: merge.id))
         }
         for position in 0..<Int32(count) { propose(position) }
-        while let top = queue.removeFirst() {
+        while let top = queue.popMin() {
             let left = symbols[Int(top.position)]
             guard left.id >= 0, left.next >= 0 else { continue }
             let right = symbols[Int(left.next)]

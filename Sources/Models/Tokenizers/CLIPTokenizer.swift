@@ -43,7 +43,7 @@ public struct CLIPTokenizer: Sendable {
             let index = tokens.firstIndex { $0.content.utf8.elementsEqual(named.content.utf8) }
             guard let id = index.map({ tokens[$0].id }) ?? vocabulary.pieces.value(of: named.content) else {
                 throw FileError(
-                    vocabulary.path, key: role, expected: "'\(abbreviated(named.content))' in the vocabulary",
+                    vocabulary.path, key: role, expected: "'\(printable(named.content, limit: 40))' in the vocabulary",
                     found: "no such token")
             }
             ids[role] = id

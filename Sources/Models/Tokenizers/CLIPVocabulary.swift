@@ -56,7 +56,7 @@ struct CLIPVocabulary {
         guard suffix == BytePairEncoding.endOfWord else {
             throw model.fault(
                 expected: "an end_of_word_suffix of '\(BytePairEncoding.endOfWord)' (a CLIP vocabulary)",
-                found: "'\(abbreviated(suffix))'")
+                found: "'\(printable(suffix, limit: 40))'")
         }
         (pieces, largestID, count) = try Self.pieces(try model.required("vocab", "an object of pieces and ids"))
         merges = try model.required("merges", "an array of merges").elements().map { merge in
@@ -76,11 +76,12 @@ struct CLIPVocabulary {
         }
         var trie = ByteTrie(byteCount: 6 * members.count)
         var largest: Int32 = 0
-        for (piece, value) in members {
+        for member in members {
+            let (piece, value) = (member.key, member.value)
             guard let id = value.tokenID else {
                 throw FileError(
-                    node.path, key: (node.key.isEmpty ? "" : node.key + ".") + abbreviated(piece),
-                    expected: JSONValue.tokenIDExpectation, found: value.kind)
+                    node.path, key: (node.key.isEmpty ? "" : node.key + ".") + printable(piece, limit: 40),
+                    expected: TokenID.expected, found: value.kind)
             }
             trie.insert(Array(piece.utf8), value: id)
             largest = max(largest, id)
@@ -93,7 +94,7 @@ struct CLIPVocabulary {
         guard parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty else {
             throw FileError(
                 path, key: key, expected: "two pieces with a space between",
-                found: "'\(abbreviated(String(decoding: line, as: UTF8.self)))'")
+                found: "'\(printable(String(decoding: line, as: UTF8.self), limit: 40))'")
         }
         return (parts[0], parts[1])
     }

@@ -1,3 +1,5 @@
+import TensorIO
+
 /// What a `Replace` normalizer of a tokenizer.json looks for: a literal text, or a character repeated.
 ///
 /// Of regular expressions only the repetition of one character or of `\s` is read (` {2,}`, `\s+`): those are what the

@@ -30,7 +30,10 @@ struct SentencePieceFile {
 
     init(_ path: String) throws {
         self.path = path
-        let bytes = try readFile(path)
+        let bytes = try readWholeFile(path, expected: "a file")
+        if let content = bytes.withUnsafeBytes({ FileContent.notFetched($0) }) {
+            throw FileError(path, expected: "a tokenizer's file", found: content)
+        }
         var reader = ProtobufReader(bytes, path: path)
         while let (field, value) = try reader.next() {
             switch field {

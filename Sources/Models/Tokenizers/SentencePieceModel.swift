@@ -44,7 +44,7 @@ struct SentencePieceModel: Sendable {
             if let first = all.value(of: piece.text) {
                 throw FileError(
                     path, key: "pieces[\(index)]", expected: "each piece once",
-                    found: "'\(abbreviated(piece.text))' of pieces[\(first)] again")
+                    found: "'\(printable(piece.text, limit: 40))' of pieces[\(first)] again")
             }
             all.insert(Array(piece.text.utf8), value: id)
             var score = Double(piece.score)

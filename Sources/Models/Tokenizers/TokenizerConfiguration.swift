@@ -1,3 +1,5 @@
+import TensorIO
+
 /// What `tokenizer_config.json`, and `special_tokens_map.json` of older folders, say about a tokenizer.
 struct TokenizerConfiguration: Sendable {
     /// A special token by its role.
@@ -30,7 +32,7 @@ struct TokenizerConfiguration: Sendable {
             let file = try JSONNode(file: path)
             try readRoles(file)
             if let node = try file.member("model_max_length") {
-                guard case .number(let number) = node.value, number >= 2 else {
+                guard let number = node.value.double, number >= 2 else {
                     throw node.fault(expected: "a number of tokens, at least 2")
                 }
                 if number <= 1_000_000 { maximumLength = Int(number) }
@@ -41,7 +43,7 @@ struct TokenizerConfiguration: Sendable {
                 extraIDs = Int(count)
             }
             for (id, node) in try file.member("added_tokens_decoder")?.members() ?? [] {
-                guard let id = Int32(id), 0...JSONValue.largestTokenID ~= id else {
+                guard let id = Int32(id), 0...TokenID.largest ~= id else {
                     throw node.fault(expected: "a token id as the key", found: id)
                 }
                 addedTokens.append(try AddedToken(node, id: id))

@@ -56,7 +56,7 @@ struct UnigramPipeline: Sendable {
                     node.path, key: "\(vocabulary.key)[\(index)]", expected: "[piece, score]", found: entry.kind)
             }
             if !piece.isEmpty { trie.insert(Array(piece.utf8), value: Int32(index)) }
-            scores.append(score)
+            scores.append(score.double)
         }
         let unknown = try node.required("unk_id", "the id of the unknown token")
         let unknownID = try unknown.tokenID()

@@ -1,21 +1,7 @@
 public import TensorCore
 
 /// A tensor that a GGUF file is going to hold.
-public struct GGUFPlan: Hashable, Sendable {
-    /// The tensor's name.
-    public var name: String
-    /// The type that it will have.
-    public var type: GGUFTensorType
-    /// The extents, outermost first.
-    public var shape: Shape
-
-    /// Announces a tensor.
-    public init(name: String, type: GGUFTensorType, shape: Shape) {
-        self.name = name
-        self.type = type
-        self.shape = shape
-    }
-}
+public typealias GGUFPlan = TensorPlan<GGUFTensorType>
 
 extension GGUFFile {
     /// Writes a file of version 3 that replaces `path` only when it is whole.
@@ -39,12 +25,7 @@ extension GGUFFile {
                     precondition(
                         GGUFTensorType(tensor.dtype) == plan.type && tensor.shape == plan.shape,
                         "\(plan.name): \(tensor.dtype) \(tensor.shape) for \(plan.type) \(plan.shape)")
-                    let dense = tensor.contiguous()
-                    let size = dense.dtype.byteCount
-                    try withExtendedLifetime(dense) {
-                        let start = dense.storage.base + dense.offset * size
-                        try file.write(UnsafeRawBufferPointer(start: start, count: dense.count * size))
-                    }
+                    try file.write(tensor)
                 case .quantized(let tensor):
                     precondition(
                         GGUFTensorType(tensor.format) == plan.type && tensor.shape == plan.shape,
@@ -63,13 +44,8 @@ extension GGUFFile {
         for (key, _) in metadata where !keys.insert(key).inserted {
             throw FileError(path, key: printable(key), expected: "each key once", found: "it twice")
         }
-        var names = Set<String>()
+        try GGUFPlan.requireDistinctNames(tensors, path: path)
         for plan in tensors {
-            guard names.insert(plan.name).inserted else {
-                throw FileError(
-                    path, key: printable(plan.name), expected: "a name of its own for each tensor",
-                    found: "the name twice")
-            }
             guard plan.shape.rank <= GGUFHeader.highestRank else {
                 throw FileError(
                     path, key: printable(plan.name), expected: "at most \(GGUFHeader.highestRank) extents",

@@ -1,5 +1,8 @@
 public import TensorCore
 
+/// A tensor that a safetensors file is going to hold.
+public typealias SafetensorsPlan = TensorPlan<DType>
+
 extension SafetensorsFile {
     /// The order of tensors in a file that is written.
     public enum Order: Sendable {
@@ -17,78 +20,79 @@ extension SafetensorsFile {
         _ tensors: [(name: String, tensor: Tensor)], metadata: [String: String] = [:], order: Order = .alignment,
         to path: String
     ) throws {
-        try requireDistinct(tensors.map(\.name), path: path)
-        let ordered = order == .given ? tensors : inOrderOfAlignment(tensors)
-        let plans = ordered.map { SafetensorsPlan(name: $0.name, dtype: $0.tensor.dtype, shape: $0.tensor.shape) }
+        let plans = tensors.map { SafetensorsPlan(name: $0.name, type: $0.tensor.dtype, shape: $0.tensor.shape) }
+        let named = Dictionary(tensors.map { ($0.name, $0.tensor) }, uniquingKeysWith: { first, _ in first })
+        try write(plans, metadata, order, to: path) { plan, write in try write(named[plan.name]!) }
+    }
+
+    /// Writes tensors that are made one after the other, and each in pieces of rows: whatever the size of the file, no more
+    /// than a piece is in memory. The file replaces `path` only when it is whole.
+    ///
+    /// `pieces` is called for each plan, wide types before narrow ones and then by name, and hands over the tensor's numbers
+    /// in order. Throws ``FileError`` when a name is used twice or reserved or when the file cannot be written, and what
+    /// `pieces` throws.
+    public static func write(
+        plans: [SafetensorsPlan], metadata: [String: String] = [:], to path: String,
+        pieces: (_ plan: SafetensorsPlan, _ write: (Tensor) throws -> Void) throws -> Void
+    ) throws {
+        try write(plans, metadata, .alignment, to: path, pieces: pieces)
+    }
+
+    /// The same in either order.
+    private static func write(
+        _ plans: [SafetensorsPlan], _ metadata: [String: String], _ order: Order, to path: String,
+        pieces: (_ plan: SafetensorsPlan, _ write: (Tensor) throws -> Void) throws -> Void
+    ) throws {
+        try SafetensorsPlan.requireDistinctNames(plans, reserved: SafetensorsHeader.metadataKey, path: path)
+        let ordered = order == .given ? plans : inOrderOfAlignment(plans)
         try AtomicFile.write(to: path) { file in
-            try file.write(header(of: plans, metadata: metadata))
-            for (_, tensor) in ordered {
-                let dense = tensor.contiguous()
-                let start = dense.storage.base + dense.offset * dense.dtype.byteCount
-                try file.write(UnsafeRawBufferPointer(start: start, count: dense.count * dense.dtype.byteCount))
+            try file.write(header(of: ordered, metadata: metadata))
+            for plan in ordered {
+                var count = 0
+                try pieces(plan) { piece in
+                    precondition(piece.dtype == plan.type, "\(plan.name): \(piece.dtype), not \(plan.type)")
+                    try file.write(piece)
+                    count += piece.count
+                }
+                precondition(count == plan.shape.count, "\(plan.name): \(count) of \(plan.shape.count) numbers")
             }
         }
     }
 
-    /// Throws ``FileError`` when a name is used twice or reserved.
-    static func requireDistinct(_ names: [String], path: String) throws {
-        var seen: Set = ["__metadata__"]
-        for name in names where !seen.insert(name).inserted {
-            let found = name == "__metadata__" ? "the reserved name" : "the name twice"
-            throw FileError(path, key: printable(name), expected: "a name of its own for each tensor", found: found)
-        }
-    }
-
-    private static func inOrderOfAlignment(
-        _ tensors: [(name: String, tensor: Tensor)]
-    ) -> [(name: String, tensor: Tensor)] {
-        tensors.sorted { a, b in
-            let (first, second) = (SafetensorsElementType(a.tensor.dtype), SafetensorsElementType(b.tensor.dtype))
+    private static func inOrderOfAlignment(_ plans: [SafetensorsPlan]) -> [SafetensorsPlan] {
+        plans.sorted { a, b in
+            let (first, second) = (SafetensorsElementType(a.type), SafetensorsElementType(b.type))
             if first != second { return first.writingOrder < second.writingOrder }
             return a.name.utf8.lexicographicallyPrecedes(b.name.utf8)
         }
     }
 
     /// The length, the JSON text and the spaces that align what follows to eight bytes.
-    static func header(of tensors: [SafetensorsPlan], metadata: [String: String]) throws -> [UInt8] {
-        var members: [String] = []
+    private static func header(of tensors: [SafetensorsPlan], metadata: [String: String]) -> [UInt8] {
+        var writer = JSONWriter()
+        var separator = "{"
+        func startMember(_ name: String) {
+            writer.append(raw: separator)
+            writer.append(quoted: name)
+            separator = ","
+        }
         if !metadata.isEmpty {
-            let sorted = metadata.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
-            let pairs = sorted.map { jsonString($0.key) + ":" + jsonString($0.value) }
-            members.append("\"__metadata__\":{" + pairs.joined(separator: ",") + "}")
+            startMember(SafetensorsHeader.metadataKey)
+            writer.append(raw: ":")
+            writer.append(JSONValue(fields: metadata.mapValues(JSONValue.string)))
         }
         var offset = 0
         for tensor in tensors {
-            let end = offset + tensor.shape.count * tensor.dtype.byteCount
+            let end = offset + tensor.shape.count * tensor.type.byteCount
             let shape = tensor.shape.dimensions.map(String.init).joined(separator: ",")
-            let type = SafetensorsElementType(tensor.dtype).rawValue
-            members.append(
-                "\(jsonString(tensor.name)):{\"dtype\":\"\(type)\",\"shape\":[\(shape)],\"data_offsets\":[\(offset),\(end)]}"
-            )
+            let type = SafetensorsElementType(tensor.type).rawValue
+            startMember(tensor.name)
+            writer.append(raw: ":{\"dtype\":\"\(type)\",\"shape\":[\(shape)],\"data_offsets\":[\(offset),\(end)]}")
             offset = end
         }
-        var text = Array(("{" + members.joined(separator: ",") + "}").utf8)
+        writer.append(raw: separator == "{" ? "{}" : "}")
+        var text = writer.bytes
         text += [UInt8](repeating: 0x20, count: (8 - text.count % 8) % 8)
         return withUnsafeBytes(of: UInt64(text.count).littleEndian, Array.init) + text
-    }
-
-    private static func jsonString(_ text: String) -> String {
-        var result = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": result += "\\\""
-            case "\\": result += "\\\\"
-            case "\u{8}": result += "\\b"
-            case "\u{C}": result += "\\f"
-            case "\n": result += "\\n"
-            case "\r": result += "\\r"
-            case "\t": result += "\\t"
-            case "\u{0}"..<" ":
-                let digits = String(scalar.value, radix: 16)
-                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result + "\""
     }
 }

@@ -30,7 +30,7 @@ public struct SafetensorsFile: TensorArchive, Sendable {
         self.path = path
         entries = header.entries
         metadata = header.metadata
-        indices = Dictionary(uniqueKeysWithValues: header.entries.enumerated().map { ($1.name, $0) })
+        indices = header.indices
     }
 
     /// The names of all tensors in the order of the header.

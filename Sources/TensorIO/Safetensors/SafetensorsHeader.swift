@@ -20,10 +20,14 @@ public struct SafetensorsEntry: Hashable, Sendable {
 struct SafetensorsHeader {
     static let longestHeader = 100_000_000
     static let highestRank = 32
+    /// The member of the header that is no tensor.
+    static let metadataKey = "__metadata__"
 
     /// In the order of the header.
     var entries: [SafetensorsEntry] = []
     var metadata: [String: String] = [:]
+    /// The places of the entries by their names.
+    var indices: [String: Int] = [:]
     private let path: String
 
     init(_ file: MappedFile, expected: String) throws {
@@ -62,23 +66,31 @@ struct SafetensorsHeader {
 
     /// Reads the JSON text, then checks all entries against the data's length.
     private mutating func parse(_ text: [UInt8], dataStart: Int, fileLength: Int) throws {
-        var scanner = JSONScanner(text)
+        var hasMetadata = false
+        var reader = JSONReader(text)
         var current = "header"
         var listed: [Listed] = []
         do {
-            try scanner.object { scanner, name in
+            try reader.members { reader, name, position in
+                let isNew =
+                    name == Self.metadataKey ? !hasMetadata : indices.updateValue(listed.count, forKey: name) == nil
+                guard isNew else { throw JSONFault(repeated: name, at: position) }
                 current = name
-                if name == "__metadata__" {
-                    if scanner.takeNull() { return }
-                    try scanner.object { scanner, key in metadata[key] = try scanner.string() }
+                if name == Self.metadataKey {
+                    hasMetadata = true
+                    if reader.take(word: "null") { return }
+                    try reader.members { reader, key, position in
+                        guard metadata[key] == nil else { throw JSONFault(repeated: key, at: position) }
+                        metadata[key] = try reader.string()
+                    }
                 } else {
-                    listed.append(try Listed(name, &scanner))
+                    listed.append(try Listed(name, &reader))
                 }
                 current = "header"
             }
-            try scanner.end()
-        } catch let error as JSONScanner.Fault {
-            throw fault(current, error.expected, "\(error.found) at byte \(error.position) of the header")
+            try reader.end("nothing after the closing '}'")
+        } catch let error as JSONFault {
+            throw fault(current, error.expected, "\(error.found ?? "the end") at byte \(error.position) of the header")
         }
         for tensor in listed { try check(tensor, dataLength: fileLength - dataStart) }
         try checkCoverage(listed, dataLength: fileLength - dataStart)
@@ -97,41 +109,41 @@ struct SafetensorsHeader {
         var start = 0
         var end = 0
 
-        init(_ name: String, _ scanner: inout JSONScanner) throws {
+        init(_ name: String, _ reader: inout JSONReader) throws {
             self.name = name
             // No collection here: a header may list a million tensors.
             var (hasType, hasShape) = (false, false)
             var dtype = ""
             var shape: [Int] = []
             var offsets: [Int] = []
-            try scanner.object { scanner, field in
+            try reader.object { reader, field in
                 switch field {
                 case "dtype":
-                    dtype = try scanner.string()
+                    dtype = try reader.string()
                     hasType = true
                 case "shape":
                     hasShape = true
-                    try scanner.array { scanner in
+                    try reader.array { reader in
                         guard shape.count < SafetensorsHeader.highestRank else {
-                            throw scanner.fault("at most \(SafetensorsHeader.highestRank) extents")
+                            throw reader.fault("at most \(SafetensorsHeader.highestRank) extents")
                         }
-                        shape.append(try scanner.unsignedInteger())
+                        shape.append(try reader.unsignedInteger())
                     }
                 case "data_offsets":
-                    try scanner.array { scanner in
-                        guard offsets.count < 2 else { throw scanner.fault("two data_offsets") }
-                        offsets.append(try scanner.unsignedInteger())
+                    try reader.array { reader in
+                        guard offsets.count < 2 else { throw reader.fault("two data_offsets") }
+                        offsets.append(try reader.unsignedInteger())
                     }
-                    guard offsets.count == 2 else { throw scanner.fault("two data_offsets") }
-                default: try scanner.skipValue()
+                    guard offsets.count == 2 else { throw reader.fault("two data_offsets") }
+                default: try reader.skipValue()
                 }
             }
             guard hasType, hasShape, offsets.count == 2 else {
                 let names = [
                     offsets.count == 2 ? nil : "data_offsets", hasType ? nil : "dtype", hasShape ? nil : "shape",
                 ]
-                throw JSONScanner.Fault(
-                    position: scanner.position,
+                throw JSONFault(
+                    position: reader.position,
                     expected: "the fields \(names.compactMap(\.self).joined(separator: ", "))", found: "none of them")
             }
             (self.dtype, self.shape, start, end) = (dtype, shape, offsets[0], offsets[1])

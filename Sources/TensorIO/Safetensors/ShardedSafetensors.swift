@@ -69,21 +69,26 @@ public struct ShardedSafetensors: TensorArchive, Sendable {
                 path, expected: "an index of at most \(SafetensorsHeader.longestHeader) bytes",
                 found: "\(file.byteCount)")
         }
-        var scanner = JSONScanner(Array(file.bytes))
+        var reader = JSONReader(Array(file.bytes))
         var map: [(name: String, file: String)]?
         do {
-            try scanner.object { scanner, key in
-                guard key == "weight_map" else { return try scanner.skipValue() }
-                var pairs: [(name: String, file: String)] = []
-                try scanner.object { scanner, name in pairs.append((name, try scanner.string())) }
+            try reader.object { reader, key in
+                guard key == "weight_map" else { return try reader.skipValue() }
+                // The dictionary of names takes canonically equivalent ones for one.
+                var (pairs, names): ([(name: String, file: String)], Set<String>) = ([], [])
+                try reader.members { reader, name, position in
+                    guard names.insert(name).inserted else { throw JSONFault(repeated: name, at: position) }
+                    pairs.append((name, try reader.string()))
+                }
                 map = pairs
             }
-            try scanner.end()
-        } catch let fault as JSONScanner.Fault {
+            try reader.end("nothing after the closing '}'")
+        } catch let fault as JSONFault {
             if let content = FileContent.notFetched(file.bytes) {
                 throw FileError(path, expected: "an index of safetensors files", found: content)
             }
-            throw FileError(path, expected: fault.expected, found: "\(fault.found) at byte \(fault.position)")
+            throw FileError(
+                path, expected: fault.expected, found: "\(fault.found ?? "the end") at byte \(fault.position)")
         }
         guard let map else { throw FileError(path, key: "weight_map", expected: "the map of tensors", found: "none") }
         return map

@@ -34,7 +34,7 @@ extension RunCheckpoint {
             try root.setAttribute("seconds", seconds)
             try root.setAttribute("base_parameters", baseParameterCount)
             try root.write([configuration], to: "configuration")
-            try root.write([String(decoding: try Self.routingEncoder.encode(routing), as: UTF8.self)], to: "routing")
+            try root.write([JSONValue(encoding: routing, Self.routingCoding).text()], to: "routing")
             try root.write(metrics.map(\.json), to: "metrics")
             if let fingerprints {
                 for (name, value) in RunFingerprints.keys { try root.setAttribute(name, fingerprints[keyPath: value]) }
@@ -100,7 +100,7 @@ extension RunCheckpoint {
         configuration = try Self.text("configuration", in: root)
         let routing = try Self.text("routing", in: root)
         do {
-            self.routing = try Self.routingDecoder.decode([RoutingStatistics].self, from: Data(routing.utf8))
+            self.routing = try JSONValue.decoding([RoutingStatistics].self, from: routing.utf8, Self.routingCoding)
         } catch {
             throw FileError(path, key: "routing", expected: "routing statistics in JSON", found: "other text")
         }
@@ -140,10 +140,9 @@ extension RunCheckpoint {
     }
 
     private static func metrics(in root: HDF5Group) throws -> [StepMetrics] {
-        let decoder = JSONDecoder()
-        return try root.strings("metrics").map { line in
+        try root.strings("metrics").map { line in
             do {
-                return try decoder.decode(StepMetrics.self, from: Data(line.utf8))
+                return try JSONValue.decoding(StepMetrics.self, from: line.utf8)
             } catch {
                 throw FileError(root.path, key: "metrics", expected: "lines of a metric log", found: "other text")
             }
@@ -151,19 +150,7 @@ extension RunCheckpoint {
     }
 
     // A run that does not stop at NaN has it in its routing as well.
-    private static var routingEncoder: JSONEncoder {
-        let encoder = JSONEncoder()
-        encoder.nonConformingFloatEncodingStrategy = .convertToString(
-            positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-        return encoder
-    }
-
-    private static var routingDecoder: JSONDecoder {
-        let decoder = JSONDecoder()
-        decoder.nonConformingFloatDecodingStrategy = .convertFromString(
-            positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-        return decoder
-    }
+    private static let routingCoding = JSONCoding(writesNonFiniteAsText: true)
 
     private static func write(_ state: OptimizerState, to group: HDF5Group) throws {
         for (name, value) in state.scalars { try group.setAttribute(name, value) }

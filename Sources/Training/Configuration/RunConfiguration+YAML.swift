@@ -1,4 +1,4 @@
-import TensorIO
+public import TensorIO
 import Yams
 
 extension RunConfiguration {
@@ -51,8 +51,22 @@ extension RunConfiguration {
         }
     }
 
-    /// The configuration with every key as `JSONSerialization` takes it: nested dictionaries with the keys of the YAML.
-    public var plainObject: [String: Any] { node(ofSection: "").any as? [String: Any] ?? [:] }
+    /// The configuration with every key as JSON: nested objects with the keys of the YAML.
+    public var json: JSONValue { Self.json(node(ofSection: "").any) }
+
+    /// What Yams makes of a node, as JSON.
+    private static func json(_ value: Any) -> JSONValue {
+        switch value {
+        case let value as Bool: .bool(value)
+        case let value as any BinaryInteger: JSONValue(value)
+        case let value as Double: JSONValue(value)
+        case let value as String: .string(value)
+        case let values as [Any]: .array(values.map(json))
+        case let fields as [AnyHashable: Any]:
+            JSONValue(fields: Dictionary(uniqueKeysWithValues: fields.map { ("\($0.key)", json($0.value)) }))
+        default: .null
+        }
+    }
 
     private func node(ofSection section: String) -> Node {
         let prefix = section.isEmpty ? "" : section + "."

@@ -125,12 +125,11 @@ public final class MetricLog {
     /// The lines, each with the place behind its line feed.
     private static func parse(_ bytes: [UInt8], path: String) throws -> [(end: Int, metrics: StepMetrics)] {
         let lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
-        let decoder = JSONDecoder()
         var result: [(end: Int, metrics: StepMetrics)] = []
         for (index, line) in lines.enumerated() {
             let isLast = index == lines.count - 1
             if isLast && line.isEmpty { break }
-            guard let metrics = try? decoder.decode(StepMetrics.self, from: Data(line)) else {
+            guard let metrics = try? JSONValue.decoding(StepMetrics.self, from: line) else {
                 // What follows the last line feed is a line that a kill cut off.
                 if isLast { break }
                 throw FileError(

@@ -1,3 +1,5 @@
+import TensorIO
+
 /// What is known about one optimizer step; one line of the ``MetricLog``.
 ///
 /// Its keys in JSON are in snake case, in the order of the properties; what is `nil` is left out, and a number that JSON
@@ -51,48 +53,34 @@ public struct StepMetrics: Equatable, Sendable {
 
     /// One line of JSON without its line feed. Every number reads back bit for bit.
     public var json: String {
-        var parts = ["\"step\": \(step)"]
-        func add(_ key: String, _ value: Double?) {
-            if let value { parts.append("\"\(key)\": \(Self.text(value))") }
+        var members = [JSONValue.Member(key: "step", value: JSONValue(step))]
+        func add(_ key: CodingKeys, _ value: Double?) {
+            if let value { members.append(JSONValue.Member(key: key.rawValue, value: Self.json(value))) }
         }
-        add("loss", loss)
-        add("mse", mse)
-        add("load_balance", loadBalance)
-        add("router_z", routerZ)
-        add("grad_norm", gradNorm)
-        add("learning_rate", learningRate)
-        add("d", d)
-        add("seconds", seconds)
-        add("data_seconds", dataSeconds)
-        add("samples_per_second", samplesPerSecond)
+        add(.loss, loss)
+        add(.mse, mse)
+        add(.loadBalance, loadBalance)
+        add(.routerZ, routerZ)
+        add(.gradNorm, gradNorm)
+        add(.learningRate, learningRate)
+        add(.d, d)
+        add(.seconds, seconds)
+        add(.dataSeconds, dataSeconds)
+        add(.samplesPerSecond, samplesPerSecond)
         if let load {
-            let layers = load.sorted { $0.key < $1.key }.map { name, shares in
-                "\(Self.quoted(name)): [\(shares.map(Self.text).joined(separator: ", "))]"
-            }
-            parts.append("\"load\": {\(layers.joined(separator: ", "))}")
+            let shares = JSONValue(fields: load.mapValues { .array($0.map(Self.json)) })
+            members.append(JSONValue.Member(key: CodingKeys.load.rawValue, value: shares))
         }
-        return "{" + parts.joined(separator: ", ") + "}"
+        return JSONValue.object(members).text(.spaced)
     }
 
-    private static func text(_ value: Double) -> String { value.isFinite ? "\(value)" : "null" }
-
-    private static func quoted(_ text: String) -> String {
-        var result = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"", "\\": result += "\\" + String(scalar)
-            case _ where scalar.value < 0x20:
-                let hex = String(scalar.value, radix: 16)
-                result += "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result + "\""
+    private static func json(_ value: Double) -> JSONValue {
+        JSONNumber(value, keepsFraction: true).map(JSONValue.number) ?? .null
     }
 }
 
 extension StepMetrics: Decodable {
-    private enum CodingKeys: String, CodingKey {
+    fileprivate enum CodingKeys: String, CodingKey {
         case step, loss, mse, d, seconds, load
         case loadBalance = "load_balance"
         case routerZ = "router_z"

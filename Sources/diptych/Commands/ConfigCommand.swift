@@ -74,7 +74,7 @@ struct ConfigCommand: Subcommand {
         let configuration = try RunConfiguration.load(file, overrides: set)
         if files { try configuration.validateFiles(source: file) }
         if json {
-            try print(JSONText.of(object: configuration.plainObject))
+            print(JSONText.of(configuration.json))
         } else {
             print(configuration.yaml, terminator: "")
         }

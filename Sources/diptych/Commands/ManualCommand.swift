@@ -17,8 +17,7 @@ struct ManualCommand: Subcommand {
     var output: String
 
     func run() throws {
-        let description = try JSONDecoder().decode(
-            ToolDescription.self, from: Data(DiptychCommand._dumpHelp().utf8))
+        let description = try JSONValue.decoding(ToolDescription.self, from: DiptychCommand._dumpHelp().utf8)
         try createFolder(output)
         for page in ManualPage.pages(of: description.command) {
             try AtomicFile.write(to: "\(output)/\(page.name).1") { try $0.write(Array(page.text.utf8)) }

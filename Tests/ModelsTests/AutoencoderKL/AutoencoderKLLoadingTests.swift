@@ -11,24 +11,11 @@ import Testing
     private let variant = Fixtures.path("encoder-variant/vae")
 
     @Test func oneErrorNamesEveryFault() throws {
-        let (gone, extra, bent) = (
-            "encoder.down_blocks.0.downsamplers.0.conv.weight", "encoder.down_blocks.0.downsampler.0.conv.weight",
-            "decoder.conv_norm_out.bias"
-        )
-        try withChangedModel(
-            variant,
-            tensors: {
-                $0[extra] = $0.removeValue(forKey: gone)
-                $0[bent] = Tensor(zeros: [9])
-            }
-        ) { folder in
-            let error = #expect(throws: WeightError.self) { _ = try AutoencoderKL.load(folder: folder) }
-            #expect(error?.missing == [gone])
-            #expect(error?.unexpected == [extra])
-            #expect(error?.misshapen.map { "\($0.key) \($0.expected) \($0.found)" } == ["\(bent) [8] [9]"])
-            let line = error?.description ?? ""
-            for part in [folder, gone, extra, bent, "[8]", "[9]"] { #expect(line.contains(part), "\(line)") }
-        }
+        try expectEveryTensorFault(
+            from: variant, gone: "encoder.down_blocks.0.downsamplers.0.conv.weight",
+            extra: "encoder.down_blocks.0.downsampler.0.conv.weight",
+            bent: ("decoder.conv_norm_out.bias", [8], [9])
+        ) { _ = try AutoencoderKL.load(folder: $0) }
     }
 
     @Test func weightsMustBeFloatingPointNumbers() throws {
@@ -56,15 +43,7 @@ import Testing
         ConfigurationFault("scaling_facter", "2", "a field that this model knows"),
     ])
     func faultyConfigurationsAreNamed(_ fault: ConfigurationFault) throws {
-        var json = try #require(
-            JSONSerialization.jsonObject(with: Data(contentsOf: URL(filePath: variant + "/config.json")))
-                as? [String: Any])
-        try fault.apply(to: &json)
-        try withChangedModel(variant, configuration: { $0 = json }) { folder in
-            let error = #expect(throws: FileError.self) { _ = try AutoencoderKL.load(folder: folder) }
-            #expect(error?.path == folder + "/config.json" && error?.key == fault.key)
-            #expect(error?.expected.contains(fault.expected) == true, "\(error?.description ?? "")")
-        }
+        try fault.expectError(from: variant) { _ = try AutoencoderKL.load(folder: $0) }
     }
 
     @Test func aMisspeltFieldIsTold() throws {

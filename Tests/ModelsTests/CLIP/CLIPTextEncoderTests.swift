@@ -92,21 +92,11 @@ import Testing
     }
 
     @Test func oneErrorNamesEveryFault() throws {
-        let (gone, extra, bent) = (
-            "encoder.layers.2.mlp.fc1.weight", "encoder.layers.3.mlp.fc1.weight",
-            "embeddings.position_embedding.weight"
-        )
-        try withChangedModel(
-            variant,
-            tensors: {
-                $0[extra] = $0.removeValue(forKey: gone)
-                $0[bent] = Tensor(zeros: [77, 24])
-            }
-        ) { folder in
-            let error = #expect(throws: WeightError.self) { _ = try CLIPTextEncoder.load(folder: folder) }
-            #expect(error?.missing == [gone] && error?.unexpected == [extra])
-            #expect(error?.misshapen.map { "\($0.key) \($0.expected) \($0.found)" } == ["\(bent) [16, 24] [77, 24]"])
-        }
+        try expectEveryTensorFault(
+            from: variant, gone: "encoder.layers.2.mlp.fc1.weight",
+            extra: "encoder.layers.3.mlp.fc1.weight",
+            bent: ("embeddings.position_embedding.weight", [16, 24], [77, 24])
+        ) { _ = try CLIPTextEncoder.load(folder: $0) }
     }
 
     @Test(arguments: [
@@ -121,15 +111,7 @@ import Testing
         ConfigurationFault("layer_norm_eps", "-1", "a positive number"),
     ])
     func faultyConfigurationsAreNamed(_ fault: ConfigurationFault) throws {
-        var json = try #require(
-            JSONSerialization.jsonObject(with: Data(contentsOf: URL(filePath: variant + "/config.json")))
-                as? [String: Any])
-        try fault.apply(to: &json)
-        try withChangedModel(variant, configuration: { $0 = json }) { folder in
-            let error = #expect(throws: FileError.self) { _ = try CLIPTextEncoder.load(folder: folder) }
-            #expect(error?.path == folder + "/config.json" && error?.key == fault.key)
-            #expect(error?.expected.contains(fault.expected) == true, "\(error?.description ?? "")")
-        }
+        try fault.expectError(from: variant) { _ = try CLIPTextEncoder.load(folder: $0) }
     }
 
     @Test func parametersBearTheNamesOfTheFile() throws {

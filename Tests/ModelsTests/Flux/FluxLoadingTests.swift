@@ -8,62 +8,30 @@ import Testing
 
 /// Folders that are not what they should be, and the one error that each gives.
 @Suite struct FluxLoadingTests {
-    /// Copies the small variant with its configuration and tensors changed.
-    private func changed(
-        configuration: (inout [String: Any]) -> Void = { _ in }, tensors: (inout [String: Tensor]) -> Void = { _ in },
-        _ body: (String) throws -> Void
-    ) throws {
-        let source = Fixtures.path("flux-variant")
-        let folder = try Fixtures.scratchFolder()
-        defer { try? FileManager.default.removeItem(at: folder) }
-        var json = try #require(
-            JSONSerialization.jsonObject(with: Data(contentsOf: URL(filePath: source + "/config.json")))
-                as? [String: Any])
-        configuration(&json)
-        try JSONSerialization.data(withJSONObject: json).write(to: folder.appending(path: "config.json"))
-        let archive = try openTensorArchive(source)
-        var values: [String: Tensor] = [:]
-        for name in archive.names { values[name] = try archive.tensor(name) }
-        tensors(&values)
-        try SafetensorsFile.write(
-            values.sorted { $0.key < $1.key }.map { ($0.key, $0.value) },
-            to: folder.appending(path: "diffusion_pytorch_model.safetensors").path)
-        try body(folder.path)
-    }
+    private let variant = Fixtures.path("flux-variant")
 
     private func fileError(_ folder: String) -> FileError? {
         #expect(throws: FileError.self) { _ = try FluxTransformer.load(folder: folder) }
     }
 
     @Test func oneErrorNamesEveryFault() throws {
-        let (gone, extra, bent) = (
-            "transformer_blocks.0.attn.to_q.weight", "transformer_blocks.0.attn.to_r.weight", "proj_out.bias"
-        )
-        try changed(tensors: {
-            $0[extra] = $0.removeValue(forKey: gone)
-            $0["adapter"] = Tensor(1)
-            $0[bent] = Tensor(zeros: [9])
-        }) { folder in
-            let error = #expect(throws: WeightError.self) { _ = try FluxTransformer.load(folder: folder) }
-            #expect(error?.missing == [gone])
-            #expect(error?.unexpected.sorted() == ["adapter", extra])
-            #expect(error?.misshapen.map(\.key) == [bent])
-            #expect(error?.misshapen.first?.expected == [8] && error?.misshapen.first?.found == [9])
-            let line = error?.description ?? ""
-            #expect(!line.contains("\n"))
-            for part in [folder, gone, extra, bent, "[8]", "[9]"] { #expect(line.contains(part), "\(line)") }
-        }
+        try expectEveryTensorFault(
+            from: variant, gone: "transformer_blocks.0.attn.to_q.weight",
+            extra: "transformer_blocks.0.attn.to_r.weight",
+            bent: ("proj_out.bias", [8], [9])
+        ) { _ = try FluxTransformer.load(folder: $0) }
     }
 
     @Test func unchangedCopyLoads() throws {
-        try changed { folder in
+        try withChangedModel(variant) { folder in
             let model = try FluxTransformer.load(folder: folder)
             #expect(model.configuration.innerDimension == 40)
         }
     }
 
     @Test func wholeNumbersAreNoWeights() throws {
-        try changed(tensors: { $0["proj_out.bias"] = Tensor([Int32](repeating: 0, count: 8), [8]) }) { folder in
+        try withChangedModel(variant, tensors: { $0["proj_out.bias"] = Tensor([Int32](repeating: 0, count: 8), [8]) }) {
+            folder in
             #expect(fileError(folder)?.key == "proj_out.bias")
         }
     }
@@ -74,17 +42,11 @@ import Testing
         ("num_attention_heads", "0"), ("in_channels", "\"24\""), ("guidance_embeds", "1"), ("patch_size", "2"),
         ("pooled_projection_dim", "99999999999999999999"), ("_class_name", "\"SD3Transformer2DModel\""),
     ]) func configurationFaultNamesItsKey(key: String, json: String) throws {
-        let value = try JSONSerialization.jsonObject(with: Data(json.utf8), options: .fragmentsAllowed)
-        try changed(configuration: { $0[key] = value }) { folder in
-            let error = fileError(folder)
-            #expect(error?.path == folder + "/config.json")
-            #expect(error?.key == key)
-            #expect(error?.found.isEmpty == false)
-        }
+        try ConfigurationFault(key, json, "").expectError(from: variant) { _ = try FluxTransformer.load(folder: $0) }
     }
 
     @Test func unknownKeyIsAnErrorWithItsLikelyName() throws {
-        try changed(configuration: { $0["num_layer"] = 1 }) { folder in
+        try withChangedModel(variant, configuration: { $0["num_layer"] = 1 }) { folder in
             let error = fileError(folder)
             #expect(error?.key == "num_layer" && error?.nearest == "num_layers")
         }

@@ -79,22 +79,11 @@ import Testing
     }
 
     @Test func oneErrorNamesEveryFault() throws {
-        let (gone, extra, bent) = (
-            "encoder.block.1.layer.0.SelfAttention.q.weight",
-            "encoder.block.1.layer.0.SelfAttention.relative_attention_bias.weight", "encoder.final_layer_norm.weight"
-        )
-        try withChangedModel(
-            variant,
-            tensors: {
-                $0[gone] = nil
-                $0[extra] = Tensor(zeros: [16, 3])
-                $0[bent] = Tensor(zeros: [21])
-            }
-        ) { folder in
-            let error = #expect(throws: WeightError.self) { _ = try T5Encoder.load(folder: folder) }
-            #expect(error?.missing == [gone] && error?.unexpected == [extra])
-            #expect(error?.misshapen.map { "\($0.key) \($0.expected) \($0.found)" } == ["\(bent) [20] [21]"])
-        }
+        try expectEveryTensorFault(
+            from: variant, gone: "encoder.block.1.layer.0.SelfAttention.q.weight",
+            extra: "encoder.block.1.layer.0.SelfAttention.relative_attention_bias.weight",
+            bent: ("encoder.final_layer_norm.weight", [20], [21])
+        ) { _ = try T5Encoder.load(folder: $0) }
     }
 
     @Test(arguments: [
@@ -111,15 +100,7 @@ import Testing
         ConfigurationFault("relative_attention_max_distance", "4", "more than a quarter"),
     ])
     func faultyConfigurationsAreNamed(_ fault: ConfigurationFault) throws {
-        var json = try #require(
-            JSONSerialization.jsonObject(with: Data(contentsOf: URL(filePath: variant + "/config.json")))
-                as? [String: Any])
-        try fault.apply(to: &json)
-        try withChangedModel(variant, configuration: { $0 = json }) { folder in
-            let error = #expect(throws: FileError.self) { _ = try T5Encoder.load(folder: folder) }
-            #expect(error?.path == folder + "/config.json" && error?.key == fault.key)
-            #expect(error.map { "\($0)".contains(fault.expected) } == true, "\(error?.description ?? "")")
-        }
+        try fault.expectError(from: variant) { _ = try T5Encoder.load(folder: $0) }
     }
 
     @Test func parametersBearTheNamesOfTheFile() throws {

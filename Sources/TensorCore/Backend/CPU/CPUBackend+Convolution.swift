@@ -29,7 +29,7 @@ extension CPUBackend {
     private static let same = ConvolutionOptions(padding: 1)
 
     /// Where a frozen weight, or what `phase` tells was made of it, is kept as oneDNN reads it.
-    private func kept(_ stages: ConvolutionStages, _ weight: Tensor, phase: Int) -> PatchProduct.Keeping? {
+    private func kept(_ stages: ConvolutionStages, _ weight: Tensor, phase: Int) -> ImplicitGEMM.Keeping? {
         stages.weightCache.map { .init(packed: $0.content { PackedWeight() }, source: weight, phase: phase) }
     }
 
