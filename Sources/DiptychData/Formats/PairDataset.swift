@@ -2,7 +2,7 @@ public import Foundation
 public import TensorIO
 
 /// Pairs of pictures with their instructions: a list (`metadata.jsonl`, a table), WebDataset shards (`*.tar`), folders of
-/// sources and targets, or pictures whose names say what they are. `Datasets/README.md` describes these layouts.
+/// sources and targets, or pictures whose names say what they are. `Documentation/Datasets.md` describes these layouts.
 public struct PairDataset: Sendable {
     /// The name of the file that lists the pairs.
     public static let metadataName = "metadata.jsonl"
