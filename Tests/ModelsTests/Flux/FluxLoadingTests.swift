@@ -37,12 +37,21 @@ import Testing
     }
 
     @Test(arguments: [
-        ("axes_dims_rope", "[4, 6, 8]"), ("axes_dims_rope", "[4, 16]"), ("axes_dims_rope", "[3, 7, 10]"),
-        ("axes_dims_rope", "[-2, 12, 10]"), ("axes_dims_rope", "12"), ("num_layers", "-1"), ("num_layers", "1.5"),
-        ("num_attention_heads", "0"), ("in_channels", "\"24\""), ("guidance_embeds", "1"), ("patch_size", "2"),
-        ("pooled_projection_dim", "99999999999999999999"), ("_class_name", "\"SD3Transformer2DModel\""),
-    ]) func configurationFaultNamesItsKey(key: String, json: String) throws {
-        try ConfigurationFault(key, json, "").expectError(from: variant) { _ = try FluxTransformer.load(folder: $0) }
+        ConfigurationFault("axes_dims_rope", "[4, 6, 8]", "three even numbers"),
+        ConfigurationFault("axes_dims_rope", "[4, 16]", "three even numbers"),
+        ConfigurationFault("axes_dims_rope", "[3, 7, 10]", "three even numbers"),
+        ConfigurationFault("axes_dims_rope", "[-2, 12, 10]", "three even numbers"),
+        ConfigurationFault("axes_dims_rope", "12", "a list of whole numbers, found 12"),
+        ConfigurationFault("num_layers", "-1", "a whole number from 0 to 1024, found -1"),
+        ConfigurationFault("num_layers", "1.5", "a whole number from 0 to 1024, found 1.5"),
+        ConfigurationFault("num_attention_heads", "0", "a whole number from 1 to 4096"),
+        ConfigurationFault("in_channels", "\"24\"", "a whole number from 1 to 1048576, found '24'"),
+        ConfigurationFault("guidance_embeds", "1", "true or false, found 1"),
+        ConfigurationFault("patch_size", "2", "a whole number from 1 to 1"),
+        ConfigurationFault("pooled_projection_dim", "99999999999999999999", "found 99999999999999999999"),
+        ConfigurationFault("_class_name", "\"SD3Transformer2DModel\"", "FluxTransformer2DModel"),
+    ]) func faultyConfigurationsAreNamed(_ fault: ConfigurationFault) throws {
+        try fault.expectError(from: variant) { _ = try FluxTransformer.load(folder: $0) }
     }
 
     @Test func unknownKeyIsAnErrorWithItsLikelyName() throws {
