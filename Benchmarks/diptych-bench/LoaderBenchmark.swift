@@ -45,7 +45,7 @@ struct LoaderBenchmark: ParsableCommand {
                 let shape = shapes[draw.index]
                 let panels = try dataset.panels(at: draw.index, width: shape.panelWidth, height: shape.panelHeight)
                 let diptych = Diptych(
-                    source: panels.source, edited: panels.target, arrangement: shape.arrangement)
+                    source: panels.source, edited: panels.target, panelLayout: shape.panelLayout)
                 return [diptych.canvas.tensor()]
             }
         }
@@ -55,9 +55,9 @@ struct LoaderBenchmark: ParsableCommand {
             threads: run.data.workers, ahead: run.data.prefetch, requests: { order.next() },
             make: { index in
                 Result {
-                    let arrangement = shapes[index].arrangement
+                    let panelLayout = shapes[index].panelLayout
                     return try read(
-                        draws.draw(records[index], arrangement: arrangement, index: index, epoch: 0, position: index))
+                        draws.draw(records[index], panelLayout: panelLayout, index: index, epoch: 0, position: index))
                 }
             })
         var begin = ContinuousClock.now

@@ -55,7 +55,7 @@ extension FuzzTarget {
 
     private static func use(_ run: RunConfiguration) throws {
         try run.validate()
-        _ = (run.panelShapes, run.loaderOptions, run.learningRateSchedule, run.trainedArrangement)
+        _ = (run.panelShapes, run.loaderOptions, run.learningRateSchedule, run.trainedPanelLayout)
         _ = (run.makeOptimizer(), run.adapterConfiguration.faults, run.reading(ofDataset: 0))
         _ = try RunConfiguration.parse(run.yaml)
     }
@@ -104,13 +104,13 @@ extension FuzzTarget {
         return [
             target("flux-config", "transformer/config.json") { path in
                 let configuration = try FluxConfiguration(path: path)
-                _ = (configuration.blackForestArrangements.count, configuration.variant)
+                _ = (configuration.blackForestKeyMappings.count, configuration.variant)
             },
             target("vae-config", "vae/config.json") { path in
-                _ = try AutoencoderKLConfiguration(path: path).blackForestArrangements.count
+                _ = try AutoencoderKLConfiguration(path: path).blackForestKeyMappings.count
             },
             target("t5-config", "text_encoder_2/config.json") { path in
-                _ = try T5Configuration(path: path).llamaArrangements.count
+                _ = try T5Configuration(path: path).llamaKeyMappings.count
             },
             target("clip-config", "text_encoder/config.json") { path in _ = try CLIPTextConfiguration(path: path) },
             target("scheduler-config", "scheduler/scheduler_config.json") { path in

@@ -87,7 +87,7 @@ public final class AdapterSet {
     public var mixtures: [LoRAMoE] { members.compactMap { $0.adapter as? LoRAMoE } }
 
     /// The losses and shares among all that was handed over during a run.
-    public func routingReport(_ entries: [SideOutputs.Entry]) -> RoutingReport {
+    public func routingReport(_ entries: [AuxiliaryOutputs.Entry]) -> RoutingReport {
         let names = Set(mixtures.map(\.layer))
         return RoutingReport(entries.filter { names.contains($0.name) })
     }

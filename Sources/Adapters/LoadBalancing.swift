@@ -34,7 +34,7 @@ extension Routing {
     }
 
     /// The values of ``RoutingReport``, in the order that it reads them.
-    var sideOutputs: [Variable] {
+    var auxiliaryOutputs: [Variable] {
         let (load, probability) = (self.load, meanProbability)
         return [
             Self.loadBalance(load: load, probability: probability), zLoss, Variable(load), probability,

@@ -4,7 +4,7 @@ import TensorCore
 /// How the tokens of one run were spread over the experts, and the losses that spread them evenly.
 ///
 /// ```swift
-/// let (output, side) = SideOutputs.collecting { transformer(input) }
+/// let (output, side) = AuxiliaryOutputs.collecting { transformer(input) }
 /// let routing = adapters.routingReport(side)
 /// let loss = output.meanSquaredError(velocity) + routing.loadBalance * 1e-2 + routing.routerZ * 1e-3
 /// ```
@@ -16,7 +16,7 @@ public struct RoutingReport {
     /// The numbers of each mixture, in the order in which the model ran them.
     public let layers: [RoutingStatistics]
 
-    init(_ entries: [SideOutputs.Entry]) {
+    init(_ entries: [AuxiliaryOutputs.Entry]) {
         func average(_ place: Int) -> Variable {
             guard let first = entries.first else { return Variable(Tensor(0)) }
             return entries.dropFirst().reduce(first.values[place]) { $0 + $1.values[place] }

@@ -11,9 +11,9 @@ import TensorCore
 /// outputs emitted inside pass through.
 public func checkpoint(_ inputs: [Variable], _ body: @escaping ([Variable]) -> [Variable]) -> [Variable] {
     guard Tape.isRecording else { return body(inputs) }
-    let collects = SideOutputs.isCollecting
+    let collects = AuxiliaryOutputs.isCollecting
     // The same both times, since a layer may skip work when nobody collects.
-    let (results, side) = SideOutputs.collecting(if: collects) {
+    let (results, side) = AuxiliaryOutputs.collecting(if: collects) {
         withoutGradients { body(inputs.map { $0.detached() }) }
     }
     let values = results.map(\.value) + side.flatMap { $0.values.map(\.value) }
@@ -27,7 +27,7 @@ public func checkpoint(_ inputs: [Variable], _ body: @escaping ([Variable]) -> [
     if collects {
         var next = results.count
         for entry in side {
-            SideOutputs.emit(entry.name, Array(outputs[next..<next + entry.values.count]))
+            AuxiliaryOutputs.emit(entry.name, Array(outputs[next..<next + entry.values.count]))
             next += entry.values.count
         }
     }
@@ -39,7 +39,7 @@ public func checkpoint(_ inputs: [Variable], _ body: @escaping ([Variable]) -> [
 private func rootsRunningAgain(
     _ inputs: [Variable], collects: Bool, _ upstream: [Tensor?], _ body: ([Variable]) -> [Variable]
 ) -> [(destination: Node.Destination, gradient: Tensor)] {
-    let (results, side) = SideOutputs.collecting(if: collects) {
+    let (results, side) = AuxiliaryOutputs.collecting(if: collects) {
         Tape.$isRecording.withValue(true) { Tape.$isRunningAgain.withValue(true) { body(inputs) } }
     }
     let outputs = results + side.flatMap(\.values)

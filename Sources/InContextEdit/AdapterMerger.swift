@@ -37,7 +37,7 @@ public struct AdapterMerger {
     public let plans: [SafetensorsPlan]
     private let source: any TensorArchive
     private let metadata: [String: String]
-    private let updates: [String: [(arrangement: AdapterNaming.LayerArrangement, file: AdapterFile, strength: Float)]]
+    private let updates: [String: [(mapping: AdapterNaming.LayerMapping, file: AdapterFile, strength: Float)]]
 
     /// Where ComfyUI's quantised files say which layers are quantised, and how.
     private static let quantizationKey = "_quantization_metadata"
@@ -67,16 +67,16 @@ public struct AdapterMerger {
             }
         }
         // Every weight of the file under its own name, with the layers that it consists of.
-        let arrangements =
+        let keyMappings =
             model.layout == .blackForest
-            ? naming.arrangements
-            : naming.layers.map { AdapterNaming.LayerArrangement(source: $0.name, parts: [$0], swapsHalves: false) }
-        var updates: [String: [(arrangement: AdapterNaming.LayerArrangement, file: AdapterFile, strength: Float)]] = [:]
-        for arrangement in arrangements {
-            let adapting = adapters.filter { $0.file.adapts(arrangement) && $0.strength != 0 }
+            ? naming.keyMappings
+            : naming.layers.map { AdapterNaming.LayerMapping(source: $0.name, parts: [$0], swapsHalves: false) }
+        var updates: [String: [(mapping: AdapterNaming.LayerMapping, file: AdapterFile, strength: Float)]] = [:]
+        for mapping in keyMappings {
+            let adapting = adapters.filter { $0.file.adapts(mapping) && $0.strength != 0 }
             if adapting.isEmpty { continue }
-            updates["\(model.prefix)\(arrangement.source).weight"] = adapting.map {
-                (arrangement, $0.file, $0.strength)
+            updates["\(model.prefix)\(mapping.source).weight"] = adapting.map {
+                (mapping, $0.file, $0.strength)
             }
         }
         self.updates = updates
@@ -154,11 +154,11 @@ public struct AdapterMerger {
     /// Some rows of a weight, `[rows, in]`, with what the adapters add to them.
     private static func updated(
         _ old: Tensor, rows: Range<Int>,
-        by adapting: [(arrangement: AdapterNaming.LayerArrangement, file: AdapterFile, strength: Float)]
+        by adapting: [(mapping: AdapterNaming.LayerMapping, file: AdapterFile, strength: Float)]
     ) -> Tensor {
         var updates: [(rows: Range<Int>, update: WeightUpdate, strength: Float)] = []
-        for (arrangement, file, strength) in adapting {
-            updates += file.updates(of: arrangement, rows: rows, weight: old).map { ($0.rows, $0.update, strength) }
+        for (mapping, file, strength) in adapting {
+            updates += file.updates(of: mapping, rows: rows, weight: old).map { ($0.rows, $0.update, strength) }
         }
         // Rows whose adapters differ are summed one after the other.
         let bounds = Set(updates.flatMap { [$0.rows.lowerBound, $0.rows.upperBound] } + [0, rows.count]).sorted()

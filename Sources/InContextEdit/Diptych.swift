@@ -11,17 +11,17 @@ public struct Diptych: Sendable {
     public let edited: Image
 
     /// Takes two panels. Both must already have the panel's size.
-    public init(source: Image, edited: Image, arrangement: DiptychArrangement = .beside) {
+    public init(source: Image, edited: Image, panelLayout: PanelLayout = .beside) {
         precondition(
             source.width == edited.width && source.height == edited.height,
             "panels of \(source.width) x \(source.height) and \(edited.width) x \(edited.height)")
-        geometry = DiptychGeometry(panelWidth: source.width, panelHeight: source.height, arrangement: arrangement)
+        geometry = DiptychGeometry(panelWidth: source.width, panelHeight: source.height, panelLayout: panelLayout)
         (self.source, self.edited) = (source, edited)
     }
 
     /// The diptych to edit: the source on both panels, the second one under the mask.
-    public init(editing source: Image, arrangement: DiptychArrangement = .beside) {
-        self.init(source: source, edited: source, arrangement: arrangement)
+    public init(editing source: Image, panelLayout: PanelLayout = .beside) {
+        self.init(source: source, edited: source, panelLayout: panelLayout)
     }
 
     /// Takes a canvas with both panels apart. It must have the geometry's size.
@@ -41,7 +41,7 @@ public struct Diptych: Sendable {
 
     /// The picture that the model generates: both panels, or the edited one where the source is a reference.
     public var canvas: Image {
-        if geometry.arrangement == .reference { return edited }
+        if geometry.panelLayout == .reference { return edited }
         var canvas = Image(width: geometry.canvasWidth, height: geometry.canvasHeight)
         for (panel, image) in [(DiptychPanel.source, source), (.edited, edited)] {
             let (x, y) = geometry.origin(of: panel)

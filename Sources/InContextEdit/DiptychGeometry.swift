@@ -17,22 +17,22 @@ public struct DiptychGeometry: Hashable, Sendable {
     /// Height of one panel in pixels.
     public let panelHeight: Int
     /// How the panels lie.
-    public let arrangement: DiptychArrangement
+    public let panelLayout: PanelLayout
 
     /// Checks that both sides are positive multiples of 16.
-    public init(panelWidth: Int, panelHeight: Int, arrangement: DiptychArrangement = .beside) {
+    public init(panelWidth: Int, panelHeight: Int, panelLayout: PanelLayout = .beside) {
         precondition(
             panelWidth > 0 && panelHeight > 0 && panelWidth % Self.tokenSide == 0 && panelHeight % Self.tokenSide == 0,
             "a panel of \(panelWidth) x \(panelHeight): both sides must be multiples of \(Self.tokenSide)")
         self.panelWidth = panelWidth
         self.panelHeight = panelHeight
-        self.arrangement = arrangement
+        self.panelLayout = panelLayout
     }
 
     /// The diptych of panels that an image of this size becomes, upstream's way: `panelWidth` wide, its own proportions,
     /// the height cut down to a multiple of 16. Throws ``DiptychSizeError`` when that is too large.
     public init(
-        fitting imageWidth: Int, _ imageHeight: Int, panelWidth: Int, arrangement: ArrangementChoice = .beside,
+        fitting imageWidth: Int, _ imageHeight: Int, panelWidth: Int, panelLayout: PanelLayoutChoice = .beside,
         framework: any EditFramework = FillFramework()
     ) throws(DiptychSizeError) {
         let height = Double(imageHeight) * Double(panelWidth) / Double(imageWidth)
@@ -44,13 +44,13 @@ public struct DiptychGeometry: Hashable, Sendable {
         let panelHeight = max(Self.tokenSide, Int(height) / Self.tokenSide * Self.tokenSide)
         self.init(
             panelWidth: panelWidth, panelHeight: panelHeight,
-            arrangement: framework.panelLayout(arrangement, panelWidth: panelWidth, panelHeight: panelHeight))
+            panelLayout: framework.panelLayout(panelLayout, panelWidth: panelWidth, panelHeight: panelHeight))
     }
 
     /// Width of the whole canvas in pixels.
-    public var canvasWidth: Int { arrangement == .beside ? 2 * panelWidth : panelWidth }
+    public var canvasWidth: Int { panelLayout == .beside ? 2 * panelWidth : panelWidth }
     /// Height of the whole canvas in pixels.
-    public var canvasHeight: Int { arrangement == .stacked ? 2 * panelHeight : panelHeight }
+    public var canvasHeight: Int { panelLayout == .stacked ? 2 * panelHeight : panelHeight }
     /// Rows of tokens over the whole canvas.
     public var tokenRows: Int { canvasHeight / Self.tokenSide }
     /// Columns of tokens over the whole canvas.
@@ -66,7 +66,7 @@ public struct DiptychGeometry: Hashable, Sendable {
 
     /// The geometry in a word, for names of files: `512x384`, `512x384-stacked`.
     public var name: String {
-        "\(panelWidth)x\(panelHeight)" + (arrangement == .beside ? "" : "-\(arrangement.rawValue)")
+        "\(panelWidth)x\(panelHeight)" + (panelLayout == .beside ? "" : "-\(panelLayout.rawValue)")
     }
 
     /// The places of the tokens, `[tokens, 3]`: 0, row, column.
@@ -83,7 +83,7 @@ public struct DiptychGeometry: Hashable, Sendable {
 extension DiptychGeometry {
     /// The place of a panel's first pixel on the canvas.
     func origin(of panel: DiptychPanel) -> (x: Int, y: Int) {
-        switch (panel, arrangement) {
+        switch (panel, panelLayout) {
         case (.source, .reference): preconditionFailure("the source is not on this canvas")
         case (.source, _), (.edited, .reference): (0, 0)
         case (.edited, .beside): (panelWidth, 0)

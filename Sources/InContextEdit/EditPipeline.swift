@@ -46,7 +46,7 @@ public final class EditPipeline {
     /// Channels of the VAE's latents.
     public var latentChannels: Int { vae.configuration.latentChannels }
 
-    /// What the model is told besides the noisy latents: the source of ``EditFramework/sourceLatents(_:_:drawing:)`` and the
+    /// What the model is given besides the noisy latents: the source of ``EditFramework/sourceLatents(_:_:drawing:)`` and the
     /// text of ``encode(_:maximumLength:)``.
     public func conditioning(
         source: Tensor, text: Tensor, pooled: Tensor, guidance: Float, geometry: DiptychGeometry

@@ -27,7 +27,7 @@ public struct Editor {
         /// How the instruction becomes a prompt; nil is the framework's way.
         public var promptForm: PromptForm?
         /// How the panels of a diptych lie; adapters know what they were trained on.
-        public var arrangement = ArrangementChoice.beside
+        public var panelLayout = PanelLayoutChoice.beside
 
         /// Upstream's defaults.
         public init() {}
@@ -94,10 +94,10 @@ public struct Editor {
     ) throws -> Result {
         let panel = try Self.panel(image, width: options.panelWidth)
         let framework = pipeline.framework
-        let arrangement = framework.panelLayout(
-            options.arrangement, panelWidth: panel.width, panelHeight: panel.height)
-        let prompt = try (options.promptForm ?? framework.promptForms[0]).prompt(fields, arrangement: arrangement)
-        let diptych = Diptych(editing: panel, arrangement: arrangement)
+        let panelLayout = framework.panelLayout(
+            options.panelLayout, panelWidth: panel.width, panelHeight: panel.height)
+        let prompt = try (options.promptForm ?? framework.promptForms[0]).prompt(fields, panelLayout: panelLayout)
+        let diptych = Diptych(editing: panel, panelLayout: panelLayout)
         try observe(.encodingText)
         let encoded = try Profile.phase("text") {
             try pipeline.encode([prompt], maximumLength: options.maximumSequenceLength)
@@ -122,7 +122,7 @@ public struct Editor {
         guard canvas.isFinite else { throw pictureFault(from: start.noise, geometry, options) }
         let edited = Image(tensor: geometry.panel(.edited, of: canvas).contiguous().squeezed(0))
         let both =
-            arrangement == .reference
+            panelLayout == .reference
             ? Diptych(source: panel, edited: edited)
             : Diptych(canvas: Image(tensor: canvas.squeezed(0)), geometry: geometry)
         return Result(image: edited, canvas: canvas, geometry: geometry, diptych: both)

@@ -17,10 +17,10 @@ public struct FlowMatchEuler: Sendable {
         }
         var shifted: [Double]
         if configuration.useDynamicShifting {
-            let slope =
+            let shiftPerToken =
                 (configuration.maxShift - configuration.baseShift)
                 / Double(configuration.maxImageSeqLen - configuration.baseImageSeqLen)
-            let mu = configuration.baseShift + slope * Double(tokenCount - configuration.baseImageSeqLen)
+            let mu = configuration.baseShift + shiftPerToken * Double(tokenCount - configuration.baseImageSeqLen)
             shifted = even.map { exp(mu) / (exp(mu) + (1 / $0 - 1)) }
         } else {
             let shift = configuration.shift

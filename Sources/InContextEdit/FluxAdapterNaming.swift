@@ -8,7 +8,7 @@ extension AdapterNaming {
     /// have.
     public static func flux(_ configuration: FluxConfiguration) -> AdapterNaming {
         AdapterNaming(
-            component: "transformer", arrangements: configuration.blackForestArrangements,
+            component: "transformer", keyMappings: configuration.blackForestKeyMappings,
             entrance: configuration.entrance)
     }
 
@@ -38,7 +38,7 @@ extension AdapterNaming {
 }
 
 extension FluxConfiguration {
-    /// The layer that the models of FLUX.1 have with other inputs: the noisy latents, and behind them what a model is told
+    /// The layer that the models of FLUX.1 have with other inputs: the noisy latents, and behind them what a model is given
     /// besides, which in no two models is the same.
     fileprivate var entrance: AdapterNaming.Entrance {
         var relative = self

@@ -6,10 +6,10 @@ import TensorCore
 public enum NoiseDraws: String, Sendable, CaseIterable {
     /// What diffusers' pipeline takes. `FluxFillPipeline`, from version 0.33 on, and with it ICEdit's own scripts: a draw from
     /// the posterior of the whole canvas, which noise at full strength covers; then the noise; then a draw from the posterior of
-    /// the masked canvas, which the model is told. `FluxKontextPipeline`: the noise. Noise has the type of the transformer's
+    /// the masked canvas, which the model is given. `FluxKontextPipeline`: the noise. Noise has the type of the transformer's
     /// activations, the draws from posteriors that of the autoencoder's.
     case diffusers
-    /// The noise alone, in `float32`; the model is told the mode of the source's posterior, as in training here.
+    /// The noise alone, in `float32`; the model is given the mode of the source's posterior, as in training here.
     case noiseOnly = "noise-only"
 }
 

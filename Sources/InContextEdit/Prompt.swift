@@ -48,8 +48,8 @@ public struct PromptError: Error, CustomStringConvertible, Equatable {
 
 extension PromptForm {
     /// The words before the instruction in the in-context form.
-    public static func trigger(_ arrangement: DiptychArrangement) -> String {
-        let (layout, source, edited) = arrangement.words
+    public static func trigger(_ panelLayout: PanelLayout) -> String {
+        let (layout, source, edited) = panelLayout.words
         return "A diptych with two \(layout) images of the same scene. "
             + "On the \(edited), the scene is exactly the same as on the \(source) but "
     }
@@ -63,8 +63,8 @@ extension PromptForm {
         if instruction.utf8.count < 48 { return instruction }
         var words = instruction.split(whereSeparator: \.isWhitespace)
         let count = words.count
-        for arrangement in [DiptychArrangement.beside, .stacked] {
-            let (layout, source, edited) = arrangement.words
+        for panelLayout in [PanelLayout.beside, .stacked] {
+            let (layout, source, edited) = panelLayout.words
             for sentence in [
                 "a diptych with two \(layout) images of the same scene.",
                 "on the \(edited), the scene is exactly the same as on the \(source) but",
@@ -88,11 +88,11 @@ extension PromptForm {
     /// The prompt of an edit whose panels lie so; an instruction that has this form's own sentence does not get it again.
     /// Throws ``PromptError`` when a field that this form needs is missing.
     public func prompt(
-        _ fields: PromptFields, arrangement: DiptychArrangement = .beside
+        _ fields: PromptFields, panelLayout: PanelLayout = .beside
     ) throws(PromptError) -> String {
-        let (layout, source, edited) = arrangement.words
+        let (layout, source, edited) = panelLayout.words
         switch self {
-        case .inContext: return Self.trigger(arrangement) + Self.withoutTrigger(fields.instruction)
+        case .inContext: return Self.trigger(panelLayout) + Self.withoutTrigger(fields.instruction)
         case .direct: return fields.instruction
         case .descriptive:
             let subject = try need(fields.subject, "subject")
@@ -112,8 +112,8 @@ extension PromptForm {
     }
 }
 
-extension DiptychArrangement {
-    /// What prompts call the arrangement and the places of its panels; of `beside`, upstream's words.
+extension PanelLayout {
+    /// What prompts call the panel layout and the places of its panels; of `beside`, upstream's words.
     fileprivate var words: (layout: String, source: String, edited: String) {
         switch self {
         case .beside, .reference: ("side-by-side", "left", "right")

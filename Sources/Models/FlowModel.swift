@@ -2,7 +2,7 @@ public import Autograd
 public import NeuralNet
 public import TensorCore
 
-/// What a flow model is told besides the noisy latents and their time: `B` samples of `S` latent tokens.
+/// What a flow model is given besides the noisy latents and their time: `B` samples of `S` latent tokens.
 ///
 /// FLUX.1 [Fill] sees its source in channels behind the latents, FLUX.1 Kontext in tokens behind them; a model of another kind
 /// needs no more than another way to fill this value.

@@ -15,12 +15,15 @@ struct DiptychCommand: ParsableCommand {
         abstract: "Trains LoRA-MoE adapters for in-context image editing.",
         version: version,
         subcommands: [
-            DataCommand.self, TrainCommand.self, EditCommand.self, ExportCommand.self, StaticCommand.self,
+            DataCommand.self, TrainCommand.self, EditCommand.self, ExportCommand.self, FlattenMoECommand.self,
             MergeCommand.self, InspectCommand.self, QuantizeCommand.self, RandomBaseCommand.self, ConfigCommand.self,
             DoctorCommand.self, VelocityCommand.self, ManualCommand.self,
         ])
 
     static let version = DiptychVersion.current
+
+    /// What commands were called in earlier versions, and are called now.
+    static let formerNames = ["static": "flatten-moe"]
 
     /// What ArgumentParser puts before its messages.
     static var _errorLabel: String { "error" }
@@ -31,17 +34,22 @@ struct DiptychCommand: ParsableCommand {
         // The command whose usage an error shows: the last that the words name rightly.
         var named: any ParsableCommand.Type = self
         do {
-            let words = CommandLine.arguments.dropFirst()
+            var words = Array(CommandLine.arguments.dropFirst())
+            let former = words.first.flatMap { formerNames[$0] == nil ? nil : $0 }
+            if let former, let name = formerNames[former] { words[0] = name }
             try follow(words, to: &named)
             var command: any ParsableCommand
             do {
-                command = try parseAsRoot()
+                command = try parseAsRoot(words)
             } catch {
                 if exitCode(for: error) == .validationFailure { try checkFlags(words, of: named) }
                 throw error
             }
             if let command = command as? any Subcommand {
                 command.common.apply()
+                if let former, let name = formerNames[former] {
+                    note("'diptych \(former)' is called 'diptych \(name)' now")
+                }
                 if let fault = MatrixKernels.environmentFault {
                     StandardStream.error.write("error: \(fault)\n")
                     throw ExitCode(2)

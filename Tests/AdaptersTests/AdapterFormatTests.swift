@@ -145,7 +145,7 @@ import Testing
         #expect(
             try message(Self.mixed, .peft)
                 == "adapter format 'peft': 'blocks.0.ff.net.2' is a mixture of experts, which diffusers cannot hold: "
-                + "'icedit' and 'diptych' can, and diptych static makes a plain LoRA of it")
+                + "'icedit' and 'diptych' can, and diptych flatten-moe makes a plain LoRA of it")
         #expect(try message(Self.mixed, .kohya).contains("which a file of kohya's programs cannot hold"))
         // The tiny model has no authors with names of their own.
         #expect(

@@ -123,7 +123,7 @@ import Testing
         #expect(adapters.parameters.map(\.name).contains("blocks.0.ff.net.2.lora_route_pooled.weight"))
         func load(_ text: [Float]) -> [Float] {
             model.pooledText = Variable(Tensor(text + text, [2, 3]))
-            let (_, side) = SideOutputs.collecting { model(Sample.input) }
+            let (_, side) = AuxiliaryOutputs.collecting { model(Sample.input) }
             return adapters.routingReport(side).layers[0].load
         }
         // A text far along one row of the pooled part sends every token to that expert.

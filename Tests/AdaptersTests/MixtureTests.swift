@@ -93,7 +93,7 @@ import Testing
         let adapters = try Sample.adapters(given.configuration, in: model)
         model.pooledText = Sample.pooledText
         func run() -> (loss: Variable, load: [[Float]]) {
-            let (output, side) = SideOutputs.collecting { model(Sample.input) }
+            let (output, side) = AuxiliaryOutputs.collecting { model(Sample.input) }
             let report = adapters.routingReport(side)
             let loss = output.meanSquaredError(Sample.target) + report.loadBalance * 0.3 + report.routerZ * 0.1
             return (loss, report.layers.map(\.load))
@@ -167,12 +167,12 @@ import Testing
         let mixture = adapters.mixtures[0]
         let x = Sample.random(9, [2, 7, 10]).converted(to: .bfloat16)
         let base = Tensor(zeros: [2, 7, 8])
-        let (wide, wideSide) = SideOutputs.collecting {
+        let (wide, wideSide) = AuxiliaryOutputs.collecting {
             mixture.adapt(
                 Variable(base), input: Variable(x.converted(to: .float32)), at: model.blocks[0].second
             ).value
         }
-        let (narrow, narrowSide) = SideOutputs.collecting {
+        let (narrow, narrowSide) = AuxiliaryOutputs.collecting {
             mixture.adapt(
                 Variable(base.converted(to: .bfloat16)), input: Variable(x), at: model.blocks[0].second
             ).value

@@ -43,7 +43,7 @@ import Testing
         let profile = Profile()
         let target = try inputs.tensor("in.noise")
         let (output, side) = profile.record {
-            let (output, side) = SideOutputs.collecting { model(input) }
+            let (output, side) = AuxiliaryOutputs.collecting { model(input) }
             let report = adapters.routingReport(side)
             (output.meanSquaredError(target) + report.loadBalance * 0.1).backward()
             return (output.value, side)

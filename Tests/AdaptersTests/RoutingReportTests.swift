@@ -6,7 +6,7 @@ import Testing
 
 @Suite struct RoutingReportTests {
     private func report(_ model: TinyModel, _ adapters: AdapterSet) -> RoutingReport {
-        let (_, side) = SideOutputs.collecting { model(Sample.input) }
+        let (_, side) = AuxiliaryOutputs.collecting { model(Sample.input) }
         return adapters.routingReport(side)
     }
 
@@ -35,7 +35,7 @@ import Testing
         var rows = [Float](repeating: 0, count: 30)
         for i in 20..<30 { rows[i] = 100 }
         mixture.router.weight.replace(Tensor(rows, [3, 10]))
-        let (_, side) = SideOutputs.collecting {
+        let (_, side) = AuxiliaryOutputs.collecting {
             mixture.adapt(
                 Variable(Tensor(zeros: [1, 2, 8])), input: Variable(Tensor(full: [1, 2, 10], 1)),
                 at: model.blocks[0].second)
@@ -60,8 +60,8 @@ import Testing
     @Test func nothingWithoutMixturesOrListeners() throws {
         let model = try TinyModel()
         let adapters = try AdapterSet(injecting: .init(LoRAMethod(), targets: ["x_embedder"]), into: model, seed: 1)
-        let (_, side) = SideOutputs.collecting {
-            SideOutputs.emit("somebody else", [Variable(Tensor(1))])
+        let (_, side) = AuxiliaryOutputs.collecting {
+            AuxiliaryOutputs.emit("somebody else", [Variable(Tensor(1))])
             return model(Sample.input)
         }
         #expect(side.count == 1)
@@ -79,7 +79,7 @@ import Testing
         for half in 0..<2 {
             let input = Variable(Sample.input.value.sliced(axis: 0, half..<half + 1).copied())
             let target = Sample.target.sliced(axis: 0, half..<half + 1).copied()
-            let (output, side) = SideOutputs.collecting { model(input, usesCheckpoints: usesCheckpoints) }
+            let (output, side) = AuxiliaryOutputs.collecting { model(input, usesCheckpoints: usesCheckpoints) }
             let report = adapters.routingReport(side)
             let loss = output.meanSquaredError(target) + report.loadBalance * 0.1 + report.routerZ * 0.01
             (loss * 0.5).backward()

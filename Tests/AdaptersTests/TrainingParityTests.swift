@@ -52,7 +52,7 @@ import Testing
         }
 
         func forward() -> (prediction: Tensor, mse: Variable, loss: Variable, report: RoutingReport) {
-            let (prediction, side) = SideOutputs.collecting { model(input) }
+            let (prediction, side) = AuxiliaryOutputs.collecting { model(input) }
             let report = adapters.routingReport(side)
             let mse = prediction.meanSquaredError(velocity)
             return (prediction.value, mse, mse + report.loadBalance * 1e-2 + report.routerZ * 1e-3, report)

@@ -16,7 +16,7 @@ import Testing
 
         func callAsFunction(_ x: Variable) -> Variable {
             let hidden = x.rmsNorm(epsilon: 1e-6).linear(weight: weights[0]).applying(.silu)
-            SideOutputs.emit("block", [(hidden * hidden).mean(), hidden.mean(axes: [0])])
+            AuxiliaryOutputs.emit("block", [(hidden * hidden).mean(), hidden.mean(axes: [0])])
             return x + hidden.linear(weight: weights[1])
         }
     }
@@ -26,11 +26,11 @@ import Testing
         var gradients: [Tensor]
     }
 
-    /// The loss and the gradients of three blocks run by `step`, with the side outputs in the loss if `usesSide`.
+    /// The loss and the gradients of three blocks run by `step`, with the auxiliary outputs in the loss if `usesSide`.
     private func outcome(usesSide: Bool, _ step: (Block, Variable) -> Variable) throws -> Outcome {
         let blocks = [10, 20, 30].map { Block(seed: $0) }
         let input = Variable(Tensor.sample([5, 8], seed: 1), requiresGradient: true)
-        let (output, side) = SideOutputs.collecting { blocks.reduce(input) { step($1, $0) } }
+        let (output, side) = AuxiliaryOutputs.collecting { blocks.reduce(input) { step($1, $0) } }
         try #require(side.map(\.name) == ["block", "block", "block"])
         var loss = output.meanSquaredError(Tensor.sample([5, 8], seed: 2))
         if usesSide { for entry in side { loss = loss + entry.values[0] + entry.values[1].sum() * 0.1 } }
@@ -58,11 +58,11 @@ import Testing
         expectIdentical(direct, nested)
     }
 
-    @Test func onlyTheSideOutputsInTheLoss() throws {
+    @Test func onlyTheAuxiliaryOutputsInTheLoss() throws {
         func gradients(_ step: (Block, Variable) -> Variable) throws -> [Tensor?] {
             let block = Block(seed: 5)
             let input = Variable(Tensor.sample([5, 8], seed: 1))
-            let (_, side) = SideOutputs.collecting { step(block, input) }
+            let (_, side) = AuxiliaryOutputs.collecting { step(block, input) }
             try #require(side.first).values[0].backward()
             return block.weights.map(\.gradient)
         }
@@ -112,12 +112,12 @@ import Testing
             let x = Variable(Tensor(2), requiresGradient: true)
             func run() {
                 let y = checkpoint([x]) {
-                    seen.append(SideOutputs.isCollecting)
+                    seen.append(AuxiliaryOutputs.isCollecting)
                     return [$0[0] * 3]
                 }
                 y[0].backward()
             }
-            if collects { _ = SideOutputs.collecting(run) } else { run() }
+            if collects { _ = AuxiliaryOutputs.collecting(run) } else { run() }
             #expect(seen == [collects, collects])
         }
     }

@@ -36,14 +36,15 @@ import Testing
             ["train", checkout.appending(path: "Configs/demo.yaml").path] + settings.flatMap { ["--set", $0] })
         #expect(run.status == 0, "\(run.error)")
         let refused = try Program.run(["export", path("run"), "--format", "kohya", "-o", path("moe.safetensors")])
-        #expect(refused.status == 1 && refused.error.contains("diptych static"), "\(refused.error)")
+        #expect(refused.status == 1 && refused.error.contains("diptych flatten-moe"), "\(refused.error)")
         // The default layout refuses too, and leaves nothing.
         let silent = try Program.run(["export", path("run"), "-o", path("moe.safetensors")])
         #expect(silent.status == 1 && silent.error.contains("'icedit' and 'diptych' can"), "\(silent.error)")
         #expect(!FileManager.default.fileExists(atPath: path("moe.safetensors")))
 
         let convert = [
-            "static", path("run"), "--base", base, "--data", data, "--samples", "2", "--held-out", "1", "--rank", "4",
+            "flatten-moe", path("run"), "--base", base, "--data", data, "--samples", "2", "--held-out", "1", "--rank",
+            "4",
             "--panel-width", "32", "--panel-height", "32", "--max-sequence-length", "16", "--format", "kohya",
         ]
         let made = try Program.run(convert + ["-o", path("kohya.safetensors")])

@@ -55,12 +55,12 @@ import diptych
         for (command, option, value) in [
             ("quantize", "--type", "q4_k"), ("quantize", "--part", "text_encoder_2"), ("random-base", "--type", "q6_k"),
             ("random-base", "--size", "medium"), ("edit", "--precision", "bfloat16"), ("edit", "--vae-tiling", "off"),
-            ("edit", "--arrangement", "stacked"), ("edit", "--prompt-form", "direct"),
+            ("edit", "--panel-layout", "stacked"), ("edit", "--prompt-form", "direct"),
             ("export", "--format", "comfyui"),
-            ("export", "--dtype", "float16"), ("static", "--method", "least-squares"),
+            ("export", "--dtype", "float16"), ("flatten-moe", "--method", "least-squares"),
             ("data scenes", "--split", "test"), ("data scenes", "--kinds", "recolor"), ("data scenes", "--level", "3"),
             ("data photo-edits", "--kinds", "sepia"), ("data photo-edits", "--format", "png"),
-            ("data preview", "--arrangement", "auto"), ("config", "--template", "lora-moe"),
+            ("data preview", "--panel-layout", "auto"), ("config", "--template", "lora-moe"),
             ("train", "--set", "training.steps="), ("config", "--set", "adapter.start_from="),
             ("data encode", "--set", "data.cache="),
         ] {

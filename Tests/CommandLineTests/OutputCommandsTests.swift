@@ -60,7 +60,7 @@ import Testing
 
         let merge = ["merge", "--base", path("base"), "--adapter", path("lora.safetensors"), "-o"]
         let edit = ["edit", "--base", path("base"), "--image", path("cat.jpg"), "--instruction", "bluer"]
-        let convert = ["static", path("run"), "--base", path("base"), "--data", path("pairs"), "-o"]
+        let convert = ["flatten-moe", path("run"), "--base", path("base"), "--data", path("pairs"), "-o"]
         for (words, option) in [
             (merge + [path(weights)], "--output"), (merge + [path("base/./transformer/new.safetensors")], "--output"),
             (merge + [path("soft.safetensors")], "--output"), (merge + [path("hard.safetensors")], "--output"),

@@ -34,7 +34,7 @@ import Testing
     }
 
     @Test func stackedPanelsLieBelowEachOther() throws {
-        let sheet = try ContactSheet(path: path, count: 4, columns: 2, panelSide: 64, arrangement: .stacked, seed: 3)
+        let sheet = try ContactSheet(path: path, count: 4, columns: 2, panelSide: 64, panelLayout: .stacked, seed: 3)
         let dataset = try PairDataset(path: path)
         for (index, frame) in zip(sheet.indices, sheet.frames) {
             let target = try #require(frame.target)
@@ -43,7 +43,7 @@ import Testing
                 try part(sheet.image, target)
                     == dataset.panels(at: index).target.resized(width: 64, height: 64, filter: .bicubic))
         }
-        let beside = try ContactSheet(path: path, count: 4, columns: 2, panelSide: 64, arrangement: .auto, seed: 3)
+        let beside = try ContactSheet(path: path, count: 4, columns: 2, panelSide: 64, panelLayout: .auto, seed: 3)
         #expect(beside.frames.allSatisfy { $0.target?.y == $0.source.y }, "squares lie beside each other")
     }
 

@@ -200,7 +200,7 @@ import Testing
         #expect(short.clean.floats == full.clean.floats)
     }
 
-    @Test(arguments: [ArrangementChoice.beside, .auto]) func batchesHaveOneShape(choice: ArrangementChoice) throws {
+    @Test(arguments: [PanelLayoutChoice.beside, .auto]) func batchesHaveOneShape(choice: PanelLayoutChoice) throws {
         let folder = try Fixtures.scratchFolder()
         defer { try? FileManager.default.removeItem(at: folder) }
         let sizes = [(64, 32), (32, 64), (40, 40), (60, 30), (33, 30), (30, 60), (200, 100)]
@@ -221,7 +221,7 @@ import Testing
         options.shapes = [(32, 32), (48, 32), (32, 48)].map { width, height in
             DiptychGeometry(
                 panelWidth: width, panelHeight: height,
-                arrangement: choice.arrangement(panelWidth: width, panelHeight: height))
+                panelLayout: choice.layout(panelWidth: width, panelHeight: height))
         }
         let encoder = try SampleEncoder(
             dataset, encoders: FrozenEncoders(PipelineParts(folder: Fixtures.path("tiny-random-fill"))),
@@ -241,12 +241,12 @@ import Testing
             #expect(batch.indices.allSatisfy { encoder.shapes[$0] == shape } && batch.geometry == shape)
             #expect(batch.clean.shape.dimensions == [2, shape.tokenCount, 64])
             let isStacked = choice == .auto && shape.panelWidth == 48
-            #expect(shape.arrangement == (isStacked ? .stacked : .beside))
-            // The masks and the words are those of the arrangement.
+            #expect(shape.panelLayout == (isStacked ? .stacked : .beside))
+            // The masks and the words are those of the panel layout.
             let mask = batch.conditioning.channels!.sliced(axis: 2, 64..<320).contiguous().floats
             #expect(mask == shape.packedMask.floats + shape.packedMask.floats)
             for (row, index) in batch.indices.enumerated() {
-                let prompt = PromptForm.trigger(shape.arrangement) + "\(index)"
+                let prompt = PromptForm.trigger(shape.panelLayout) + "\(index)"
                 #expect(try rows(batch.conditioning.pooled)[row] == encoder.text(prompt).pooled.floats)
             }
             seen.formUnion(batch.indices)

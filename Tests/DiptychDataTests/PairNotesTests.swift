@@ -164,7 +164,7 @@ import Testing
             var record = PairRecord(
                 source: "a", target: "b", fields: PromptFields(instruction: instruction, inputCaption: caption))
             record.mirrorable = mirrorable
-            return try draws.draw(record, arrangement: .beside, index: 0, epoch: 0, position: 0).view.isMirrored
+            return try draws.draw(record, panelLayout: .beside, index: 0, epoch: 0, position: 0).view.isMirrored
         }
         for safe in ["make the cat blue", "Add two red balloons, above the dog's tail!", "remove the trees"] {
             #expect(try isMirrored(safe), "\(safe)")

@@ -115,13 +115,13 @@ import Testing
         record.instructions = ["one", "two", "three"]
         var draws = DrawOptions()
         draws.promptForm = .direct
-        #expect(try draws.draw(record, arrangement: .beside, index: 0, epoch: 0, position: 1).prompt == "one")
+        #expect(try draws.draw(record, panelLayout: .beside, index: 0, epoch: 0, position: 1).prompt == "one")
         draws.instruction = .random
         let prompts = try (0..<200).map {
-            try draws.draw(record, arrangement: .beside, index: 0, epoch: $0 / 20, position: $0 % 20).prompt
+            try draws.draw(record, panelLayout: .beside, index: 0, epoch: $0 / 20, position: $0 % 20).prompt
         }
         for text in record.instructions { #expect((40...95).contains(prompts.filter { $0 == text }.count)) }
-        #expect(try draws.draw(record, arrangement: .beside, index: 0, epoch: 3, position: 7).prompt == prompts[67])
+        #expect(try draws.draw(record, panelLayout: .beside, index: 0, epoch: 3, position: 7).prompt == prompts[67])
     }
 
     @Test func viewsShowTheSameOfBothPictures() throws {
@@ -130,12 +130,12 @@ import Testing
         let plain = PairRecord(source: "a", target: "b", fields: PromptFields(instruction: "make it blue"))
         let sided = PairRecord(source: "a", target: "b", fields: PromptFields(instruction: "blue on the Left"))
         let views = try (0..<100).map {
-            try draws.draw(plain, arrangement: .beside, index: 0, epoch: 0, position: $0).view
+            try draws.draw(plain, panelLayout: .beside, index: 0, epoch: 0, position: $0).view
         }
         #expect((30...70).contains(views.filter(\.isMirrored).count))
         #expect(views.allSatisfy { $0.scale >= 0.5 && $0.scale < 1 } && Set(views).count == 100)
         let sidedViews = try (0..<100).map {
-            try draws.draw(sided, arrangement: .beside, index: 0, epoch: 0, position: $0).view
+            try draws.draw(sided, panelLayout: .beside, index: 0, epoch: 0, position: $0).view
         }
         #expect(sidedViews.allSatisfy { !$0.isMirrored })
 

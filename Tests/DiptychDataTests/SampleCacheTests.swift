@@ -27,14 +27,14 @@ import Testing
         func path(_ name: String) -> String { folder.appending(path: name).path }
 
         func options(
-            form: PromptForm = .direct, _ arrangement: ArrangementChoice = .beside
+            form: PromptForm = .direct, _ panelLayout: PanelLayoutChoice = .beside
         ) -> SampleEncoder.Options {
             var options = SampleEncoder.Options(
                 panelWidth: 16, panelHeight: 16, maximumSequenceLength: 8, promptForm: form)
             options.shapes = [(16, 16), (32, 16)].map { width, height in
                 DiptychGeometry(
                     panelWidth: width, panelHeight: height,
-                    arrangement: arrangement.arrangement(panelWidth: width, panelHeight: height))
+                    panelLayout: panelLayout.layout(panelWidth: width, panelHeight: height))
             }
             return options
         }
@@ -95,18 +95,18 @@ import Testing
         #expect(a.text.pooled.floats == b.text.pooled.floats)
     }
 
-    @Test func cachesOfBothArrangements() throws {
+    @Test func cachesOfBothPanelLayouts() throws {
         let setting = try Setting()
         defer { setting.remove() }
         let dataset = try PairDataset(path: setting.folder.path)
-        func options(_ arrangement: ArrangementChoice) -> SampleEncoder.Options {
-            setting.options(form: .inContext, arrangement)
+        func options(_ panelLayout: PanelLayoutChoice) -> SampleEncoder.Options {
+            setting.options(form: .inContext, panelLayout)
         }
-        func key(_ arrangement: ArrangementChoice) throws -> SampleCacheKey {
-            try SampleCacheKey(dataset, setting.parts, EncoderOptions(), options(arrangement), precision: .float32)
+        func key(_ panelLayout: PanelLayoutChoice) throws -> SampleCacheKey {
+            try SampleCacheKey(dataset, setting.parts, EncoderOptions(), options(panelLayout), precision: .float32)
         }
-        func open(_ arrangement: ArrangementChoice) throws -> SampleCache {
-            try SampleCache(folder: setting.cache, dataset, options: options(arrangement), key: key(arrangement))
+        func open(_ panelLayout: PanelLayoutChoice) throws -> SampleCache {
+            try SampleCache(folder: setting.cache, dataset, options: options(panelLayout), key: key(panelLayout))
         }
         let writer = try SampleCacheWriter(
             dataset, setting.parts, EncoderOptions(), options: options(.auto), precision: .float32)
@@ -119,20 +119,20 @@ import Testing
         let encoder = try SampleEncoder(dataset, encoders: FrozenEncoders(setting.parts), options: options(.auto))
         let cache = try open(.auto)
         for index in [0, 36, 37, 39] {
-            let arrangement = cache.shapes[index].arrangement
-            #expect(arrangement == (index < 37 ? .beside : .stacked))
-            let prompt = try PromptForm.inContext.prompt(dataset.records[index].fields, arrangement: arrangement)
+            let panelLayout = cache.shapes[index].panelLayout
+            #expect(panelLayout == (index < 37 ? .beside : .stacked))
+            let prompt = try PromptForm.inContext.prompt(dataset.records[index].fields, panelLayout: panelLayout)
             let draw = SampleDraw(index: index, prompt: prompt)
             let (a, b) = (try cache.sample(draw, cache.read(draw)), try encoder.sample(at: index))
             #expect(a.clean.floats == b.clean.floats && a.source.floats == b.source.floats)
             #expect(a.text.sequence.floats == b.text.sequence.floats && a.text.pooled.floats == b.text.pooled.floats)
         }
         let panels = try dataset.panels(at: 37, width: 32, height: 16, view: .whole)
-        let diptych = Diptych(source: panels.source, edited: panels.target, arrangement: .stacked)
+        let diptych = Diptych(source: panels.source, edited: panels.target, panelLayout: .stacked)
         let clean = try FrozenEncoders(setting.parts).packedLatents(diptych.canvas.tensor().unsqueezed(0))
         #expect(try encoder.sample(at: 37).clean.floats == clean.floats)
 
-        // Another arrangement is another cache; the panels of one beside each other are named as ever.
+        // Another panel layout is another cache; the panels of one beside each other are named as ever.
         let stale = #expect(throws: FileError.self) { try open(.beside) }
         #expect(stale?.key == "panels" && stale?.expected == "16x16 32x16 as the panels' shapes has it now")
         #expect(stale?.found.hasPrefix("a stale cache of 16x16 32x16-stacked ") == true)

@@ -9,7 +9,7 @@ import Testing
         (options.cropScale, options.mirror, options.seed) = (cropScale, mirror, seed)
         let record = PairRecord(source: "a.png", target: "b.png", fields: PromptFields(instruction: "make it red"))
         return try (0..<count).map {
-            try options.draw(record, arrangement: .beside, index: 0, epoch: $0 % 5, position: $0).view
+            try options.draw(record, panelLayout: .beside, index: 0, epoch: $0 % 5, position: $0).view
         }
     }
 

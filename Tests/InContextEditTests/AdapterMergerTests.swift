@@ -58,13 +58,13 @@ import Testing
     /// The tiny transformer in the layout of Black Forest Labs, its matrices in float16.
     private func writeBlackForest() throws -> String {
         let parameters = Dictionary(uniqueKeysWithValues: transformer.namedParameters().map { ($0.name, $0.parameter) })
-        let tensors = try transformer.configuration.blackForestArrangements.map { arrangement in
-            let parts = try arrangement.parts.map { part in
+        let tensors = try transformer.configuration.blackForestKeyMappings.map { mapping in
+            let parts = try mapping.parts.map { part in
                 try #require(parameters[part.name]).value.converted(to: .float32)
             }
             var whole = parts.count == 1 ? parts[0] : Tensor.concatenated(parts, axis: 0)
-            if arrangement.swapsHalves { whole = StoredTensor.plain(whole).withHalvesSwapped().expanded(to: .float32) }
-            return (name: arrangement.source, tensor: whole.rank == 2 ? whole.converted(to: .float16) : whole)
+            if mapping.swapsHalves { whole = StoredTensor.plain(whole).withHalvesSwapped().expanded(to: .float32) }
+            return (name: mapping.source, tensor: whole.rank == 2 ? whole.converted(to: .float16) : whole)
         }
         let file = try ConfigurationFile(path: Fixtures.path("tiny-random-fill/transformer/config.json"))
         try SafetensorsFile.write(
@@ -142,7 +142,8 @@ import Testing
             }
         }
         #expect(
-            "\(error!)".contains("expected a static LoRA: which experts work depends on the token (see diptych static)")
+            "\(error!)".contains(
+                "expected a static LoRA: which experts work depends on the token (see diptych flatten-moe)")
         )
     }
 }

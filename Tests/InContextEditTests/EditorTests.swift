@@ -71,13 +71,13 @@ import Testing
         let reference = try SafetensorsFile(path: Fixtures.path("edit-stacked.safetensors"))
         let wide = source.crop(x: 0, y: 8, width: 64, height: 48)
         var stacked = options
-        stacked.arrangement = .auto
+        stacked.panelLayout = .auto
         let fields = PromptFields(instruction: "make the cat blue")
         #expect(
-            try PromptForm.inContext.prompt(fields, arrangement: .stacked) == #require(reference.metadata["prompt"]))
+            try PromptForm.inContext.prompt(fields, panelLayout: .stacked) == #require(reference.metadata["prompt"]))
 
         // What the transformer is told: the source without what lies under the mask, the mask, the places.
-        let diptych = Diptych(editing: wide, arrangement: .stacked)
+        let diptych = Diptych(editing: wide, panelLayout: .stacked)
         func told(of diptych: Diptych) throws -> Tensor {
             let source = try pipeline.framework.sourceLatents(diptych, pipeline.frozenEncoders, drawing: nil)
             let nothing = Tensor(zeros: [1, 1])
@@ -92,7 +92,7 @@ import Testing
         let mask = try reference.tensor("condition").sliced(axis: 2, 64..<320).contiguous()
         #expect(diptych.geometry.packedMask.floats == mask.floats)
         #expect(diptych.geometry.imageIDs.floats == (try reference.tensor("img_ids").floats))
-        let other = Diptych(source: wide, edited: Image(width: 64, height: 48), arrangement: .stacked)
+        let other = Diptych(source: wide, edited: Image(width: 64, height: 48), panelLayout: .stacked)
         #expect(try told(of: other).floats == condition.floats)
 
         var random = Random(seed: 42)
@@ -114,7 +114,7 @@ import Testing
         #expect(error <= 2e-4, "picture: \(error)")
         #expect(result.image.width == 64 && result.image.height == 48 && result.diptych.edited == result.image)
         // Told to, a wide picture lies beside its edit.
-        stacked.arrangement = .beside
+        stacked.panelLayout = .beside
         stacked.steps = 1
         #expect(try Editor(pipeline).edit(wide, fields, options: stacked).canvas.shape == [1, 3, 48, 128])
     }

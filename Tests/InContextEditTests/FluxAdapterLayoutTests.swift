@@ -97,7 +97,7 @@ import Testing
         let file = try AdapterFile(archive, metadata: exported.metadata, naming: naming)
         #expect(file.mixtures.count == 5)
         let refusal = #expect(throws: AdapterError.self) { try file.exported(as: .kohya) }
-        #expect("\(refusal!)".hasSuffix("diptych static makes a plain LoRA of it"))
+        #expect("\(refusal!)".hasSuffix("diptych flatten-moe makes a plain LoRA of it"))
     }
 
     @Test func kohyasKeysAreThose() throws {

@@ -32,7 +32,7 @@ import Testing
     @Test func theTransformerEqualsDiffusers() throws {
         try withPipeline { pipeline in
             #expect(pipeline.framework.name == .kontext)
-            let geometry = DiptychGeometry(panelWidth: 64, panelHeight: 48, arrangement: .reference)
+            let geometry = DiptychGeometry(panelWidth: 64, panelHeight: 48, panelLayout: .reference)
             #expect(geometry.tokenCount == 12 && geometry.pairTokenCount == 24 && geometry.name == "64x48-reference")
             let conditioning = pipeline.conditioning(
                 source: try reference.tensor("source"), text: try reference.tensor("text"),

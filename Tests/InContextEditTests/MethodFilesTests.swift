@@ -123,17 +123,17 @@ import Testing
                 uniqueKeysWithValues: transformer.namedParameters().map { ($0.name, $0.parameter) })
             // A base in float32, in the layout of diffusers and in that of Black Forest Labs.
             for isBlackForest in [false, true] {
-                let arrangements = transformer.configuration.blackForestArrangements
+                let panelLayouts = transformer.configuration.blackForestKeyMappings
                 let tensors =
                     try isBlackForest
-                    ? arrangements.map { arrangement in
-                        let parts = try arrangement.parts.map { part in
+                    ? panelLayouts.map { panelLayout in
+                        let parts = try panelLayout.parts.map { part in
                             try #require(parameters[part.name]).value.converted(to: .float32)
                         }
                         let whole = parts.count == 1 ? parts[0] : Tensor.concatenated(parts, axis: 0)
-                        guard arrangement.swapsHalves else { return (arrangement.source, whole) }
+                        guard panelLayout.swapsHalves else { return (panelLayout.source, whole) }
                         return (
-                            arrangement.source,
+                            panelLayout.source,
                             StoredTensor.plain(whole).withHalvesSwapped().expanded(to: .float32)
                         )
                     } : parameters.map { ($0.key, $0.value.value.converted(to: .float32)) }.sorted { $0.0 < $1.0 }

@@ -46,13 +46,13 @@ import Testing
     @Test func aDiptychComesApartAgain() {
         let source = Image(width: 16, height: 32, color: [250, 1, 2])
         let edited = Image(width: 16, height: 32, color: [3, 4, 255])
-        for (arrangement, width, height) in [(DiptychArrangement.beside, 32, 32), (.stacked, 16, 64)] {
-            let diptych = Diptych(source: source, edited: edited, arrangement: arrangement)
+        for (panelLayout, width, height) in [(PanelLayout.beside, 32, 32), (.stacked, 16, 64)] {
+            let diptych = Diptych(source: source, edited: edited, panelLayout: panelLayout)
             #expect(diptych.canvas.width == width && diptych.canvas.height == height)
             #expect(diptych.source == source && diptych.edited == edited)
             let again = Diptych(canvas: diptych.canvas, geometry: diptych.geometry)
             #expect(again.source == source && again.edited == edited)
-            #expect(Diptych(editing: source, arrangement: arrangement).edited == source)
+            #expect(Diptych(editing: source, panelLayout: panelLayout).edited == source)
         }
     }
 }
@@ -76,11 +76,11 @@ import Testing
             try PromptForm.globalCaptions.prompt(fields) == "On the left a ginger cat. On the right a blue cat.")
     }
 
-    @Test(arguments: DiptychArrangement.allCases)
-    func theSentenceIsNotSaidTwice(arrangement: DiptychArrangement) throws {
-        let expected = PromptForm.trigger(arrangement) + "make the cat blue"
+    @Test(arguments: PanelLayout.allCases)
+    func theSentenceIsNotSaidTwice(panelLayout: PanelLayout) throws {
+        let expected = PromptForm.trigger(panelLayout) + "make the cat blue"
         func prompt(_ instruction: String) throws -> String {
-            try PromptForm.inContext.prompt(PromptFields(instruction: instruction), arrangement: arrangement)
+            try PromptForm.inContext.prompt(PromptFields(instruction: instruction), panelLayout: panelLayout)
         }
         for own in [
             PromptForm.trigger(.beside) + "make the cat blue", PromptForm.trigger(.stacked) + "make the cat blue",
@@ -92,13 +92,13 @@ import Testing
         }
         // What is only alike stays as it is, spaces and all.
         let other = "on the right, the scene is  exactly the same as on the left and make the cat blue"
-        #expect(try prompt(other) == PromptForm.trigger(arrangement) + other)
+        #expect(try prompt(other) == PromptForm.trigger(panelLayout) + other)
         #expect(
-            try PromptForm.direct.prompt(PromptFields(instruction: expected), arrangement: arrangement) == expected)
+            try PromptForm.direct.prompt(PromptFields(instruction: expected), panelLayout: panelLayout) == expected)
     }
 
     @Test func formsOfStackedDiptychs() throws {
-        func prompt(_ form: PromptForm) throws -> String { try form.prompt(fields, arrangement: .stacked) }
+        func prompt(_ form: PromptForm) throws -> String { try form.prompt(fields, panelLayout: .stacked) }
         #expect(
             try prompt(.inContext)
                 == "A diptych with two vertically stacked images of the same scene. On the bottom, the scene is exactly the "

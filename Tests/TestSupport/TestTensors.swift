@@ -23,7 +23,7 @@ extension Tensor {
         return Tensor(values, shape)
     }
 
-    /// The same values in another arrangement; surrounding elements, where there are any, are NaN or the like.
+    /// The same values in another panel layout; surrounding elements, where there are any, are NaN or the like.
     public func laidOut(_ layout: Layout) -> Tensor {
         if rank == 0 { return self }
         switch layout {

@@ -29,8 +29,8 @@ import Training
             "4: optimizer.name: expected adamw or prodigy, found 'prodigi' (did you mean 'prodigy'?)"
         ),
         (
-            "data: {arrangement: stakced}",
-            "4: data.arrangement: expected beside, stacked or auto, found 'stakced' (did you mean 'stacked'?)"
+            "data: {panel_layout: stakced}",
+            "4: data.panel_layout: expected beside, stacked or auto, found 'stakced' (did you mean 'stacked'?)"
         ),
         (
             "schedule: {name: step}", "4: schedule.name: expected constant, linear or cosine, found 'step'"

@@ -85,21 +85,21 @@ import Training
     }
 
     @Test func shapesAreArranged() throws {
-        func shapes(_ data: String) throws -> ([String], ArrangementChoice) {
+        func shapes(_ data: String) throws -> ([String], PanelLayoutChoice) {
             let run = try RunConfiguration.parse(requiredConfiguration, overrides: ["data={path: pairs, \(data)}"])
-            return (run.panelShapes.map(\.name), run.trainedArrangement)
+            return (run.panelShapes.map(\.name), run.trainedPanelLayout)
         }
         #expect(try shapes("panel_width: 64") == (["64x512"], .beside))
-        #expect(try shapes("panel_width: 64, arrangement: stacked") == (["64x512-stacked"], .stacked))
-        #expect(try shapes("panel_width: 64, arrangement: auto") == (["64x512"], .beside))
-        #expect(try shapes("panel_width: 768, arrangement: auto") == (["768x512-stacked"], .stacked))
+        #expect(try shapes("panel_width: 64, panel_layout: stacked") == (["64x512-stacked"], .stacked))
+        #expect(try shapes("panel_width: 64, panel_layout: auto") == (["64x512"], .beside))
+        #expect(try shapes("panel_width: 768, panel_layout: auto") == (["768x512-stacked"], .stacked))
         let buckets = "buckets: [64x64, 96x64, 64x96]"
         #expect(try shapes(buckets) == (["64x64", "96x64", "64x96"], .beside))
-        #expect(try shapes(buckets + ", arrangement: auto") == (["64x64", "96x64-stacked", "64x96"], .auto))
+        #expect(try shapes(buckets + ", panel_layout: auto") == (["64x64", "96x64-stacked", "64x96"], .auto))
         // Beside the other faults.
         #expect(
-            configurationFaults(requiredConfiguration, ["data.arrangement=below", "data.text_drop=2"]) == [
-                "--set: data.arrangement: expected beside, stacked or auto, found 'below'",
+            configurationFaults(requiredConfiguration, ["data.panel_layout=below", "data.text_drop=2"]) == [
+                "--set: data.panel_layout: expected beside, stacked or auto, found 'below'",
                 "--set: data.text_drop: expected number, 0 to 1, found '2'",
             ])
     }

@@ -39,7 +39,7 @@ private func leaves(_ object: Any, _ prefix: String = "") -> [String] {
               path: pairs
               panel_width: 64
               panel_height: 96
-              arrangement: auto
+              panel_layout: auto
               max_sequence_length: 64
               prompt_form: global_captions
               text_drop: 0
@@ -131,7 +131,7 @@ private func leaves(_ object: Any, _ prefix: String = "") -> [String] {
         (expected.base.clip, expected.base.t5) = ("clip_l.safetensors", NSHomeDirectory() + "/t5.gguf")
         expected.data.panelWidth = 64
         expected.data.panelHeight = 96
-        expected.data.arrangement = .auto
+        expected.data.panelLayout = .auto
         expected.data.maxSequenceLength = 64
         expected.data.promptForm = .globalCaptions
         expected.data.textDrop = 0
@@ -249,9 +249,9 @@ private func leaves(_ object: Any, _ prefix: String = "") -> [String] {
     @Test func kontextHasItsOwnPromptsAndLayout() throws {
         let error = #expect(throws: ConfigurationError.self) {
             _ = try RunConfiguration.parse(
-                requiredConfiguration, overrides: ["base.framework=kontext", "data.arrangement=stacked"])
+                requiredConfiguration, overrides: ["base.framework=kontext", "data.panel_layout=stacked"])
         }
-        #expect(error?.faults.map(\.key) == ["data.prompt_form", "data.arrangement"])
+        #expect(error?.faults.map(\.key) == ["data.prompt_form", "data.panel_layout"])
         let run = try RunConfiguration.parse(
             requiredConfiguration, overrides: ["base.framework=kontext", "data.prompt_form=direct"])
         #expect(run.panelShapes.map(\.name) == ["512x512-reference"])

@@ -141,7 +141,7 @@ import Training
         #expect(resumed.map(\.loss) == whole.map(\.loss))
     }
 
-    @Test func runsOfBothArrangementsResumeExactly() throws {
+    @Test func runsOfBothPanelLayoutsResumeExactly() throws {
         let fixture = try TrainingFixture(pairs: 9)
         defer { fixture.remove() }
         for index in 0..<4 {
@@ -156,7 +156,7 @@ import Training
         ) -> RunConfiguration {
             fixture.configuration(run, steps: steps) {
                 $0.data.buckets = ["32x32", "48x32"]
-                $0.data.arrangement = .auto
+                $0.data.panelLayout = .auto
                 $0.data.cachePrecision = .float32
                 change(&$0)
             }
@@ -179,17 +179,17 @@ import Training
         try encode(settings("encoding", steps: 7) { $0.data.cache = cache }, to: cache)
         let cached = try fixture.train(settings("cached", steps: 7) { $0.data.cache = cache })
         #expect(cached.map(\.loss) == whole.map(\.loss))
-        let beside = settings("beside", steps: 7) { $0.data.arrangement = .beside }
+        let beside = settings("beside", steps: 7) { $0.data.panelLayout = .beside }
         #expect(try fixture.train(beside).map(\.loss) != whole.map(\.loss))
         #expect(
             try Trainer(beside).memoryPlan(isStreamed: false, tiling: AutoencoderTiling()).lines
                 == trainer.memoryPlan(isStreamed: false, tiling: AutoencoderTiling()).lines)
-        // Nor does a run go on in another arrangement.
-        let begun = settings("parts 4", steps: 9) { $0.data.arrangement = .stacked }
+        // Nor does a run go on in another panel layout.
+        let begun = settings("parts 4", steps: 9) { $0.data.panelLayout = .stacked }
         let error = #expect(throws: ConfigurationError.self) {
             try fixture.train(begun, resuming: RunFolder(begun.output.folder).checkpointPath(step: 6))
         }
-        #expect(error?.faults.map(\.key) == ["data.arrangement"])
+        #expect(error?.faults.map(\.key) == ["data.panel_layout"])
     }
 
     @Test func augmentedRunsOfSeveralShapesResumeExactly() throws {

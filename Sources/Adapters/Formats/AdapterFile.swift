@@ -72,7 +72,7 @@ extension AdapterNaming {
     /// For namings of a model of width 1: all extents of its blocks are multiples of the width. Throws ``FileError`` for
     /// keys of no layout.
     public func width(of archive: any TensorArchive) throws -> Int? {
-        let blocks = arrangements.filter(\.isInBlock)
+        let blocks = keyMappings.filter(\.isInBlock)
         let places = AdapterPlaces(
             blocks.flatMap(\.parts), naming: AdapterNaming(component: component, blocks: blocks))
         for (stem, keys) in try AdapterKey.byLayer(archive) {
@@ -115,9 +115,9 @@ extension AdapterNaming {
     /// The width of the widest model whose layers are believed.
     private static let widest = 1 << 20
 
-    private init(component: String, blocks: [LayerArrangement]) {
+    private init(component: String, blocks: [LayerMapping]) {
         self.component = component
-        arrangements = blocks
+        keyMappings = blocks
         entrance = nil
     }
 }

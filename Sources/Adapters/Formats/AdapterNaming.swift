@@ -8,7 +8,7 @@ public struct AdapterNaming: Sendable, Equatable {
 
     /// How the model's authors keep its layers: under other names, several in one, with halves exchanged. kohya's and
     /// ComfyUI's files follow them.
-    public var arrangements: [LayerArrangement]
+    public var keyMappings: [LayerMapping]
 
     /// The layer that the model's relatives have with other inputs, if there is one.
     public var entrance: Entrance?
@@ -32,7 +32,7 @@ public struct AdapterNaming: Sendable, Equatable {
     }
 
     /// One layer of the model's authors.
-    public struct LayerArrangement: Sendable, Equatable {
+    public struct LayerMapping: Sendable, Equatable {
         /// Its name there: `double_blocks.0.img_attn.qkv`.
         public var source: String
         /// The model's layers that it consists of, one after the other along its outputs.
@@ -51,28 +51,28 @@ public struct AdapterNaming: Sendable, Equatable {
         var isInBlock: Bool { source.split(separator: ".").dropFirst().first.flatMap { Int($0) } != nil }
     }
 
-    /// Names a component as diffusers does; `arrangements` are those of the model's weights and biases, of which the
+    /// Names a component as diffusers does; `keyMappings` are those of the model's weights and biases, of which the
     /// matrices are taken.
     public init(
-        component: String = "transformer", arrangements: [TensorArrangement] = [], entrance: Entrance? = nil
+        component: String = "transformer", keyMappings: [KeyMapping] = [], entrance: Entrance? = nil
     ) {
         self.component = component
         self.entrance = entrance
-        self.arrangements = arrangements.compactMap { arrangement in
-            guard let source = arrangement.source.withoutWeight else { return nil }
-            let parts = arrangement.parts.compactMap { part in
+        self.keyMappings = keyMappings.compactMap { mapping in
+            guard let source = mapping.source.withoutWeight else { return nil }
+            let parts = mapping.parts.compactMap { part in
                 part.name.withoutWeight.flatMap { name in
                     part.shape.rank == 2
                         ? LayerExtents(name: name, inputs: part.shape[1], outputs: part.shape[0]) : nil
                 }
             }
-            guard parts.count == arrangement.parts.count, !parts.isEmpty else { return nil }
-            return LayerArrangement(source: source, parts: parts, swapsHalves: arrangement.swapsHalves)
+            guard parts.count == mapping.parts.count, !parts.isEmpty else { return nil }
+            return LayerMapping(source: source, parts: parts, swapsHalves: mapping.swapsHalves)
         }
     }
 
     /// The model's layers, if all of them are arranged.
-    public var layers: [LayerExtents] { arrangements.flatMap(\.parts) }
+    public var layers: [LayerExtents] { keyMappings.flatMap(\.parts) }
 
     /// What may stand before a layer's name in a file, in the order in which they stand.
     private var prefixes: [String] {

@@ -32,12 +32,12 @@ struct AdapterPlaces {
         self.naming = naming
         let known = Set(layers.map(\.name))
         for layer in layers { add(layer.name, AdapterPlace(parts: [layer], swapsHalves: false)) }
-        for arrangement in naming.arrangements where arrangement.parts.allSatisfy({ known.contains($0.name) }) {
-            add(arrangement.source, AdapterPlace(parts: arrangement.parts, swapsHalves: arrangement.swapsHalves))
+        for mapping in naming.keyMappings where mapping.parts.allSatisfy({ known.contains($0.name) }) {
+            add(mapping.source, AdapterPlace(parts: mapping.parts, swapsHalves: mapping.swapsHalves))
             // OneTrainer's newer files number the parts of a fused layer.
-            if arrangement.parts.count > 1 {
-                for (number, part) in arrangement.parts.enumerated() {
-                    add("\(arrangement.source).\(number)", AdapterPlace(parts: [part], swapsHalves: false))
+            if mapping.parts.count > 1 {
+                for (number, part) in mapping.parts.enumerated() {
+                    add("\(mapping.source).\(number)", AdapterPlace(parts: [part], swapsHalves: false))
                 }
             }
         }

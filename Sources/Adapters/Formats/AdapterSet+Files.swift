@@ -7,7 +7,7 @@ extension AdapterSet {
     ///
     /// Reads the layouts of ``AdapterFormat`` and those of OneTrainer, ai-toolkit and SimpleTuner's LoRAs: the model's own
     /// names or, where `naming` has them, those of its authors, whose fused layers are taken apart exactly
-    /// (``AdapterNaming/LayerArrangement``); with dots or underscores; with or without the component, PEFT's
+    /// (``AdapterNaming/LayerMapping``); with dots or underscores; with or without the component, PEFT's
     /// `base_model.model.` and `.default`, ComfyUI's `diffusion_model.`; tensors as each method names them (``AdapterMethod/tensorNames``).
     /// Weights are of any floating-point type, `float32` in the model. A LoRA's alpha comes from a scalar `{layer}.alpha` of any
     /// type of numbers or from PEFT's configuration, in the header or in `adapter_config.json` beside the file, and equals the

@@ -72,7 +72,7 @@ struct AdapterWriter {
             metadata.merge(try method.header(layers, in: format)) { _, new in new }
         }
         var notices: [String] = []
-        let exchanged = naming.arrangements.filter(\.swapsHalves).flatMap(\.parts).map(\.name)
+        let exchanged = naming.keyMappings.filter(\.swapsHalves).flatMap(\.parts).map(\.name)
         if !format.hasFusedLayers, format != .lycoris,
             let layer = peft.first(where: { exchanged.contains($0.name) })?.name
         {
@@ -106,38 +106,38 @@ struct AdapterWriter {
 
     /// Puts the layers under the names of the model's authors, those that these fuse in one.
     private mutating func putArranged() throws {
-        for arrangement in naming.arrangements {
-            let members = parts.filter { part in arrangement.parts.contains { $0.name == part.key } }
+        for mapping in naming.keyMappings {
+            let members = parts.filter { part in mapping.parts.contains { $0.name == part.key } }
             if members.isEmpty { continue }
             for name in members.keys { parts[name] = nil }
-            if !arrangement.isInBlock { looseLayers += 1 }
+            if !mapping.isInBlock { looseLayers += 1 }
             // diffusers leaves the alphas of kohya's layers outside the blocks aside.
-            let joined = try joined(members, arrangement, folds: format == .kohya && !arrangement.isInBlock)
+            let joined = try joined(members, mapping, folds: format == .kohya && !mapping.isInBlock)
             let stem =
                 format == .kohya
-                ? "lora_unet_" + arrangement.source.replacing(".", with: "_") : "diffusion_model." + arrangement.source
-            try put(joined, stem: stem, name: arrangement.source)
+                ? "lora_unet_" + mapping.source.replacing(".", with: "_") : "diffusion_model." + mapping.source
+            try put(joined, stem: stem, name: mapping.source)
         }
         if let layer = parts.keys.sorted().first {
             throw AdapterError.unwritable(
                 format: format,
-                reason: "'\(layer)' has no name among the \(naming.arrangements.count) layers of the layout"
+                reason: "'\(layer)' has no name among the \(naming.keyMappings.count) layers of the layout"
             )
         }
     }
 
-    /// One adapter for the layers of an arrangement, which must be of one method.
+    /// One adapter for the layers of an mapping, which must be of one method.
     private func joined(
-        _ members: [String: AdapterWeights], _ arrangement: AdapterNaming.LayerArrangement, folds: Bool
+        _ members: [String: AdapterWeights], _ mapping: AdapterNaming.LayerMapping, folds: Bool
     ) throws -> AdapterWeights {
         let kinds = Dictionary(grouping: members.values.map { type(of: $0.method) }) { $0.name }
         guard kinds.count == 1, let kind = kinds.first?.value.first else {
             let titles = kinds.values.map { $0[0].title }.sorted().joined(separator: " and ")
             throw AdapterError.unwritable(
-                format: format, reason: "'\(arrangement.source)' joins layers with \(titles), which cannot be joined")
+                format: format, reason: "'\(mapping.source)' joins layers with \(titles), which cannot be joined")
         }
         do {
-            return try kind.joined(members, arrangement: arrangement, folds: folds)
+            return try kind.joined(members, mapping: mapping, folds: folds)
         } catch AdapterError.unjoinable(let reason) {
             throw AdapterError.unwritable(format: format, reason: reason)
         }

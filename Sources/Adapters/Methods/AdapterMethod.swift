@@ -20,7 +20,7 @@ public protocol AdapterMethod: Codable, Equatable, Sendable {
     static var tensorNames: [AdapterTensorName] { get }
     /// The formats that can hold such adapters.
     static var formats: [AdapterFormat] { get }
-    /// What to do where a format cannot, behind the names of those that can: `, and diptych static makes ...`.
+    /// What to do where a format cannot, behind the names of those that can: `, and diptych flatten-moe makes ...`.
     static var advice: String { get }
     /// What merging into a weight expects instead of such an adapter; nil where it can be merged.
     static var mergeRefusal: String? { get }
@@ -72,10 +72,10 @@ public protocol AdapterMethod: Codable, Equatable, Sendable {
     /// What a file of `format` holds of these tensors.
     func encoded(_ tensors: [String: Tensor], as format: AdapterFormat) -> EncodedAdapter
 
-    /// One adapter for all layers of an arrangement, of which those without one stay as they are. `folds` multiplies scales
+    /// One adapter for all layers of an mapping, of which those without one stay as they are. `folds` multiplies scales
     /// into the weights, so that the file needs no alpha. Throws ``AdapterError/unjoinable(_:)``.
     static func joined(
-        _ parts: [String: AdapterWeights], arrangement: AdapterNaming.LayerArrangement, folds: Bool
+        _ parts: [String: AdapterWeights], mapping: AdapterNaming.LayerMapping, folds: Bool
     ) throws -> AdapterWeights
 
     /// The header's entries for the layers of the method.
@@ -138,9 +138,9 @@ extension AdapterMethod {
 
     /// It cannot be joined: for methods that no format with fused layers holds.
     public static func joined(
-        _ parts: [String: AdapterWeights], arrangement: AdapterNaming.LayerArrangement, folds: Bool
+        _ parts: [String: AdapterWeights], mapping: AdapterNaming.LayerMapping, folds: Bool
     ) throws -> AdapterWeights {
-        throw AdapterError.unjoinable("'\(arrangement.source)' joins layers with \(title) each, which cannot be joined")
+        throw AdapterError.unjoinable("'\(mapping.source)' joins layers with \(title) each, which cannot be joined")
     }
 
     /// Whether both are the same method with the same hyperparameters.

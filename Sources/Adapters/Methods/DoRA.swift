@@ -123,24 +123,24 @@ public struct DoRAMethod: AdapterMethod {
         return encoded
     }
 
-    /// One adapter for the layers of an arrangement.
+    /// One adapter for the layers of an mapping.
     public static func joined(
-        _ parts: [String: AdapterWeights], arrangement: AdapterNaming.LayerArrangement, folds: Bool
+        _ parts: [String: AdapterWeights], mapping: AdapterNaming.LayerMapping, folds: Bool
     ) throws -> AdapterWeights {
-        if let missing = arrangement.parts.first(where: { parts[$0.name] == nil })?.name {
+        if let missing = mapping.parts.first(where: { parts[$0.name] == nil })?.name {
             throw AdapterError.unjoinable(
-                "'\(arrangement.source)' joins layers with a DoRA and '\(missing)', which has none and whose norms only the "
+                "'\(mapping.source)' joins layers with a DoRA and '\(missing)', which has none and whose norms only the "
                     + "base knows: 'peft', 'lycoris' and 'diptych' keep them apart")
         }
         let loras = parts.mapValues { part -> LowRank in
             guard let method = part.method as? DoRAMethod else { preconditionFailure("\(part.method) is no DoRA") }
             return LowRank(part.tensors, alpha: method.alpha)
         }
-        let own = arrangement.parts.map { parts[$0.name]!.tensors[magnitudeName.name]! }
+        let own = mapping.parts.map { parts[$0.name]!.tensors[magnitudeName.name]! }
         let m = own.count == 1 ? own[0] : Tensor.concatenated(own, axis: 0)
         return weights(
-            LowRank(joining: loras, arrangement: arrangement, folds: folds),
-            arrangement.swapsHalves ? m.withHalvesExchanged() : m)
+            LowRank(joining: loras, mapping: mapping, folds: folds),
+            mapping.swapsHalves ? m.withHalvesExchanged() : m)
     }
 
     // MARK: Merging, beginning, inspecting

@@ -78,11 +78,11 @@ public struct LoRAMethod: AdapterMethod {
         LowRank(tensors, alpha: alpha).encoded(as: format)
     }
 
-    /// One adapter for the layers of an arrangement.
+    /// One adapter for the layers of an mapping.
     public static func joined(
-        _ parts: [String: AdapterWeights], arrangement: AdapterNaming.LayerArrangement, folds: Bool
+        _ parts: [String: AdapterWeights], mapping: AdapterNaming.LayerMapping, folds: Bool
     ) -> AdapterWeights {
-        let lora = LowRank(joining: parts.mapValues { LowRank($0) }, arrangement: arrangement, folds: folds)
+        let lora = LowRank(joining: parts.mapValues { LowRank($0) }, mapping: mapping, folds: folds)
         return AdapterWeights(LoRAMethod(rank: lora.rank, alpha: lora.alpha), lora.tensors)
     }
 

@@ -7,7 +7,7 @@ import TensorCore
 /// All experts are computed in two multiplications: A stacked to `[N r, in]`, the low-rank activations of each expert
 /// multiplied by its routing weight (0 unless chosen), B stacked to `[out, N r]`. No loop over experts, no gather.
 ///
-/// While ``SideOutputs`` are collected, each run hands over the layer's losses and shares; ``RoutingReport`` reads them.
+/// While ``AuxiliaryOutputs`` are collected, each run hands over the layer's losses and shares; ``RoutingReport`` reads them.
 public final class LoRAMoE: AdapterModule {
     /// The full name of the layer.
     public let layer: String
@@ -52,7 +52,7 @@ public final class LoRAMoE: AdapterModule {
     }
 
     /// True where losses and shares, or statistics, are taken of the tokens.
-    public var readsEveryToken: Bool { context.strength != 0 && (SideOutputs.isCollecting || statistics != nil) }
+    public var readsEveryToken: Bool { context.strength != 0 && (AuxiliaryOutputs.isCollecting || statistics != nil) }
 
     /// The input's down projections, each expert's scaled by its routing weight, `alpha / rank` and the set's strength, with
     /// the up projections; nothing at strength 0.
@@ -60,7 +60,7 @@ public final class LoRAMoE: AdapterModule {
         if context.strength == 0 { return LinearContribution() }
         let dtype = parts[0].dtype
         let routing = router(parts, pooledText: ForwardContext.current.pooledText)
-        if SideOutputs.isCollecting { SideOutputs.emit(layer, routing.sideOutputs) }
+        if AuxiliaryOutputs.isCollecting { AuxiliaryOutputs.emit(layer, routing.auxiliaryOutputs) }
 
         let down = Variable.linear(joining: parts, weight: a.variable.converted(to: dtype), dtype: dtype)
         statistics?.add(down: down.value, routing: routing.weights.value)

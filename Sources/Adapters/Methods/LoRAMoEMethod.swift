@@ -34,10 +34,10 @@ public struct LoRAMoEMethod: AdapterMethod {
     /// The formats that hold it.
     public static let formats = [AdapterFormat.icedit, .diptych]
     /// What makes other programs read it.
-    public static let advice = ", and diptych static makes a plain LoRA of it"
+    public static let advice = ", and diptych flatten-moe makes a plain LoRA of it"
     /// Why it cannot be merged.
     public static let mergeRefusal: String? =
-        "a static LoRA: which experts work depends on the token (see diptych static)"
+        "a static LoRA: which experts work depends on the token (see diptych flatten-moe)"
 
     /// The hyperparameters in a few words.
     public var summary: String {

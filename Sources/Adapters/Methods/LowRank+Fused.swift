@@ -33,16 +33,16 @@ extension LowRank {
         }
     }
 
-    /// One update for all layers of an arrangement, of which those without an adapter add nothing. `folds` multiplies the
+    /// One update for all layers of an mapping, of which those without an adapter add nothing. `folds` multiplies the
     /// scale into B, so that alpha is the rank.
-    init(joining parts: [String: LowRank], arrangement: AdapterNaming.LayerArrangement, folds: Bool) {
-        let present = arrangement.parts.filter { parts[$0.name] != nil }
+    init(joining parts: [String: LowRank], mapping: AdapterNaming.LayerMapping, folds: Bool) {
+        let present = mapping.parts.filter { parts[$0.name] != nil }
         let loras = present.map { parts[$0.name]! }
         let scales = loras.map(\.scale)
         let hasOneScale = scales.allSatisfy { $0 == scales[0] }
         let scaled = zip(loras, scales).map { hasOneScale && !folds || $1 == 1 ? $0.b : $0.b * $1 }
         let isShared =
-            hasOneScale && present.count == arrangement.parts.count
+            hasOneScale && present.count == mapping.parts.count
             && loras.allSatisfy { $0.a.shape == loras[0].a.shape && $0.a.floats == loras[0].a.floats }
         let a: Tensor
         let b: Tensor
@@ -53,7 +53,7 @@ extension LowRank {
             let rank = loras.reduce(0) { $0 + $1.rank }
             a = loras.count == 1 ? loras[0].a : Tensor.concatenated(loras.map(\.a), axis: 0)
             var (column, next) = (0, 0)
-            let rows = arrangement.parts.map { part -> Tensor in
+            let rows = mapping.parts.map { part -> Tensor in
                 guard next < present.count, present[next].name == part.name else {
                     return Tensor(zeros: [part.outputs, rank])
                 }
@@ -65,7 +65,7 @@ extension LowRank {
         }
         let count = Float(a.shape[0])
         self.init(
-            a: a, b: arrangement.swapsHalves ? b.withHalvesExchanged() : b,
+            a: a, b: mapping.swapsHalves ? b.withHalvesExchanged() : b,
             alpha: hasOneScale && !folds ? scales[0] * count : count)
     }
 }

@@ -43,8 +43,8 @@ extension Variable {
         let (y, divisor) = (a.value / b.value, b.value)
         let quotient = b.requiresGradient ? y : nil
         return .recording(y, [a, b]) { dy in
-            let slope = dy / divisor
-            return [needsA ? slope.summed(to: shapeA) : nil, quotient.map { (-(slope * $0)).summed(to: shapeB) }]
+            let scaled = dy / divisor
+            return [needsA ? scaled.summed(to: shapeA) : nil, quotient.map { (-(scaled * $0)).summed(to: shapeB) }]
         }
     }
 

@@ -305,7 +305,7 @@ public struct SampleCacheWriter {
                     preconditionFailure("an encoder that keeps nothing gives panels")
                 }
                 let latents = try encoder.latents(
-                    of: Diptych(source: source, edited: target, arrangement: part.file.shape.arrangement))
+                    of: Diptych(source: source, edited: target, panelLayout: part.file.shape.panelLayout))
                 pairs.append(Int32(index))
                 clean.append(latents.clean.converted(to: work.precision))
                 masked.append(latents.source.converted(to: work.precision))

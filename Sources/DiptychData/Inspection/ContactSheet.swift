@@ -54,7 +54,7 @@ public struct ContactSheet: Sendable {
     /// for a sheet larger than ``/TensorIO/Image/maximumSide`` and where the machine has no font.
     public init(
         path: String, reading: PairReading = PairReading(), isEvaluation: Bool = false, count: Int = 12,
-        columns: Int = 3, panelSide: Int = 160, arrangement: ArrangementChoice = .beside, seed: UInt64 = 0
+        columns: Int = 3, panelSide: Int = 160, panelLayout: PanelLayoutChoice = .beside, seed: UInt64 = 0
     ) throws {
         precondition(
             count > 0 && columns > 0 && panelSide >= 32, "\(count) pairs in \(columns) columns of \(panelSide)")
@@ -72,7 +72,7 @@ public struct ContactSheet: Sendable {
         let cells = try indices.map { index in
             let sizes = try pairs.sizes(index)
             let isStacked =
-                arrangement.arrangement(panelWidth: sizes.source.width, panelHeight: sizes.source.height) == .stacked
+                panelLayout.layout(panelWidth: sizes.source.width, panelHeight: sizes.source.height) == .stacked
             return SheetCell(words: pairs.words[index], sizes: sizes, isStacked: isStacked)
         }
         let rows = SheetRows(

@@ -160,7 +160,7 @@ public struct PairNotes: Sendable {
 
     private mutating func addPrompts(_ pairs: [Pair], _ settings: Settings) {
         let prompts = pairs.flatMap { pair in
-            ((try? settings.draws.prompts(of: pair.record, arrangement: pair.shape.arrangement)) ?? []).map {
+            ((try? settings.draws.prompts(of: pair.record, panelLayout: pair.shape.panelLayout)) ?? []).map {
                 Prompt(place: pair.place, text: $0)
             }
         }

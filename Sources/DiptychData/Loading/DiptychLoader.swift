@@ -12,7 +12,7 @@ public struct DiptychBatch: Sendable {
     public let noise: Tensor
     /// Times in `(0, 1)`, `[B]`.
     public let time: Tensor
-    /// What the model is told besides the noisy latents.
+    /// What the model is given besides the noisy latents.
     public let conditioning: Conditioning
     /// The numbers of the samples.
     public let indices: [Int]
@@ -156,7 +156,7 @@ public final class DiptychLoader {
     private static func tokenCounts(_ source: any SampleSource, _ draws: DrawOptions) throws -> [Int] {
         var known: [String: Int] = [:]
         return try source.dataset.records.enumerated().map { index, record in
-            try draws.prompts(of: record, arrangement: source.shapes[index].arrangement).map { prompt in
+            try draws.prompts(of: record, panelLayout: source.shapes[index].panelLayout).map { prompt in
                 if let count = known[prompt] { return count }
                 let count = (try source.tokenCount(of: prompt) + 63) / 64 * 64
                 known[prompt] = count
@@ -213,7 +213,7 @@ public final class DiptychLoader {
             for index in (0..<count).lazy.map({ (place.index + $0) % count }) where numbers[index] == shape {
                 do {
                     let draw = try options.draws.draw(
-                        dataset.records[index], arrangement: shapes[index].arrangement, index: index,
+                        dataset.records[index], panelLayout: shapes[index].panelLayout, index: index,
                         epoch: place.epoch, position: place.position)
                     return Reading(draw: draw, loaded: try read(draw), faults: faults)
                 } catch {

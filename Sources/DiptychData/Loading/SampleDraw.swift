@@ -47,24 +47,24 @@ public struct DrawOptions: Sendable, Hashable {
     public var variesPictures: Bool { mirror > 0 || cropScale < 1 }
 
     /// Every prompt that a pair may be drawn with, for panels that lie so. Throws `PromptError` when a field is missing.
-    public func prompts(of record: PairRecord, arrangement: DiptychArrangement) throws(PromptError) -> [String] {
+    public func prompts(of record: PairRecord, panelLayout: PanelLayout) throws(PromptError) -> [String] {
         guard instruction == .random, !record.instructions.isEmpty else {
-            return [try promptForm.prompt(record.fields, arrangement: arrangement)]
+            return [try promptForm.prompt(record.fields, panelLayout: panelLayout)]
         }
         var prompts: [String] = []
         for instruction in record.instructions {
             var fields = record.fields
             fields.instruction = instruction
-            prompts.append(try promptForm.prompt(fields, arrangement: arrangement))
+            prompts.append(try promptForm.prompt(fields, panelLayout: panelLayout))
         }
         return prompts
     }
 
     /// The draw of a pair at a place of the order, a function of these alone. Throws `PromptError`.
     public func draw(
-        _ record: PairRecord, arrangement: DiptychArrangement, index: Int, epoch: Int, position: Int
+        _ record: PairRecord, panelLayout: PanelLayout, index: Int, epoch: Int, position: Int
     ) throws(PromptError) -> SampleDraw {
-        let prompts = try prompts(of: record, arrangement: arrangement)
+        let prompts = try prompts(of: record, panelLayout: panelLayout)
         if prompts.count == 1, !variesPictures { return SampleDraw(index: index, prompt: prompts[0]) }
         var random = Random.counted(seed: seed, stream: 0xD1F7 + UInt64(epoch), index: position)
         let choice = random.integer(below: prompts.count)

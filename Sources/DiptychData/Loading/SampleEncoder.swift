@@ -93,7 +93,7 @@ public final class SampleEncoder: SampleSource {
         switch loaded.pictures {
         case .latents(let clean, let source): return EncodedSample(clean: clean, source: source, text: text)
         case .panels(let source, let target):
-            let diptych = Diptych(source: source, edited: target, arrangement: shapes[draw.index].arrangement)
+            let diptych = Diptych(source: source, edited: target, panelLayout: shapes[draw.index].panelLayout)
             let latents = try latents(of: diptych)
             if options.keepsSamples {
                 kept.pictures.withLock { $0[draw.index] = .latents(clean: latents.clean, source: latents.source) }
@@ -105,7 +105,7 @@ public final class SampleEncoder: SampleSource {
     /// The sample number `index` as it is without any choice. Throws `FileError` when a picture cannot be read or a model
     /// gives numbers that are not finite.
     public func sample(at index: Int) throws -> EncodedSample {
-        let prompt = try options.draws.prompts(of: dataset.records[index], arrangement: shapes[index].arrangement)[0]
+        let prompt = try options.draws.prompts(of: dataset.records[index], panelLayout: shapes[index].panelLayout)[0]
         let draw = SampleDraw(index: index, prompt: prompt)
         return try sample(draw, try read(draw))
     }
@@ -139,8 +139,8 @@ extension PairDataset {
         var faults: [FileError] = []
         for (index, record) in records.enumerated() {
             do {
-                // The arrangement changes words, not the fields that they need.
-                _ = try draws.prompts(of: record, arrangement: .beside)
+                // The panel layout changes words, not the fields that they need.
+                _ = try draws.prompts(of: record, panelLayout: .beside)
             } catch {
                 faults.append(
                     FileError(
@@ -158,7 +158,7 @@ extension PairDataset {
         var known: Set = [""]
         var prompts = [""]
         for (index, record) in records.enumerated() {
-            for prompt in try draws.prompts(of: record, arrangement: shapes[index].arrangement)
+            for prompt in try draws.prompts(of: record, panelLayout: shapes[index].panelLayout)
             where known.insert(prompt).inserted { prompts.append(prompt) }
         }
         return prompts

@@ -15,7 +15,7 @@ public protocol EditFramework: Sendable {
     var promptForms: [PromptForm] { get }
 
     /// How the panels of a pair lie when a user asks for `choice`.
-    func panelLayout(_ choice: ArrangementChoice, panelWidth: Int, panelHeight: Int) -> DiptychArrangement
+    func panelLayout(_ choice: PanelLayoutChoice, panelWidth: Int, panelHeight: Int) -> PanelLayout
 
     /// The channels of the transformer's input for an autoencoder of so many latent channels, and in words what they are.
     func inputs(latentChannels: Int) -> (channels: Int, words: String)
@@ -26,7 +26,7 @@ public protocol EditFramework: Sendable {
     /// Throws `FileError` when the autoencoder gives numbers that are not finite.
     func sourceLatents(_ diptych: Diptych, _ encoders: FrozenEncoders, drawing draw: Tensor?) throws -> Tensor
 
-    /// What the model is told besides the noisy latents: the source, `[B, tokens, 4 C]`, and the text.
+    /// What the model is given besides the noisy latents: the source, `[B, tokens, 4 C]`, and the text.
     func conditioning(
         source: Tensor, text: Tensor, pooled: Tensor, guidance: Float, geometry: DiptychGeometry
     ) -> Conditioning

@@ -16,9 +16,9 @@ public struct FillFramework: EditFramework {
     public init() {}
 
     public func panelLayout(
-        _ choice: ArrangementChoice, panelWidth: Int, panelHeight: Int
-    ) -> DiptychArrangement {
-        choice.arrangement(panelWidth: panelWidth, panelHeight: panelHeight)
+        _ choice: PanelLayoutChoice, panelWidth: Int, panelHeight: Int
+    ) -> PanelLayout {
+        choice.layout(panelWidth: panelWidth, panelHeight: panelHeight)
     }
 
     public func inputs(latentChannels: Int) -> (channels: Int, words: String) {
@@ -72,10 +72,10 @@ extension DiptychGeometry {
     /// The mask as the transformer sees it, `[tokens, 256]`: its 8 x 8 pixels unshuffled into channels, then 2 x 2
     /// latents packed. The mask is 0 on the source and 1 on the edited panel, so each token is all of one kind.
     public var packedMask: Tensor {
-        precondition(arrangement != .reference, "a mask for a canvas without its source")
-        let count = arrangement == .beside ? tokenColumns : tokenRows
+        precondition(panelLayout != .reference, "a mask for a canvas without its source")
+        let count = panelLayout == .beside ? tokenColumns : tokenRows
         let isEdited = Tensor((0..<count).map { Float($0 < count / 2 ? 0 : 1) }, [count])
-        return isEdited.reshaped(to: arrangement == .beside ? [1, count, 1] : [count, 1, 1])
+        return isEdited.reshaped(to: panelLayout == .beside ? [1, count, 1] : [count, 1, 1])
             .expanded(to: [tokenRows, tokenColumns, Self.maskChannels]).contiguous()
             .reshaped(to: [tokenCount, Self.maskChannels])
     }

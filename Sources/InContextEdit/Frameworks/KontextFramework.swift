@@ -18,8 +18,8 @@ public struct KontextFramework: EditFramework {
     public init() {}
 
     public func panelLayout(
-        _ choice: ArrangementChoice, panelWidth: Int, panelHeight: Int
-    ) -> DiptychArrangement { .reference }
+        _ choice: PanelLayoutChoice, panelWidth: Int, panelHeight: Int
+    ) -> PanelLayout { .reference }
 
     public func inputs(latentChannels: Int) -> (channels: Int, words: String) {
         (latentChannels * 4, "a Kontext model (noise, the source in tokens)")

@@ -79,9 +79,9 @@ final class FeedForward: Module {
     /// `x` `[B, S, D]` and, gated, what the part makes of its modulated norm.
     func added(to x: Variable, shift: Variable, scale: Variable, gate: Variable) -> Variable {
         let readsAll = projection.readsEveryToken || output.readsEveryToken
-        let bands = bandCount(x, width: projection.outputDimensions, needingAll: readsAll)
-        return inBands(bands, [x]) { band in
-            let x = band[0]
+        let chunks = chunkCount(x, width: projection.outputDimensions, needingAll: readsAll)
+        return inChunks(chunks, [x]) { chunk in
+            let x = chunk[0]
             let hidden = projection(x.modulated(scale: scale, shift: shift), activation: .geluTanh)
             return x.addingGated(output(hidden), gate: gate)
         }

@@ -41,14 +41,14 @@ final class SingleStreamBlock: Module {
         }
         let x = modulated(joint)
         let asked = x.sliced(axis: 1, kept).contiguous()
-        let bands = bandCount(tokens, width: projection.outputDimensions, needingAll: readsAll)
-        if bands == 1 {
+        let chunks = chunkCount(tokens, width: projection.outputDimensions, needingAll: readsAll)
+        if chunks == 1 {
             return ended(tokens, attended: attention(asked, over: x, rotary: rotary), modulated: asked)
         }
-        // The norm is cheaper to compute again, band by band, than to keep through the attention.
+        // The norm is cheaper to compute again, chunk by chunk, than to keep through the attention.
         let attended = attention(consume asked, over: consume x, rotary: rotary)
-        return inBands(bands, [tokens, attended]) { band in
-            ended(band[0], attended: band[1], modulated: modulated(band[0]))
+        return inChunks(chunks, [tokens, attended]) { chunk in
+            ended(chunk[0], attended: chunk[1], modulated: modulated(chunk[0]))
         }
     }
 }

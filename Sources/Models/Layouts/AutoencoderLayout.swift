@@ -5,12 +5,12 @@ extension AutoencoderKLConfiguration {
     /// How Black Forest Labs' `ae.safetensors` keeps this autoencoder, as the latent diffusion models before it did
     /// (`ldm/modules/diffusionmodules/model.py`): stages counted from the finest in the decoder too, and the attention's
     /// projections as 1 x 1 convolutions.
-    public var blackForestArrangements: [TensorArrangement] {
+    public var blackForestKeyMappings: [KeyMapping] {
         let (stages, coarsest) = (blockOutChannels.count, blockOutChannels[blockOutChannels.count - 1])
-        var list: [TensorArrangement] = []
+        var list: [KeyMapping] = []
         func pair(_ source: String, _ name: String, _ shape: [Int]) {
-            list.append(TensorArrangement("\(source).weight", "\(name).weight", Shape(shape)))
-            list.append(TensorArrangement("\(source).bias", "\(name).bias", [shape[0]]))
+            list.append(KeyMapping("\(source).weight", "\(name).weight", Shape(shape)))
+            list.append(KeyMapping("\(source).bias", "\(name).bias", [shape[0]]))
         }
         func convolution(_ source: String, _ name: String, _ inputs: Int, _ outputs: Int, kernel: Int = 3) {
             pair(source, name, [outputs, inputs, kernel, kernel])

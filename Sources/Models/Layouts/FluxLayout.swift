@@ -5,16 +5,16 @@ extension FluxConfiguration {
     /// How Black Forest Labs' own files, ComfyUI's and GGUF's keep this model (`flux/model.py` of
     /// github.com/black-forest-labs/flux): projections to queries, keys and values fused, in single-stream blocks with the
     /// feed-forward part's; the final layer's modulation with its shift before its scale.
-    public var blackForestArrangements: [TensorArrangement] {
+    public var blackForestKeyMappings: [KeyMapping] {
         let width = innerDimension
-        var list: [TensorArrangement] = []
+        var list: [KeyMapping] = []
         /// Weight and bias of one linear layer in the file, of one or several in the model.
         func linear(_ source: String, _ parts: [(String, Int)], inputs: Int, swapsHalves: Bool = false) {
             list.append(
-                TensorArrangement(
+                KeyMapping(
                     "\(source).weight", parts.map { ("\($0.0).weight", [$0.1, inputs]) }, swapsHalves: swapsHalves))
             list.append(
-                TensorArrangement("\(source).bias", parts.map { ("\($0.0).bias", [$0.1]) }, swapsHalves: swapsHalves))
+                KeyMapping("\(source).bias", parts.map { ("\($0.0).bias", [$0.1]) }, swapsHalves: swapsHalves))
         }
         func mlp(_ source: String, _ name: String, inputs: Int) {
             linear("\(source).in_layer", [("time_text_embed.\(name).linear_1", width)], inputs: inputs)
@@ -22,7 +22,7 @@ extension FluxConfiguration {
         }
         func norms(_ source: String, _ names: [String]) {
             for (kind, name) in zip(["query_norm", "key_norm"], names) {
-                list.append(TensorArrangement("\(source).\(kind).scale", "\(name).weight", [attentionHeadDim]))
+                list.append(KeyMapping("\(source).\(kind).scale", "\(name).weight", [attentionHeadDim]))
             }
         }
         linear("img_in", [("x_embedder", width)], inputs: inChannels)

@@ -119,11 +119,11 @@ public struct ModelFile {
     public static let configurationKey = "diptych.config"
 
     /// How the file keeps the model's tensors; nil where it has the model's own names.
-    public func arrangements(_ configuration: ConfigurationFile) throws -> [TensorArrangement]? {
+    public func keyMappings(_ configuration: ConfigurationFile) throws -> [KeyMapping]? {
         switch (part, layout) {
-        case (.transformer, .blackForest): try FluxConfiguration(configuration).blackForestArrangements
-        case (.vae, .blackForest): try AutoencoderKLConfiguration(configuration).blackForestArrangements
-        case (.textEncoder2, .llama): try T5Configuration(configuration).llamaArrangements
+        case (.transformer, .blackForest): try FluxConfiguration(configuration).blackForestKeyMappings
+        case (.vae, .blackForest): try AutoencoderKLConfiguration(configuration).blackForestKeyMappings
+        case (.textEncoder2, .llama): try T5Configuration(configuration).llamaKeyMappings
         default: nil
         }
     }
@@ -131,8 +131,8 @@ public struct ModelFile {
     /// The tensors under the names that the model's constructor asks for. Throws `WeightError`, in the file's own names,
     /// when they are not those of a model of these proportions.
     public func modelArchive(_ configuration: ConfigurationFile) throws -> any TensorArchive {
-        if let arrangements = try arrangements(configuration) {
-            return try RearrangedArchive(archive, arrangements) {
+        if let keyMappings = try keyMappings(configuration) {
+            return try KeyMappedArchive(archive, keyMappings) {
                 part == .textEncoder2 && T5Configuration.isDecoderTensor($0)
             }
         }
@@ -152,11 +152,11 @@ public struct ModelFile {
         let archive = try modelArchive(configuration)
         switch (part, layout) {
         case (.transformer, .diffusers):
-            try check(archive, FluxConfiguration(configuration).blackForestArrangements)
-        case (.vae, .diffusers): try check(archive, AutoencoderKLConfiguration(configuration).blackForestArrangements)
+            try check(archive, FluxConfiguration(configuration).blackForestKeyMappings)
+        case (.vae, .diffusers): try check(archive, AutoencoderKLConfiguration(configuration).blackForestKeyMappings)
         case (.textEncoder2, .transformers):
             let table = tokenTable(archive)
-            try check(archive, T5Configuration(configuration).llamaArrangements(tokenTable: table)) {
+            try check(archive, T5Configuration(configuration).llamaKeyMappings(tokenTable: table)) {
                 T5Configuration.tokenTables.contains($0)
             }
         default: break
@@ -164,11 +164,11 @@ public struct ModelFile {
     }
 
     private func check(
-        _ archive: any TensorArchive, _ arrangements: [TensorArrangement],
+        _ archive: any TensorArchive, _ keyMappings: [KeyMapping],
         ignoring isIgnored: (String) -> Bool = { _ in false }
     ) throws {
-        let parts = arrangements.flatMap(\.parts).map { TensorArrangement($0.name, $0.name, $0.shape) }
-        _ = try RearrangedArchive(archive, parts, ignoring: isIgnored)
+        let parts = keyMappings.flatMap(\.parts).map { KeyMapping($0.name, $0.name, $0.shape) }
+        _ = try KeyMappedArchive(archive, parts, ignoring: isIgnored)
     }
 
     /// The name of T5's table of token vectors in an archive with transformers' names.

@@ -31,7 +31,7 @@ public struct ModelQuantizer {
     /// The tensors of the new file.
     public let plans: [GGUFPlan]
     private let archive: any TensorArchive
-    private let arrangements: [String: TensorArrangement]
+    private let keyMappings: [String: KeyMapping]
     private let metadata: [(key: String, value: GGUFValue)]
 
     /// Tensors of no more numbers stay in `F32`.
@@ -62,18 +62,18 @@ public struct ModelQuantizer {
         let (list, architecture) = try source.target()
         self.part = source.part
         archive = source.archive
-        arrangements = Dictionary(uniqueKeysWithValues: list.map { ($0.source, $0) })
-        plans = try list.map { arrangement in
-            guard let info = source.archive.info(arrangement.parts[0].name) else {
-                throw FileError(path, key: arrangement.parts[0].name, expected: "a tensor of the model", found: "none")
+        keyMappings = Dictionary(uniqueKeysWithValues: list.map { ($0.source, $0) })
+        plans = try list.map { mapping in
+            guard let info = source.archive.info(mapping.parts[0].name) else {
+                throw FileError(path, key: mapping.parts[0].name, expected: "a tensor of the model", found: "none")
             }
             guard info.dtype.isFloatingPoint else {
                 throw FileError(
-                    path, key: arrangement.parts[0].name, expected: "a floating-point type", found: "\(info.dtype)")
+                    path, key: mapping.parts[0].name, expected: "a floating-point type", found: "\(info.dtype)")
             }
-            let shape = arrangement.sourceShape
-            let type = Self.type(of: arrangement.source, shape, info, target: target)
-            return GGUFPlan(name: arrangement.source, type: type, shape: shape)
+            let shape = mapping.sourceShape
+            let type = Self.type(of: mapping.source, shape, info, target: target)
+            return GGUFPlan(name: mapping.source, type: type, shape: shape)
         }
         var metadata: [(key: String, value: GGUFValue)] = try [
             ("general.architecture", .string(architecture)), ("general.quantization_version", .uint32(2)),
@@ -135,11 +135,11 @@ public struct ModelQuantizer {
     public func write(to path: String, progress: (Report) throws -> Void) throws -> Narrowing {
         var narrowing = Narrowing()
         try GGUFFile.write(metadata: metadata, tensors: plans, to: path) { plan in
-            let arrangement = arrangements[plan.name]!
-            let parts = try arrangement.parts.map { try archive.tensor($0.name) }
-            let info = archive.info(arrangement.parts[0].name)!
+            let mapping = keyMappings[plan.name]!
+            let parts = try mapping.parts.map { try archive.tensor($0.name) }
+            let info = archive.info(mapping.parts[0].name)!
             var joined = parts.count == 1 ? parts[0] : Tensor.concatenated(parts, axis: 0)
-            if arrangement.swapsHalves {
+            if mapping.swapsHalves {
                 joined = StoredTensor.plain(joined).withHalvesSwapped().expanded(to: joined.dtype)
             }
             let numbers = joined.converted(to: .float32)
@@ -204,9 +204,9 @@ private struct Source {
     }
 
     /// How the new file keeps the model, and ggml's name for it.
-    func target() throws -> ([TensorArrangement], architecture: String) {
+    func target() throws -> ([KeyMapping], architecture: String) {
         part == .transformer
-            ? (try FluxConfiguration(file).blackForestArrangements, "flux")
-            : (try T5Configuration(file).llamaArrangements(tokenTable: model.tokenTable(archive)), "t5encoder")
+            ? (try FluxConfiguration(file).blackForestKeyMappings, "flux")
+            : (try T5Configuration(file).llamaKeyMappings(tokenTable: model.tokenTable(archive)), "t5encoder")
     }
 }

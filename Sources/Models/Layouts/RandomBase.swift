@@ -46,7 +46,7 @@ public struct RandomBase {
         let target = try ModelQuantizer.targetType(type)
         self.seed = seed
         let (flux, t5, clip, vae) = size.configurations
-        func plans(_ list: [TensorArrangement], _ target: GGUFTensorType?, plain: DType) -> [GGUFPlan] {
+        func plans(_ list: [KeyMapping], _ target: GGUFTensorType?, plain: DType) -> [GGUFPlan] {
             list.map {
                 let shape = $0.sourceShape
                 var type = GGUFTensorType(plain)!
@@ -71,16 +71,16 @@ public struct RandomBase {
         files = [
             File(
                 name: "transformer.gguf", part: .transformer,
-                plans: plans(flux.blackForestArrangements, target, plain: .bfloat16),
+                plans: plans(flux.blackForestKeyMappings, target, plain: .bfloat16),
                 metadata: architecture("flux") + (try metadata(flux))),
             File(
-                name: "t5.gguf", part: .textEncoder2, plans: plans(t5.llamaArrangements, target, plain: .bfloat16),
+                name: "t5.gguf", part: .textEncoder2, plans: plans(t5.llamaKeyMappings, target, plain: .bfloat16),
                 metadata: architecture("t5encoder") + (try metadata(t5, ["feed_forward_proj": "gated-gelu"]))),
             File(
                 name: "clip.safetensors", part: .textEncoder,
-                plans: plans(clip.arrangements, nil, plain: .bfloat16), metadata: try metadata(clip)),
+                plans: plans(clip.keyMappings, nil, plain: .bfloat16), metadata: try metadata(clip)),
             File(
-                name: "vae.safetensors", part: .vae, plans: plans(vae.blackForestArrangements, nil, plain: .float32),
+                name: "vae.safetensors", part: .vae, plans: plans(vae.blackForestKeyMappings, nil, plain: .float32),
                 metadata: try metadata(
                     vae,
                     [
@@ -162,11 +162,11 @@ extension RandomBase.Size {
 
 extension CLIPTextConfiguration {
     /// The tensors of this encoder under their own names.
-    fileprivate var arrangements: [TensorArrangement] {
+    fileprivate var keyMappings: [KeyMapping] {
         let prefix = "text_model"
-        var list: [TensorArrangement] = []
+        var list: [KeyMapping] = []
         func add(_ name: String, _ shape: Shape) {
-            list.append(TensorArrangement("\(prefix).\(name)", "\(prefix).\(name)", shape))
+            list.append(KeyMapping("\(prefix).\(name)", "\(prefix).\(name)", shape))
         }
         func pair(_ name: String, _ shape: Shape) {
             add("\(name).weight", shape)

@@ -76,7 +76,7 @@ public enum ConfigurationTemplate: String, CaseIterable, Sendable {
 
     /// Keys that a user looks at whatever their values are.
     private static let shown: Set<String> = [
-        "base.path", "base.precision", "data.path", "data.panel_width", "data.panel_height", "data.arrangement",
+        "base.path", "base.precision", "data.path", "data.panel_width", "data.panel_height", "data.panel_layout",
         "data.text_drop", "adapter.lora.rank", "adapter.lora.alpha", "adapter.moe.rank", "adapter.moe.alpha",
         "adapter.moe.experts", "adapter.moe.top_k", "adapter.moe.gate", "optimizer.name", "optimizer.learning_rate",
         "training.steps", "training.batch_size", "training.accumulate", "training.seed", "output.folder",

@@ -55,15 +55,15 @@ extension RunConfiguration {
         return panels.map { width, height in
             DiptychGeometry(
                 panelWidth: width, panelHeight: height,
-                arrangement: base.framework.framework.panelLayout(
-                    data.arrangement, panelWidth: width, panelHeight: height))
+                panelLayout: base.framework.framework.panelLayout(
+                    data.panelLayout, panelWidth: width, panelHeight: height))
         }
     }
 
     /// How the diptychs of this run lie: `auto` where some are stacked and some are not.
-    public var trainedArrangement: ArrangementChoice {
+    public var trainedPanelLayout: PanelLayoutChoice {
         // A source that is a reference lies nowhere.
-        let found = Set(panelShapes.map(\.arrangement))
+        let found = Set(panelShapes.map(\.panelLayout))
         return found.count > 1 ? .auto : found == [.stacked] ? .stacked : .beside
     }
 

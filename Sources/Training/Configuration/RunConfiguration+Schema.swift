@@ -49,8 +49,9 @@ extension RunConfiguration {
         .init("data.panel_width", \.data.panelWidth, .pixels(), "Width of one panel."),
         .init("data.panel_height", \.data.panelHeight, .pixels(), "Height of one panel."),
         .init(
-            "data.arrangement", \.data.arrangement, .choice,
-            "Panels beside each other, as upstream, or stacked; auto stacks those that are wider than tall."),
+            "data.panel_layout", \.data.panelLayout, .choice,
+            "Panels beside each other, as upstream, or stacked; auto stacks those that are wider than tall.",
+            formerKey: "data.arrangement"),
         .init(
             "data.max_sequence_length", \.data.maxSequenceLength, .integer(1...512),
             "T5 tokens that a prompt is padded and cut to.", peerNames: ["t5xxl_max_token_length"]),

@@ -98,10 +98,10 @@ extension RunConfiguration {
                     + " with base.framework \(framework.name)",
                 data.promptForm.rawValue)
         }
-        if base.framework == .kontext, data.arrangement != .beside {
+        if base.framework == .kontext, data.panelLayout != .beside {
             report(
-                "data.arrangement", "no arrangement with base.framework kontext, whose panels share no canvas",
-                data.arrangement.rawValue)
+                "data.panel_layout", "no panel layout with base.framework kontext, whose panels share no canvas",
+                data.panelLayout.rawValue)
         }
         for fault in AdapterSection.all.flatMap({ $0.faults(self) }) { report(fault.key, fault.expected, fault.found) }
         if AdapterSection.all.allSatisfy({ !$0.section.isPresent(self) }) {

@@ -88,7 +88,7 @@ extension RunConfiguration {
         /// Pixels.
         public var panelHeight = 512
         /// How the two panels of a diptych lie.
-        public var arrangement = ArrangementChoice.beside
+        public var panelLayout = PanelLayoutChoice.beside
         /// T5 tokens a prompt is padded and cut to.
         public var maxSequenceLength = 512
         /// How an instruction becomes a prompt.

@@ -71,31 +71,31 @@ public struct AdapterSource: Sendable, Equatable {
 
     /// How the diptychs lay that the adapter was trained on; nil where a file does not say. Throws `FileError` for a file
     /// that cannot be read, or that says a word which means nothing.
-    public func arrangement() throws -> ArrangementChoice? {
+    public func panelLayout() throws -> PanelLayoutChoice? {
         guard let file = safetensorsFile else {
             let file = try RunFolder.checkpoint(at: path)
-            return try RunConfiguration.parse(RunCheckpoint.configuration(path: file), file: file).trainedArrangement
+            return try RunConfiguration.parse(RunCheckpoint.configuration(path: file), file: file).trainedPanelLayout
         }
-        guard let word = try SafetensorsFile(path: file).metadata[ExportMetadata.arrangementKey] else { return nil }
-        guard let choice = ArrangementChoice(rawValue: word) else {
+        guard let word = try SafetensorsFile(path: file).metadata[ExportMetadata.panelLayoutKey] else { return nil }
+        guard let choice = PanelLayoutChoice(rawValue: word) else {
             throw FileError(
-                file, key: ExportMetadata.arrangementKey, expected: "beside, stacked or auto", found: "'\(word)'")
+                file, key: ExportMetadata.panelLayoutKey, expected: "beside, stacked or auto", found: "'\(word)'")
         }
         return choice
     }
 
-    /// The arrangement that a user asked for; else that of the adapters, the first that says one; else upstream's, beside.
-    /// Logs when it is not upstream's, and when two adapters say different ones. Throws as ``arrangement()`` does.
-    public static func arrangement(
-        _ asked: ArrangementChoice?, _ sources: [AdapterSource], logger: Logger = .diptych
-    ) throws -> ArrangementChoice {
+    /// The panel layout that a user asked for; else that of the adapters, the first that says one; else upstream's, beside.
+    /// Logs when it is not upstream's, and when two adapters say different ones. Throws as ``panelLayout()`` does.
+    public static func panelLayout(
+        _ asked: PanelLayoutChoice?, _ sources: [AdapterSource], logger: Logger = .diptych
+    ) throws -> PanelLayoutChoice {
         if let asked { return asked }
-        let trained = try sources.compactMap { try $0.arrangement() }
+        let trained = try sources.compactMap { try $0.panelLayout() }
         if let other = trained.first(where: { $0 != trained[0] }) {
             logger.note(
-                "one adapter was trained with --arrangement \(trained[0]), another with \(other): taking the first's")
+                "one adapter was trained with --panel-layout \(trained[0]), another with \(other): taking the first's")
         } else if let choice = trained.first, choice != .beside {
-            logger.note("--arrangement \(choice), as the adapter was trained")
+            logger.note("--panel-layout \(choice), as the adapter was trained")
         }
         return trained.first ?? .beside
     }

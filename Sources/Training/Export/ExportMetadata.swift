@@ -7,22 +7,22 @@ public struct ExportMetadata: Sendable {
     /// The texts by their keys.
     public private(set) var header: [String: String]
 
-    /// The key under which a file says how the diptychs lay that it was trained on, in the words of `data.arrangement`.
-    public static let arrangementKey = "diptych.arrangement"
+    /// The key under which a file says how the diptychs lay that it was trained on, in the words of `data.panel_layout`.
+    public static let panelLayoutKey = "diptych.arrangement"
 
     /// Of a run's adapter.
     public init(_ run: RunConfiguration, _ checkpoint: RunCheckpoint) {
         header = [
             "diptych.version": DiptychVersion.current,
             "diptych.base": URL(filePath: run.base.path).lastPathComponent,
-            "diptych.trigger": PromptForm.trigger(run.trainedArrangement == .stacked ? .stacked : .beside),
-            Self.arrangementKey: run.trainedArrangement.rawValue,
+            "diptych.trigger": PromptForm.trigger(run.trainedPanelLayout == .stacked ? .stacked : .beside),
+            Self.panelLayoutKey: run.trainedPanelLayout.rawValue,
             "diptych.steps": "\(checkpoint.step)",
             "diptych.data": run.datasetPaths.map { URL(filePath: $0).lastPathComponent }.joined(separator: ", "),
             "diptych.seed": "\(run.training.seed)",
         ]
         if let start = run.adapter.startFrom { header["diptych.start_from"] = URL(filePath: start).lastPathComponent }
-        if run.trainedArrangement == .auto { header["diptych.trigger_stacked"] = PromptForm.trigger(.stacked) }
+        if run.trainedPanelLayout == .auto { header["diptych.trigger_stacked"] = PromptForm.trigger(.stacked) }
         for rule in run.adapterConfiguration.rules {
             header["diptych.\(type(of: rule.method).name)"] = rule.method.summary
         }

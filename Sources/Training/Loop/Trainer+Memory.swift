@@ -29,7 +29,7 @@ extension Trainer {
         let pictures = 4 * geometry.tokenCount * 2 * model.outChannels
         let words = 4 * data.maxSequenceLength * model.jointAttentionDim
         let sample = pictures + words
-        // What the model is told of a sample, besides its latents.
+        // What the model is given of a sample, besides its latents.
         let told = 4 * geometry.pairTokenCount * (model.outChannels + model.inChannels) + words
         // Encoders keep what they gave; a cache's samples are read whole, pictures as bytes.
         let ahead = max(data.prefetch, training.batchSize)

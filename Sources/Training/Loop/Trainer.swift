@@ -277,7 +277,7 @@ public final class Trainer {
         let batch = try Profile.phase("data") { try loader.next() }
         let noisy = FlowMatching.interpolate(batch.clean, batch.noise, time: batch.time)
         let (velocity, side) = Profile.phase("forward") {
-            SideOutputs.collecting {
+            AuxiliaryOutputs.collecting {
                 transformer.velocity(
                     noisy, time: batch.time, batch.conditioning, precision: configuration.dtype)
             }

@@ -109,12 +109,12 @@ struct EditCommand: Subcommand {
     var promptForm: InstructionForm?
 
     @Option(
-        name: .long,
+        name: [.long, .customLong("arrangement")],
         help: """
             How the panels lie: beside, stacked or auto (stacked where the image is wider than tall). As the adapter was \
             trained where its file says so, else beside.
             """)
-    var arrangement: ArrangementChoice?
+    var panelLayout: PanelLayoutChoice?
 
     @OptionGroup var threads: ThreadOptions
 
@@ -182,10 +182,10 @@ struct EditCommand: Subcommand {
             try InputFiles.requireDistinct(output, saveDiptych, option: "--save-diptych", otherOption: "--output")
         }
         let (source, isTransparent) = try Image.decode(contentsOf: image, background: background)
-        let arrangement = try AdapterSource.arrangement(arrangement, adapter.map(\.source))
+        let panelLayout = try AdapterSource.panelLayout(panelLayout, adapter.map(\.source))
         let framework = try base.chosenFramework().framework
         let panel = try DiptychGeometry(
-            fitting: source.width, source.height, panelWidth: panelWidth, arrangement: arrangement,
+            fitting: source.width, source.height, panelWidth: panelWidth, panelLayout: panelLayout,
             framework: framework)
         let promptForm = promptForm?.form ?? framework.promptForms[0]
         guard framework.promptForms.contains(promptForm) else {
@@ -213,7 +213,7 @@ struct EditCommand: Subcommand {
         if promptForm == .inContext, PromptForm.repeatsTrigger(instruction) {
             note("the instruction has the sentence of the prompt form in_context already; it is not said twice")
         }
-        let prompt = try promptForm.prompt(fields, arrangement: panel.arrangement)
+        let prompt = try promptForm.prompt(fields, panelLayout: panel.panelLayout)
         for line in PairNotes.notes(
             ofPrompt: prompt, pipeline.textEncoders.tokenizers, maximumLength: maxSequenceLength)
         {
@@ -228,7 +228,7 @@ struct EditCommand: Subcommand {
         options.panelWidth = panelWidth
         options.precision = precision.dtype
         options.promptForm = promptForm
-        options.arrangement = arrangement
+        options.panelLayout = panelLayout
 
         let choice = try memory.choose(tiling: encoders.tiling, isVerbose: common.verbose) { isStreamed, tiling in
             var encoders = encoders

@@ -14,7 +14,7 @@ struct ExportCommand: Subcommand {
             Formats: 'diffusers' (or 'peft') is what diffusers loads. 'kohya' is that of sd-scripts, 'comfyui' ComfyUI's own, \
             both with fused projections. 'lycoris' is LyCORIS' as SimpleTuner writes it. 'icedit' is ICEdit's with every scale multiplied in, for ICEdit's own programs. \
             'diptych' keeps every number and setting for this program. Mixtures of experts go into 'icedit' and 'diptych' \
-            alone; 'diptych static' makes a plain LoRA of them for all other programs. A DoRA goes into all but 'icedit', a \
+            alone; 'diptych flatten-moe' makes a plain LoRA of them for all other programs. A DoRA goes into all but 'icedit', a \
             LoKr into 'lycoris' and 'diptych'.
             """,
         examples: [

@@ -15,7 +15,7 @@ struct MergeCommand: Subcommand {
         discussion: """
             The file has the base's layout, names and types; quantised weights become bfloat16. Weights go through memory in \
             pieces, so that a base of any size needs little of it. LoRA, DoRA and LoKr are merged exactly. A mixture of experts cannot be merged, since which experts \
-            work depends on the token: 'diptych static' makes a plain LoRA of it first.
+            work depends on the token: 'diptych flatten-moe' makes a plain LoRA of it first.
             """,
         examples: [
             CommandExample(

@@ -14,7 +14,7 @@ struct PreviewCommand: Subcommand {
             CommandExample("twelve random pairs", "diptych data preview Datasets/mine -o sheet.png"),
             CommandExample(
                 "more of them, wide pictures one above the other",
-                "diptych data preview Datasets/mine --count 24 --columns 4 --arrangement auto -o sheet.jpg"),
+                "diptych data preview Datasets/mine --count 24 --columns 4 --panel-layout auto -o sheet.jpg"),
         ])
 
     @OptionGroup var common: CommonOptions
@@ -38,8 +38,10 @@ struct PreviewCommand: Subcommand {
     @Option(name: .long, parsing: .unconditional, help: "Side of a panel on the sheet in pixels.")
     var panel = 160
 
-    @Option(name: .long, help: "How the panels lie: beside, stacked or auto (stacked where they are wider than tall).")
-    var arrangement = ArrangementChoice.beside
+    @Option(
+        name: [.long, .customLong("arrangement")],
+        help: "How the panels lie: beside, stacked or auto (stacked where they are wider than tall).")
+    var panelLayout = PanelLayoutChoice.beside
 
     @Option(name: .long, parsing: .unconditional, help: "What the choice of pairs depends on.")
     var seed: UInt64 = 0
@@ -58,7 +60,7 @@ struct PreviewCommand: Subcommand {
         try inputs.requireOutput(output)
         let sheet = try ContactSheet(
             path: path, reading: dataset.reading, isEvaluation: dataset.evaluation, count: count, columns: columns,
-            panelSide: panel, arrangement: arrangement, seed: seed)
+            panelSide: panel, panelLayout: panelLayout, seed: seed)
         try sheet.image.write(to: output)
         if let line = sheet.missingLetters { note(line) }
         print("\(sheet.indices.count) pairs: \(output)")

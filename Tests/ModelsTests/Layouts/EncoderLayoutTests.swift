@@ -31,19 +31,19 @@ import Testing
         configuration.normNumGroups = 32
         try LayoutFiles.inScratchFolder { folder in
             let path = folder + "/ae.safetensors"
-            func write(_ shape: (TensorArrangement) -> Shape) throws {
+            func write(_ shape: (KeyMapping) -> Shape) throws {
                 try SafetensorsFile.write(
-                    configuration.blackForestArrangements.map {
+                    configuration.blackForestKeyMappings.map {
                         ($0.source, Tensor(zeros: shape($0), dtype: .bfloat16))
                     },
                     to: path)
             }
             // The attention's projections are 1 x 1 convolutions there.
-            try write { arrangement in
+            try write { mapping in
                 let isProjection =
-                    arrangement.source.contains("attn_1.") && arrangement.sourceShape.rank == 2
+                    mapping.source.contains("attn_1.") && mapping.sourceShape.rank == 2
                 return isProjection
-                    ? Shape(arrangement.sourceShape.dimensions + [1, 1]) : arrangement.sourceShape
+                    ? Shape(mapping.sourceShape.dimensions + [1, 1]) : mapping.sourceShape
             }
             #expect(try ModelFile.open(path, .vae).loadVAE().configuration == configuration)
             let error = #expect(throws: FileError.self) { _ = try ModelFile.open(path, .transformer) }
@@ -200,7 +200,7 @@ import Testing
                     tensors.append(("text_encoders.t5xxl.transformer.\(name)", try! t5.tensor(name)))
                 }
                 tensors += try! LayoutFiles.arranged(
-                    openTensorArchive(pipeline + "/vae"), vae.blackForestArrangements, prefix: "vae.")
+                    openTensorArchive(pipeline + "/vae"), vae.blackForestKeyMappings, prefix: "vae.")
             }
             let models = ModelFile.models(in: try openTensorArchive(path))
             #expect(models.map(\.part) == [.transformer, .vae, .textEncoder2])

@@ -22,17 +22,17 @@ enum LayoutFiles {
         try String(contentsOfFile: folder + "/config.json", encoding: .utf8)
     }
 
-    /// The tensors of an archive with diffusers' names, fused and renamed as the arrangements say.
+    /// The tensors of an archive with diffusers' names, fused and renamed as the keyMappings say.
     static func arranged(
-        _ archive: any TensorArchive, _ arrangements: [TensorArrangement], prefix: String = ""
+        _ archive: any TensorArchive, _ keyMappings: [KeyMapping], prefix: String = ""
     ) throws -> [(name: String, tensor: Tensor)] {
-        try arrangements.map { arrangement in
-            let parts = try arrangement.parts.map { try archive.tensor($0.name) }
+        try keyMappings.map { mapping in
+            let parts = try mapping.parts.map { try archive.tensor($0.name) }
             var joined = Tensor.concatenated(parts, axis: 0)
-            if arrangement.swapsHalves {
+            if mapping.swapsHalves {
                 joined = StoredTensor.plain(joined).withHalvesSwapped().expanded(to: joined.dtype)
             }
-            return (prefix + arrangement.source, joined)
+            return (prefix + mapping.source, joined)
         }
     }
 
@@ -43,7 +43,7 @@ enum LayoutFiles {
     ) throws {
         let configuration = try FluxConfiguration(path: transformerFolder + "/config.json")
         var tensors = try arranged(
-            openTensorArchive(transformerFolder), configuration.blackForestArrangements, prefix: prefix
+            openTensorArchive(transformerFolder), configuration.blackForestKeyMappings, prefix: prefix
         ).map { (name: $0.name, tensor: $0.tensor.converted(to: dtype)) }
         changing(&tensors)
         let metadata = prefix.isEmpty ? [ModelFile.configurationKey: try self.configuration(transformerFolder)] : [:]

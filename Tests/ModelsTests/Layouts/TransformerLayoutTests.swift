@@ -193,14 +193,14 @@ import Testing
         (configuration.jointAttentionDim, configuration.pooledProjectionDim) = (32, 16)
         try LayoutFiles.inScratchFolder { folder in
             let path = folder + "/small.safetensors"
-            let tensors = configuration.blackForestArrangements.map {
+            let tensors = configuration.blackForestKeyMappings.map {
                 ("diffusion_model." + $0.source, Tensor(zeros: $0.sourceShape, dtype: .bfloat16))
             }
             try SafetensorsFile.write(tensors, to: path)
             let model = try Self.load(path)
             #expect(model.configuration == configuration)
             // The same through diffusers' names.
-            let names = configuration.blackForestArrangements.flatMap(\.parts)
+            let names = configuration.blackForestKeyMappings.flatMap(\.parts)
             try SafetensorsFile.write(
                 names.map { ($0.name, Tensor(zeros: $0.shape, dtype: .bfloat16)) },
                 to: folder + "/diffusers.safetensors")

@@ -18,11 +18,12 @@ extension CPUBackend {
     /// See ``Backend/unaryGradient(_:_:gradient:)``.
     public func unaryGradient(_ operation: UnaryOperation, _ x: Tensor, gradient: Tensor) -> Tensor {
         guard let kernel = operation.kernel else {
-            let slope = operation == .sine ? { cosf($0) } : { -sinf($0) }
+            let derivative = operation == .sine ? { cosf($0) } : { -sinf($0) }
             let (source, dy) = (float32(x), float32(gradient))
             let result = Tensor(uninitialized: x.shape)
             let (from, g, to) = (floats(source), floats(dy), floats(result))
-            parallelFor(x.count, grain: operation.grain) { part in for i in part { to[i] = slope(from[i]) * g[i] } }
+            parallelFor(x.count, grain: operation.grain) { part in for i in part { to[i] = derivative(from[i]) * g[i] }
+            }
             return rounded(result, to: x.dtype)
         }
         let (from, dy) = kernelTensors(x.contiguous(), gradient.contiguous())

@@ -131,11 +131,12 @@ extension CPUBackend {
                             dot += channelDot * Double(factors[channel])
                         }
                         if !needsInput { continue }
-                        let (shift, slope) = (Float(sum / Double(length)), Float(dot / Double(length)))
+                        let (shift, projection) = (Float(sum / Double(length)), Float(dot / Double(length)))
                         for channel in 0..<size {
                             let place = channel * plane
                             diptych_normalize_gradient(
-                                a + place, mean, reciprocal, nil, factors[channel], b + place, shift, slope, c + place,
+                                a + place, mean, reciprocal, nil, factors[channel], b + place, shift, projection,
+                                c + place,
                                 plane)
                         }
                     }

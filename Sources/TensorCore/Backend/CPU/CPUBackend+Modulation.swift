@@ -33,13 +33,13 @@ extension CPUBackend {
         let found = Tensor(uninitialized: [2, max(rows.count, 1)])
         let (means, reciprocals) = (floats(found), floats(found) + max(rows.count, 1))
         let dx = needsInput ? uninitialized(x.shape, like: source) : nil
-        let (reader, slopes, writer) = (RowReader(source), RowReader(dy), dx.map { RowWriter($0) })
+        let (reader, outputGradients, writer) = (RowReader(source), RowReader(dy), dx.map { RowWriter($0) })
         forEachRow(of: x) { row, buffers in
             let a = reader.row(row, buffers[0])
             let (mean, reciprocal) = moments(a, length, epsilon)
             (means[row], reciprocals[row]) = (mean, reciprocal)
             guard let writer else { return }
-            let b = slopes.row(row, buffers[1])
+            let b = outputGradients.row(row, buffers[1])
             let factors = w + row / rows.perBatch * length
             var (sum, dot) = (0.0, 0.0)
             diptych_normalize_gradient_sums(a, mean, reciprocal, factors, b, length, &sum, &dot)

@@ -19,9 +19,9 @@ extension CPUBackend {
         let (y, dy) = kernelTensors(output.contiguous(), gradient.contiguous())
         let result = uninitialized(output.shape, like: y)
         let length = output.shape[-1]
-        let (outputs, slopes, writer) = (RowReader(y), RowReader(dy), RowWriter(result))
+        let (outputs, outputGradients, writer) = (RowReader(y), RowReader(dy), RowWriter(result))
         forEachRow(of: output) { row, buffers in
-            let (p, g) = (outputs.row(row, buffers[0]), slopes.row(row, buffers[1]))
+            let (p, g) = (outputs.row(row, buffers[0]), outputGradients.row(row, buffers[1]))
             let dot = Float(diptych_dot(p, g, length))
             writer.write(row, buffers[2]) { diptych_softmax_gradient(p, g, dot, $0, length) }
         }
@@ -89,13 +89,13 @@ extension CPUBackend {
         let found = Tensor(uninitialized: [2, rows])
         let (means, reciprocals) = (floats(found), floats(found) + rows)
         let dx = needsInput ? uninitialized(x.shape, like: source) : nil
-        let (reader, slopes, writer) = (RowReader(source), RowReader(dy), dx.map { RowWriter($0) })
+        let (reader, outputGradients, writer) = (RowReader(source), RowReader(dy), dx.map { RowWriter($0) })
         forEachRow(of: x) { row, buffers in
             let a = reader.row(row, buffers[0])
             let (mean, reciprocal) = statistics(a, length)
             (means[row], reciprocals[row]) = (mean, reciprocal)
             guard let writer else { return }
-            let b = slopes.row(row, buffers[1])
+            let b = outputGradients.row(row, buffers[1])
             var (sum, dot) = (0.0, 0.0)
             diptych_normalize_gradient_sums(a, mean, reciprocal, w, b, length, &sum, &dot)
             let shift = isCentred ? Float(sum / Double(length)) : 0

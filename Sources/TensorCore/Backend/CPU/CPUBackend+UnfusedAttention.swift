@@ -121,8 +121,8 @@ extension CPUBackend {
         let (toQ, toK, toV) = (floats(dq), floats(dk), floats(dv))
         parallelFor(heads.batch * heads.count, grain: 1) { part in
             let weights = Tensor(uninitialized: [rows, columns])
-            let slopes = Tensor(uninitialized: [rows, columns])
-            let (p, ds) = (floats(weights), floats(slopes))
+            let scoreGradients = Tensor(uninitialized: [rows, columns])
+            let (p, ds) = (floats(weights), floats(scoreGradients))
             for head in part {
                 let (atQ, atK) = (heads.offset(head, rows), heads.offset(head, columns))
                 let upstream = MatrixView(pointer: g + atQ, leading: step, isTransposed: false)

@@ -3,10 +3,10 @@ import Foundation
 import Training
 
 /// The errors of all ways in a table: of the transformer's output, and of each mixture's.
-struct StaticTable {
+struct FlatteningTable {
     let text: String
 
-    init(_ comparison: StaticComparison, chosen: StaticMethod) {
+    init(_ comparison: FlatteningComparison, chosen: FlatteningMethod) {
         let (results, adapters) = (comparison.results, comparison.adapters)
         func pad(_ text: String, _ width: Int, left: Bool = false) -> String {
             let space = String(repeating: " ", count: max(0, width - text.count))

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// Stacked diptychs as a user trains, exports, converts and edits with them.
-@Suite(.serialized) struct ArrangementCommandsTests {
+@Suite(.serialized) struct PanelLayoutCommandsTests {
     private let folder: URL
     private let base = Fixtures.path("tiny-random-fill")
     private let checkout = Fixtures.folder.deletingLastPathComponent().deletingLastPathComponent()
@@ -24,11 +24,11 @@ import Testing
             ] + more)
     }
 
-    @Test func anAdapterKnowsItsArrangement() throws {
+    @Test func anAdapterKnowsItsPanelLayout() throws {
         defer { remove() }
         let settings = [
             "base.path=\(base)", "data.path=\(data)", "data.panel_width=32", "data.panel_height=32",
-            "data.arrangement=stacked", "data.max_sequence_length=16", "training.batch_size=1",
+            "data.panel_layout=stacked", "data.max_sequence_length=16", "training.batch_size=1",
             "schedule.warmup_steps=0", "training.steps=2", "output.folder=\(path("run"))",
         ]
         let run = try Program.run(
@@ -42,19 +42,20 @@ import Testing
 
         let plain = path("static.safetensors")
         let made = try Program.run([
-            "static", path("run"), "--base", base, "--data", data, "--samples", "2", "--held-out", "1", "--rank", "4",
+            "flatten-moe", path("run"), "--base", base, "--data", data, "--samples", "2", "--held-out", "1", "--rank",
+            "4",
             "--panel-width", "32", "--panel-height", "32", "--max-sequence-length", "16", "-o", plain,
         ])
-        #expect(made.status == 0 && made.error.contains("note: --arrangement stacked, as the adapter was trained\n"))
+        #expect(made.status == 0 && made.error.contains("note: --panel-layout stacked, as the adapter was trained\n"))
         #expect(try SafetensorsFile(path: plain).metadata["diptych.arrangement"] == "stacked")
 
         for adapter in [file, path("run"), plain] {
             let edited = try edit(["--adapter", adapter, "--save-diptych", path("both.png")])
             #expect(edited.status == 0, "\(edited.error)")
-            #expect(edited.error.contains("note: --arrangement stacked, as the adapter was trained\n"))
+            #expect(edited.error.contains("note: --panel-layout stacked, as the adapter was trained\n"))
             #expect(edited.output.contains("out.png: 32 x 32\n") && edited.output.contains("both.png: 32 x 64\n"))
         }
-        let beside = try edit(["--adapter", file, "--arrangement", "beside", "--save-diptych", path("both.png")])
+        let beside = try edit(["--adapter", file, "--panel-layout", "beside", "--save-diptych", path("both.png")])
         #expect(beside.output.contains("both.png: 64 x 32\n") && !beside.error.contains("as the adapter"))
         // A word that is none is not passed over.
         let tensors = try SafetensorsFile(path: file)
@@ -77,17 +78,17 @@ import Testing
             let picture = path("\(name).png")
             try Image(width: width, height: height, color: [90, 120, 30]).write(to: picture)
             let edited = try edit([
-                "--image", picture, "--panel-width", "48", "--arrangement", "auto", "--save-diptych", path("both.png"),
+                "--image", picture, "--panel-width", "48", "--panel-layout", "auto", "--save-diptych", path("both.png"),
             ])
             #expect(edited.status == 0, "\(edited.error)")
             #expect(edited.output.contains("both.png: \(canvas)\n"), "\(edited.output)")
         }
-        let plans = try ["beside", "stacked"].map { try edit(["--arrangement", $0, "--dry-run"]) }
+        let plans = try ["beside", "stacked"].map { try edit(["--panel-layout", $0, "--dry-run"]) }
         #expect(plans.allSatisfy { $0.status == 0 && $0.error.contains("sampling") })
         // What is lost of the prompts depends on their words.
         let needs = plans.map { $0.error.split(separator: "\n").filter { !$0.hasPrefix("note: ") } }
         #expect(needs[0] == needs[1] && !needs[0].isEmpty, "as many tokens and pixels")
-        let wrong = try edit(["--arrangement", "stakced"])
+        let wrong = try edit(["--panel-layout", "stakced"])
         #expect(wrong.status == 2 && wrong.error.contains("'stakced'") && wrong.error.contains("'stacked'"))
     }
 }

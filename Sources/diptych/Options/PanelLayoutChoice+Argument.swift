@@ -1,4 +1,4 @@
 public import ArgumentParser
 public import InContextEdit
 
-extension ArrangementChoice: ExpressibleByArgument {}
+extension PanelLayoutChoice: ExpressibleByArgument {}

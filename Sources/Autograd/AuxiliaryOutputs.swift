@@ -4,9 +4,9 @@
 /// inside ``checkpoint(_:_:)``.
 ///
 /// ```swift
-/// let (output, side) = SideOutputs.collecting { model(input) }
+/// let (output, side) = AuxiliaryOutputs.collecting { model(input) }
 /// ```
-public struct SideOutputs {
+public struct AuxiliaryOutputs {
     /// What one layer handed over.
     public struct Entry {
         /// Who handed it over.
@@ -27,7 +27,7 @@ public struct SideOutputs {
         collector?.entries.append(Entry(name: name, values: values))
     }
 
-    /// Whether somebody collects, so that a layer can skip work that only the side outputs need.
+    /// Whether somebody collects, so that a layer can skip work that only the auxiliary outputs need.
     public static var isCollecting: Bool { collector != nil }
 
     /// Runs `body` and gives its result with all that was handed over meanwhile, in order.

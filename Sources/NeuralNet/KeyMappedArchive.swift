@@ -2,7 +2,7 @@ public import TensorCore
 public import TensorIO
 
 /// How a file keeps one or several of a model's tensors under a name of its own.
-public struct TensorArrangement: Sendable {
+public struct KeyMapping: Sendable {
     /// The name in the file.
     public var source: String
     /// The model's tensors that make up the file's, one after the other along the first axis.
@@ -31,51 +31,51 @@ public struct TensorArrangement: Sendable {
 /// An archive under the names of a model whose file keeps them otherwise: renamed, fused, with halves exchanged.
 ///
 /// The parts of a fused tensor are views of its rows; only exchanged halves are copied.
-public struct RearrangedArchive: TensorArchive {
-    /// The model's names, in the order of the arrangements.
+public struct KeyMappedArchive: TensorArchive {
+    /// The model's names, in the order of the keyMappings.
     public let names: [String]
     private let source: any TensorArchive
     private struct Place {
-        var arrangement: TensorArrangement
+        var mapping: KeyMapping
         var part: Int
     }
     private let places: [String: Place]
 
-    /// Checks that `source` has exactly the tensors of the arrangements and those that are `ignored`.
+    /// Checks that `source` has exactly the tensors of the keyMappings and those that are `ignored`.
     ///
     /// Throws `WeightError`, in the file's own names, with all that are missing, unexpected or of the wrong shape.
     public init(
-        _ source: any TensorArchive, _ arrangements: [TensorArrangement],
+        _ source: any TensorArchive, _ keyMappings: [KeyMapping],
         ignoring isIgnored: (String) -> Bool = { _ in false }
     ) throws {
         var places: [String: Place] = [:]
         var (missing, misshapen): ([String], [WeightError.Misshapen]) = ([], [])
         let present = Set(source.names)
-        for arrangement in arrangements {
-            for (part, target) in arrangement.parts.enumerated() {
-                places[target.name] = Place(arrangement: arrangement, part: part)
+        for mapping in keyMappings {
+            for (part, target) in mapping.parts.enumerated() {
+                places[target.name] = Place(mapping: mapping, part: part)
             }
-            guard present.contains(arrangement.source) else {
-                missing.append(arrangement.source)
+            guard present.contains(mapping.source) else {
+                missing.append(mapping.source)
                 continue
             }
-            guard let info = source.info(arrangement.source) else {
-                _ = try source.stored(arrangement.source)  // says which type it has
+            guard let info = source.info(mapping.source) else {
+                _ = try source.stored(mapping.source)  // says which type it has
                 continue
             }
-            let expected = arrangement.sourceShape
+            let expected = mapping.sourceShape
             if Self.withoutTrailingOnes(info.shape) != Self.withoutTrailingOnes(expected) {
-                misshapen.append(.init(key: arrangement.source, expected: expected, found: info.shape))
+                misshapen.append(.init(key: mapping.source, expected: expected, found: info.shape))
             }
         }
-        let known = Set(arrangements.map(\.source))
+        let known = Set(keyMappings.map(\.source))
         let unexpected = source.names.filter { !known.contains($0) && !isIgnored($0) }
         guard missing.isEmpty, misshapen.isEmpty, unexpected.isEmpty else {
             throw WeightError(path: source.path, missing: missing, unexpected: unexpected, misshapen: misshapen)
         }
         self.source = source
         self.places = places
-        names = arrangements.flatMap { $0.parts.map(\.name) }
+        names = keyMappings.flatMap { $0.parts.map(\.name) }
     }
 
     private static func withoutTrailingOnes(_ shape: Shape) -> [Int] {
@@ -92,8 +92,8 @@ public struct RearrangedArchive: TensorArchive {
 
     /// Type and shape of a tensor.
     public func info(_ name: String) -> TensorInfo? {
-        guard let place = places[name], var info = source.info(place.arrangement.source) else { return nil }
-        info.shape = place.arrangement.parts[place.part].shape
+        guard let place = places[name], var info = source.info(place.mapping.source) else { return nil }
+        info.shape = place.mapping.parts[place.part].shape
         return info
     }
 
@@ -107,17 +107,17 @@ public struct RearrangedArchive: TensorArchive {
                 path, key: name, expected: "a tensor of the model", found: "none of this name",
                 nearest: nearestName(to: name, among: names))
         }
-        let arrangement = place.arrangement
-        let isWhole = arrangement.parts.count == 1
-        var stored = try source.stored(arrangement.source)
-        if case .quantized(let blocks) = stored, blocks.shape.rank < 2, !(isWhole && !arrangement.swapsHalves) {
+        let mapping = place.mapping
+        let isWhole = mapping.parts.count == 1
+        var stored = try source.stored(mapping.source)
+        if case .quantized(let blocks) = stored, blocks.shape.rank < 2, !(isWhole && !mapping.swapsHalves) {
             // A vector is one row: its blocks need not end where its parts do.
             stored = .plain(blocks.dequantized())
         }
-        stored = stored.reshaped(to: arrangement.sourceShape)
-        if arrangement.swapsHalves { stored = stored.withHalvesSwapped() }
+        stored = stored.reshaped(to: mapping.sourceShape)
+        if mapping.swapsHalves { stored = stored.withHalvesSwapped() }
         if isWhole { return stored }
-        let start = arrangement.parts[..<place.part].reduce(0) { $0 + $1.shape[0] }
-        return stored.rows(start..<start + arrangement.parts[place.part].shape[0])
+        let start = mapping.parts[..<place.part].reduce(0) { $0 + $1.shape[0] }
+        return stored.rows(start..<start + mapping.parts[place.part].shape[0])
     }
 }

@@ -8,16 +8,16 @@ public import TensorIO
 /// the conversion has not seen.
 ///
 /// ```swift
-/// let calibration = try StaticCalibration(
+/// let calibration = try FlatteningCalibration(
 ///     encoder, pipeline: pipeline, count: 16, heldOutCount: 8, seed: 42, guidance: 1, precision: .float32)
-/// let comparison = try StaticComparison(adapters, rank: 32, calibration: calibration, pipeline: pipeline)
+/// let comparison = try FlatteningComparison(adapters, rank: 32, calibration: calibration, pipeline: pipeline)
 /// let lora = comparison.adapters(comparison.best.method)
 /// ```
-public struct StaticComparison {
+public struct FlatteningComparison {
     /// How near one way of making a plain LoRA comes to the mixtures.
     public struct Result: Sendable {
         /// The way.
-        public let method: StaticMethod
+        public let method: FlatteningMethod
         /// The rank of the LoRAs.
         public let rank: Int
         /// The error of the transformer's output over the output.
@@ -25,7 +25,7 @@ public struct StaticComparison {
         /// The same over what the adapter changes of the output.
         public let effectError: Double
         /// The error of each mixture's output.
-        public let layers: [StaticConversion.LayerReport]
+        public let layers: [MoEFlattening.LayerReport]
     }
 
     /// The mixtures, taken out of the transformer.
@@ -35,7 +35,7 @@ public struct StaticComparison {
     /// One for each way.
     public let results: [Result]
 
-    private let conversion: StaticConversion
+    private let conversion: MoEFlattening
     private let naming: AdapterNaming
     private let rank: Int
 
@@ -47,10 +47,10 @@ public struct StaticComparison {
     ///
     /// Throws `FileError` when an activation or a velocity is not finite.
     public init(
-        _ adapters: AdapterSet, rank: Int, calibration: StaticCalibration, pipeline: EditPipeline,
+        _ adapters: AdapterSet, rank: Int, calibration: FlatteningCalibration, pipeline: EditPipeline,
         progress: (WorkProgress) -> Void = { _ in }
     ) throws {
-        let methods = StaticMethod.allCases
+        let methods = FlatteningMethod.allCases
         let counts = calibration.counts
         var state = WorkProgress("runs", total: counts.calibration + (2 + methods.count) * counts.heldOut)
         func step() {
@@ -68,7 +68,7 @@ public struct StaticComparison {
         adapters.strength = 1
         adapters.remove()
 
-        let conversion = StaticConversion(adapters, statistics: learned)
+        let conversion = MoEFlattening(adapters, statistics: learned)
         let naming = AdapterNaming.flux(pipeline.transformer.configuration)
         results = try methods.map { method in
             let set = try AdapterSet(
@@ -77,8 +77,8 @@ public struct StaticComparison {
             set.remove()
             return Result(
                 method: method, rank: method == .averageFactors ? adapters.mixtures[0].rank : rank,
-                outputError: StaticCalibration.relativeError(guesses, truths),
-                effectError: StaticCalibration.relativeError(guesses, truths, besides: plain),
+                outputError: FlatteningCalibration.relativeError(guesses, truths),
+                effectError: FlatteningCalibration.relativeError(guesses, truths, besides: plain),
                 layers: conversion.reports(method, rank: rank, on: seen))
         }
         self.adapters = adapters
@@ -89,7 +89,7 @@ public struct StaticComparison {
     }
 
     /// The plain LoRAs that a way makes.
-    public func adapters(_ method: StaticMethod) -> AdapterFile {
+    public func adapters(_ method: FlatteningMethod) -> AdapterFile {
         conversion.adapters(method, rank: rank, naming: naming)
     }
 }

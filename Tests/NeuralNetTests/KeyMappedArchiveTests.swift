@@ -5,21 +5,21 @@ import TestSupport
 import Testing
 
 /// Tensors that a file keeps under other names, fused, or with their halves exchanged.
-@Suite struct RearrangedArchiveTests {
+@Suite struct KeyMappedArchiveTests {
     private let fused = Tensor.sample([6, 32], seed: 1)
     private let halves = Tensor.sample([4, 2], seed: 2)
     private let kernel = Tensor.sample([3, 2, 1, 1], seed: 3)
 
-    private let arrangements: [TensorArrangement] = [
-        TensorArrangement("qkv", [("q", [2, 32]), ("k", [1, 32]), ("v", [3, 32])]),
-        TensorArrangement("mod", [("norm", [4, 2])], swapsHalves: true), TensorArrangement("conv", "proj", [3, 2]),
+    private let keyMappings: [KeyMapping] = [
+        KeyMapping("qkv", [("q", [2, 32]), ("k", [1, 32]), ("v", [3, 32])]),
+        KeyMapping("mod", [("norm", [4, 2])], swapsHalves: true), KeyMapping("conv", "proj", [3, 2]),
     ]
 
     private func archive(
         _ more: [(name: String, tensor: Tensor)] = [], without name: String = "", ignoring: String = ""
-    ) throws -> RearrangedArchive {
+    ) throws -> KeyMappedArchive {
         let tensors = [("qkv", fused), ("mod", halves), ("conv", kernel)].filter { $0.0 != name } + more
-        return try RearrangedArchive(MemoryArchive(path: "file", tensors), arrangements) { $0 == ignoring }
+        return try KeyMappedArchive(MemoryArchive(path: "file", tensors), keyMappings) { $0 == ignoring }
     }
 
     @Test func namesAndShapesAreTheModels() throws {
@@ -27,7 +27,7 @@ import Testing
         #expect(archive.path == "file" && archive.names == ["q", "k", "v", "norm", "proj"])
         #expect(archive.info("v") == TensorInfo(dtype: .float32, shape: [3, 32]))
         #expect(archive.info("proj")?.shape == [3, 2] && archive.info("qkv") == nil)
-        #expect(arrangements[0].sourceShape == [6, 32])
+        #expect(keyMappings[0].sourceShape == [6, 32])
     }
 
     @Test func partsOfAFusedTensorAreViewsOfItsRows() throws {
@@ -47,8 +47,8 @@ import Testing
 
     @Test func partsOfBlocksStayBlocks() throws {
         let blocks = QuantizedTensor(quantizing: fused, to: .q80)
-        let archive = try RearrangedArchive(
-            StoredArchive([("qkv", .quantized(blocks))]), [arrangements[0]])
+        let archive = try KeyMappedArchive(
+            StoredArchive([("qkv", .quantized(blocks))]), [keyMappings[0]])
         guard case .quantized(let part) = try archive.stored("v") else {
             Issue.record("the part was expanded")
             return
@@ -59,8 +59,8 @@ import Testing
     /// A vector in blocks is one row: its parts begin within a block.
     @Test func partsOfAVectorOfBlocksAreExpanded() throws {
         let blocks = QuantizedTensor(quantizing: Tensor.sample([64], seed: 4), to: .q80)
-        let archive = try RearrangedArchive(
-            StoredArchive([("b", .quantized(blocks))]), [TensorArrangement("b", [("x", [24]), ("y", [40])])])
+        let archive = try KeyMappedArchive(
+            StoredArchive([("b", .quantized(blocks))]), [KeyMapping("b", [("x", [24]), ("y", [40])])])
         #expect(try archive.tensor("y").isIdentical(to: blocks.dequantized().sliced(axis: 0, 24..<64)))
     }
 

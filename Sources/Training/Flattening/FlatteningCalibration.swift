@@ -7,7 +7,7 @@ public import TensorCore
 import TensorIO
 
 /// Runs of the transformer on samples of a dataset: those that a conversion learns from, and others that it is judged by.
-public struct StaticCalibration {
+public struct FlatteningCalibration {
     /// One run: a sample, a time and noise that its seed fixes.
     private struct Run {
         let sample: EncodedSample

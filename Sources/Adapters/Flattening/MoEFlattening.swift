@@ -2,7 +2,7 @@ import Autograd
 import TensorCore
 
 /// How a plain LoRA is made of a mixture of experts.
-public enum StaticMethod: String, CaseIterable, Sendable {
+public enum FlatteningMethod: String, CaseIterable, Sendable {
     /// The mean of all A and the mean of all B, of the rank of one expert: what users do by hand. The product of the means is
     /// not the mean of the products.
     case averageFactors = "average"
@@ -19,14 +19,14 @@ public enum StaticMethod: String, CaseIterable, Sendable {
 ///
 /// ```swift
 /// let (_, statistics) = adapters.collectingStatistics { for sample in samples { _ = transformer(sample) } }
-/// let conversion = StaticConversion(adapters, statistics: statistics)
+/// let conversion = MoEFlattening(adapters, statistics: statistics)
 /// let lora = conversion.adapters(.leastSquares, rank: 32, naming: .flux(configuration))
 /// ```
 ///
 /// The decompositions are of matrices of `N r` rows, whatever the layer's width: `B = Q R` first, then the singular values
 /// of the small core `R K C^(1/2)`, where `K` is the map of the experts' activations `h = A x` to be cut and `C` the metric:
 /// `A A^T` for inputs that are alike in all directions, the mean of `h h^T` for those of the calibration runs.
-public struct StaticConversion {
+public struct MoEFlattening {
     private let set: AdapterSet
     private let statistics: [String: MixtureStatistics]
     /// What is added to the diagonal of the least squares, as a share of its mean: pulls what the runs leave open to the
@@ -47,9 +47,9 @@ public struct StaticConversion {
         public let relativeError: Double
     }
 
-    /// The set with its mixtures turned into plain LoRAs of at most `rank`; ``StaticMethod/averageFactors`` has the rank of
+    /// The set with its mixtures turned into plain LoRAs of at most `rank`; ``FlatteningMethod/averageFactors`` has the rank of
     /// an expert. Plain LoRAs stay as they are.
-    public func adapters(_ method: StaticMethod, rank: Int, naming: AdapterNaming) -> AdapterFile {
+    public func adapters(_ method: FlatteningMethod, rank: Int, naming: AdapterNaming) -> AdapterFile {
         precondition(rank > 0, "a LoRA of rank \(rank)")
         let layers = set.members.map { member -> AdaptedLayer in
             guard let mixture = member.adapter as? LoRAMoE else {
@@ -63,7 +63,7 @@ public struct StaticConversion {
 
     /// How near each layer comes to its mixture in other runs, whose statistics these are.
     public func reports(
-        _ method: StaticMethod, rank: Int, on heldOut: [String: MixtureStatistics]
+        _ method: FlatteningMethod, rank: Int, on heldOut: [String: MixtureStatistics]
     ) -> [LayerReport] {
         set.mixtures.compactMap { mixture in
             heldOut[mixture.layer].map { other in
@@ -83,7 +83,7 @@ public struct StaticConversion {
         let down: Matrix
         let scale: Double
 
-        init(_ mixture: LoRAMoE, _ method: StaticMethod, rank: Int, statistics: MixtureStatistics?) {
+        init(_ mixture: LoRAMoE, _ method: FlatteningMethod, rank: Int, statistics: MixtureStatistics?) {
             (q, r) = Matrix(mixture.b.value).orthonormalized()
             scale = Double(mixture.alpha) / Double(mixture.rank)
             let (experts, expertRank) = (mixture.experts, mixture.rank)
@@ -101,7 +101,7 @@ public struct StaticConversion {
             var target: (_ vectors: Matrix, _ roots: [Double]) -> Matrix = { mean * $0.scalingColumns(by: $1) }
             if let known, method != .weightedMean {
                 let tokens = Double(known.tokens)
-                let ridge = StaticConversion.ridge * known.hh.trace / tokens / Double(count)
+                let ridge = MoEFlattening.ridge * known.hh.trace / tokens / Double(count)
                 metric = known.hh * (1 / tokens) + Matrix(diagonal: [Double](repeating: ridge, count: count))
                 if method == .leastSquares {
                     // (G + ridge K_mean) C^-1 C^(1/2), G the mean of g h^T.

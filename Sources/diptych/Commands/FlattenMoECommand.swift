@@ -8,10 +8,10 @@ import TensorCore
 import TensorIO
 import Training
 
-/// `diptych static moe.safetensors --base DIR --data DATASET --format comfyui -o lora.safetensors`
-struct StaticCommand: Subcommand {
+/// `diptych flatten-moe moe.safetensors --base DIR --data DATASET --format comfyui -o lora.safetensors`
+struct FlattenMoECommand: Subcommand {
     static let configuration = CommandConfiguration(
-        commandName: "static",
+        commandName: "flatten-moe",
         abstract: "Makes a plain LoRA of an adapter with mixtures of experts, for programs that know no mixtures.",
         discussion: """
             The adapter runs on some samples of a dataset to learn how often each expert works and on what; its experts are \
@@ -24,7 +24,7 @@ struct StaticCommand: Subcommand {
         examples: [
             CommandExample(
                 "a LoRA for ComfyUI in the place of mixtures",
-                "diptych static Runs/mine --base FLUX.1-Fill-dev --data Datasets/mine --format comfyui --rank 32 -o static.safetensors"
+                "diptych flatten-moe Runs/mine --base FLUX.1-Fill-dev --data Datasets/mine --format comfyui --rank 32 -o static.safetensors"
             )
         ])
 
@@ -67,17 +67,17 @@ struct StaticCommand: Subcommand {
     var panelHeight = 512
 
     @Option(
-        name: .long,
+        name: [.long, .customLong("arrangement")],
         help: """
             How the panels lie: beside, stacked or auto (stacked where they are wider than tall). As the adapter was trained \
             where its file says so, else beside.
             """)
-    var arrangement: ArrangementChoice?
+    var panelLayout: PanelLayoutChoice?
 
     @Option(name: .long, parsing: .unconditional, help: "Text tokens of the long encoder, at most 512.")
     var maxSequenceLength = 512
 
-    @Option(name: .long, parsing: .unconditional, help: "Guidance that the model is told.")
+    @Option(name: .long, parsing: .unconditional, help: "Guidance scale, fed to the guidance embedding.")
     var guidance: Float = 1
 
     @Option(name: .long, help: "Type of the activations: float32 or bfloat16.")
@@ -129,22 +129,22 @@ struct StaticCommand: Subcommand {
         var options = SampleEncoder.Options(
             panelWidth: panelWidth, panelHeight: panelHeight, maximumSequenceLength: maxSequenceLength,
             promptForm: pipeline.framework.promptForms[0], keepsSamples: false)
-        let arrangement = try AdapterSource.arrangement(arrangement, [source])
+        let panelLayout = try AdapterSource.panelLayout(panelLayout, [source])
         options.shapes = [
             DiptychGeometry(
                 panelWidth: panelWidth, panelHeight: panelHeight,
-                arrangement: pipeline.framework.panelLayout(
-                    arrangement, panelWidth: panelWidth, panelHeight: panelHeight))
+                panelLayout: pipeline.framework.panelLayout(
+                    panelLayout, panelWidth: panelWidth, panelHeight: panelHeight))
         ]
         let encoder = try SampleEncoder(dataset, pipeline: pipeline, options: options)
-        let calibration = try StaticCalibration(
+        let calibration = try FlatteningCalibration(
             encoder, pipeline: pipeline, count: samples, heldOutCount: heldOut, seed: seed, guidance: guidance,
             precision: precision.dtype)
 
-        let comparison = try StaticComparison(
+        let comparison = try FlatteningComparison(
             adapters, rank: rank, calibration: calibration, pipeline: pipeline, progress: ProgressBar().show)
-        let chosen = StaticMethod(rawValue: method.rawValue) ?? comparison.best.method
-        print(StaticTable(comparison, chosen: chosen).text)
+        let chosen = FlatteningMethod(rawValue: method.rawValue) ?? comparison.best.method
+        print(FlatteningTable(comparison, chosen: chosen).text)
         let result = comparison.results.first { $0.method == chosen }!
         var metadata = try source.metadata()
         metadata["diptych.static"] =

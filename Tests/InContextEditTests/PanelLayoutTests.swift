@@ -5,12 +5,12 @@ import TestSupport
 import Testing
 
 /// Panels beside each other and one above the other, against what each pixel says.
-@Suite struct ArrangementTests {
+@Suite struct PanelLayoutTests {
     private static let geometries = [
         DiptychGeometry(panelWidth: 48, panelHeight: 32), DiptychGeometry(panelWidth: 16, panelHeight: 64),
-        DiptychGeometry(panelWidth: 48, panelHeight: 32, arrangement: .stacked),
-        DiptychGeometry(panelWidth: 16, panelHeight: 16, arrangement: .stacked),
-        DiptychGeometry(panelWidth: 32, panelHeight: 80, arrangement: .stacked),
+        DiptychGeometry(panelWidth: 48, panelHeight: 32, panelLayout: .stacked),
+        DiptychGeometry(panelWidth: 16, panelHeight: 16, panelLayout: .stacked),
+        DiptychGeometry(panelWidth: 32, panelHeight: 80, panelLayout: .stacked),
     ]
 
     private func picture(_ geometry: DiptychGeometry, seed: UInt64) -> Image {
@@ -22,7 +22,7 @@ import Testing
     }
 
     @Test func stackedSizes() {
-        let geometry = DiptychGeometry(panelWidth: 768, panelHeight: 512, arrangement: .stacked)
+        let geometry = DiptychGeometry(panelWidth: 768, panelHeight: 512, panelLayout: .stacked)
         #expect(geometry.canvasWidth == 768 && geometry.canvasHeight == 1024)
         #expect(geometry.tokenRows == 64 && geometry.tokenColumns == 48)
         #expect(geometry.latentShape(channels: 16) == [1, 16, 128, 96])
@@ -39,7 +39,7 @@ import Testing
         let mask = Diptych(
             source: Image(width: size.width, height: size.height, color: [0, 0, 0]),
             edited: Image(width: size.width, height: size.height, color: [255, 255, 255]),
-            arrangement: geometry.arrangement
+            panelLayout: geometry.panelLayout
         ).canvas
         var expected: [Float] = []
         for row in 0..<geometry.tokenRows {
@@ -71,7 +71,7 @@ import Testing
 
     @Test(arguments: geometries) func panelsOfTensorsAreThoseOfPictures(geometry: DiptychGeometry) {
         let (source, edited) = (picture(geometry, seed: 1), picture(geometry, seed: 2))
-        let diptych = Diptych(source: source, edited: edited, arrangement: geometry.arrangement)
+        let diptych = Diptych(source: source, edited: edited, panelLayout: geometry.panelLayout)
         #expect(diptych.geometry == geometry && diptych.source == source && diptych.edited == edited)
         let canvas = diptych.canvas.tensor().unsqueezed(0)
         #expect(geometry.panel(.source, of: canvas).contiguous().floats == source.tensor().floats)
@@ -92,21 +92,21 @@ import Testing
         }
         for width in stride(from: 16, through: 160, by: 16) {
             for height in stride(from: 16, through: 160, by: 16) {
-                let both = DiptychArrangement.allCases.map {
-                    DiptychGeometry(panelWidth: width, panelHeight: height, arrangement: $0)
+                let both = PanelLayout.allCases.map {
+                    DiptychGeometry(panelWidth: width, panelHeight: height, panelLayout: $0)
                 }
                 // Of two that are equal, upstream's.
                 let best = distance(both[1]) < distance(both[0]) ? both[1] : both[0]
-                #expect(ArrangementChoice.auto.arrangement(panelWidth: width, panelHeight: height) == best.arrangement)
-                #expect(ArrangementChoice.beside.arrangement(panelWidth: width, panelHeight: height) == .beside)
-                #expect(ArrangementChoice.stacked.arrangement(panelWidth: width, panelHeight: height) == .stacked)
+                #expect(PanelLayoutChoice.auto.layout(panelWidth: width, panelHeight: height) == best.panelLayout)
+                #expect(PanelLayoutChoice.beside.layout(panelWidth: width, panelHeight: height) == .beside)
+                #expect(PanelLayoutChoice.stacked.layout(panelWidth: width, panelHeight: height) == .stacked)
             }
         }
     }
 
     @Test func picturesThatAreFittedAreArranged() throws {
-        func geometry(_ width: Int, _ height: Int, _ choice: ArrangementChoice) throws -> DiptychGeometry {
-            try DiptychGeometry(fitting: width, height, panelWidth: 512, arrangement: choice)
+        func geometry(_ width: Int, _ height: Int, _ choice: PanelLayoutChoice) throws -> DiptychGeometry {
+            try DiptychGeometry(fitting: width, height, panelWidth: 512, panelLayout: choice)
         }
         #expect(try geometry(640, 480, .auto).name == "512x384-stacked")
         #expect(try geometry(480, 640, .auto).name == "512x672")

@@ -4,7 +4,7 @@ import TensorCore
 import Testing
 
 /// Mixtures at the last layer of a small model, where what they add to the output can be measured.
-@Suite struct StaticConversionTests {
+@Suite struct MoEFlatteningTests {
     private let model: TinyModel
     private let base: Tensor
 
@@ -57,12 +57,12 @@ import Testing
         #expect(statistics["proj_out"]?.tokens == 320)
         let weights = try #require(statistics["proj_out"]?.meanWeights)
         #expect(weights.allSatisfy { abs($0 - 1.0 / 3) < 1e-6 })
-        let conversion = StaticConversion(set, statistics: statistics)
-        func error(_ method: StaticMethod, _ rank: Int) throws -> Double {
+        let conversion = MoEFlattening(set, statistics: statistics)
+        func error(_ method: FlatteningMethod, _ rank: Int) throws -> Double {
             relativeError(
                 try added(conversion.adapters(method, rank: rank, naming: AdapterNaming()), Self.inputs), truth)
         }
-        for method in [StaticMethod.weightedMean, .weightedMeanByInputs, .leastSquares] {
+        for method in [FlatteningMethod.weightedMean, .weightedMeanByInputs, .leastSquares] {
             // The output has five channels: a map to them has no higher rank.
             let exact = try error(method, 5)
             print("\(method.rawValue): error \(exact) at full rank")
@@ -83,10 +83,10 @@ import Testing
         let (_, others) = set.collectingStatistics { model(Self.others).value }
         set.remove()
         let truth = output - base
-        let conversion = StaticConversion(set, statistics: statistics)
+        let conversion = MoEFlattening(set, statistics: statistics)
         for rank in [2, 3, 6] {
-            var errors: [StaticMethod: Double] = [:]
-            for method in StaticMethod.allCases {
+            var errors: [FlatteningMethod: Double] = [:]
+            for method in FlatteningMethod.allCases {
                 let file = conversion.adapters(method, rank: rank, naming: AdapterNaming())
                 let measured = relativeError(try added(file, Self.inputs), truth)
                 errors[method] = measured
@@ -105,7 +105,7 @@ import Testing
     @Test func withoutStatistics() throws {
         let set = try mixture(topK: 1)
         set.remove()
-        let conversion = StaticConversion(set, statistics: [:])
+        let conversion = MoEFlattening(set, statistics: [:])
         let first = conversion.adapters(.weightedMean, rank: 4, naming: AdapterNaming())
         let second = conversion.adapters(.leastSquares, rank: 4, naming: AdapterNaming())
         #expect(first.mixtures.isEmpty && first.layerNames == ["proj_out"])
@@ -118,7 +118,7 @@ import Testing
         defer { set.remove() }
         let (_, statistics) = set.collectingStatistics { model(Self.inputs).value }
         #expect(statistics.keys.sorted() == ["blocks.0.ff.net.2", "blocks.1.ff.net.2"])
-        let file = StaticConversion(set, statistics: statistics).adapters(
+        let file = MoEFlattening(set, statistics: statistics).adapters(
             .leastSquares, rank: 4, naming: AdapterNaming())
         let exported = Dictionary(
             uniqueKeysWithValues: try file.exported(as: .peft).tensors.map { ($0.name, $0.tensor) })
