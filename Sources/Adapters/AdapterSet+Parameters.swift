@@ -25,7 +25,7 @@ extension AdapterSet {
     /// Replaces every parameter by the tensor of its name in `archive`, as ``parameters`` names and shapes them: how a
     /// checkpoint comes back. The archive may hold other tensors too.
     ///
-    /// Throws ``FileError`` when one is missing, of another shape or not `float32`; nothing has changed then.
+    /// Throws `FileError` when one is missing, of another shape or not `float32`; nothing has changed then.
     public func restoreParameters(from archive: any TensorArchive, prefix: String = "") throws {
         let replacements = try parameters.map { name, parameter in
             let key = prefix + name

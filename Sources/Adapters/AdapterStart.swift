@@ -16,7 +16,7 @@ public struct AdapterStart {
 
     /// Takes those of a run: its parameters, named as ``AdapterSet/parameters`` names them, and what it trained.
     ///
-    /// Throws ``FileError`` when a layer's parameters are not complete or do not fit the configuration.
+    /// Throws `FileError` when a layer's parameters are not complete or do not fit the configuration.
     public init(parameters archive: any TensorArchive, configuration: AdapterConfiguration) throws {
         path = archive.path
         notices = []
@@ -63,7 +63,7 @@ extension AdapterSet {
     /// and fresh ones nothing.
     ///
     /// Adapters go into adapters of their method; where an alpha differs the weights are scaled to the same outputs. Throws
-    /// ``AdapterStartError`` with every other difference in hyperparameters and layers, ``FileError`` for weights of a model
+    /// ``AdapterStartError`` with every other difference in hyperparameters and layers, `FileError` for weights of a model
     /// of other extents; nothing has changed then. How many experts are chosen and how they are weighed may differ, which the
     /// result says.
     public func begin(with start: AdapterStart) throws -> Beginning {

@@ -46,6 +46,8 @@ public protocol FlowModel: Module {
 }
 
 extension FluxTransformer: FlowModel {
+    /// The velocity that the transformer predicts: channels are joined to the latents, tokens put behind them, and the results of those
+    /// tokens left out.
     public func velocity(
         _ noisy: Tensor, time: Tensor, _ conditioning: Conditioning, precision: DType
     ) -> Variable {

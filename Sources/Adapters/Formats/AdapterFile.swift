@@ -19,7 +19,7 @@ public struct AdapterFile {
     private let naming: AdapterNaming
 
     /// Reads every adapter of `archive` for a model whose layers are those of `naming`; `metadata` is the file's header,
-    /// taken from a ``SafetensorsFile`` by itself.
+    /// taken from a `SafetensorsFile` by itself.
     ///
     /// Throws as ``AdapterSet/init(loading:metadata:into:naming:pooledWidth:routing:besideOthers:)`` does.
     public init(
@@ -58,7 +58,7 @@ public struct AdapterFile {
     }
 
     /// The file's contents in another layout. Throws ``AdapterError/unwritable(format:reason:)`` when it cannot hold them, and
-    /// ``FileError`` when a number is too large for `dtype`.
+    /// `FileError` when a number is too large for `dtype`.
     public func exported(as format: AdapterFormat, dtype: DType = .float32) throws -> ExportedAdapters {
         var writer = AdapterWriter(path: path, format: format, naming: naming, dtype: dtype)
         for layer in layers { try writer.add(layer) }
@@ -69,7 +69,7 @@ public struct AdapterFile {
 extension AdapterNaming {
     /// How many times wider than this naming's layers those of a block that `archive` adapts are; nil when it adapts none.
     ///
-    /// For namings of a model of width 1: all extents of its blocks are multiples of the width. Throws ``FileError`` for
+    /// For namings of a model of width 1: all extents of its blocks are multiples of the width. Throws `FileError` for
     /// keys of no layout.
     public func width(of archive: any TensorArchive) throws -> Int? {
         let blocks = keyMappings.filter(\.isInBlock)
@@ -94,7 +94,7 @@ extension AdapterNaming {
 
     /// How many inputs the adapter in `archive` takes at the ``entrance``; nil when it adapts it not at all.
     ///
-    /// Throws ``FileError`` for keys of no layout.
+    /// Throws `FileError` for keys of no layout.
     public func entranceInputs(of archive: any TensorArchive) throws -> Int? {
         guard let entrance else { return nil }
         let places = AdapterPlaces(layers, naming: self)

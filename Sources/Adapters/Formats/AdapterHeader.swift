@@ -25,7 +25,7 @@ public struct AdapterHeader {
     /// Takes `metadata`, or the archive's own header and what lies beside its file.
     ///
     /// PEFT's `adapter_config.json` belongs to every file beside it whose layers and ranks are those that it names, under
-    /// whatever name: people rename `adapter_model.safetensors`. Throws ``FileError`` when a configuration is malformed or asks for what is
+    /// whatever name: people rename `adapter_model.safetensors`. Throws `FileError` when a configuration is malformed or asks for what is
     /// not supported, or does not fit weights that have PEFT's own name.
     init(_ archive: any TensorArchive, _ metadata: [String: String]? = nil, naming: AdapterNaming) throws {
         let file = archive as? SafetensorsFile

@@ -29,7 +29,7 @@ public struct AdapterLayerReader {
     /// What to run mixtures with instead of what the file says.
     public var routing: RoutingOptions? { file.routing }
 
-    /// The weights of each of the model's layers. Throws ``FileError``.
+    /// The weights of each of the model's layers. Throws `FileError`.
     func layers() throws -> [AdaptedLayer] {
         let method = AdapterMethods.claiming(keys.keys, peftFlags: header.peftFlags)
         let known = Set(method.tensorNames.map(\.name) + [AdapterRole.alpha.name])
@@ -43,14 +43,14 @@ public struct AdapterLayerReader {
         return try method.split(weights, at: place, reader: self)
     }
 
-    /// The alpha of an update of that rank: beside the weights, in PEFT's configuration, or the rank. Throws ``FileError``.
+    /// The alpha of an update of that rank: beside the weights, in PEFT's configuration, or the rank. Throws `FileError`.
     public func alpha(rank: Int) throws -> Float {
         guard let key = keys[AdapterRole.alpha] else { return file.header.peft.alpha(layer: layer, rank: rank) }
         return try file.archive.adapterAlpha(key)
     }
 
     /// A matrix that takes the layer's inputs; see ``AdapterNaming/Entrance`` for one that takes fewer of them. Throws
-    /// ``FileError``.
+    /// `FileError`.
     public func incoming(_ role: AdapterRole, rows: Int?) throws -> Tensor {
         guard let entrance = file.naming.entrance, place.isEntrance(entrance), let key = keys[role],
             let found = file.archive.info(key)?.shape, found.rank >= 2, found[1] != place.inputs
@@ -77,7 +77,7 @@ public struct AdapterLayerReader {
     }
 
     /// A matrix in `float32`; nil leaves the number of rows to the file, at least one. Extents of 1 may follow, as kohya
-    /// writes layers that are kept as 1 x 1 convolutions. Throws ``FileError``.
+    /// writes layers that are kept as 1 x 1 convolutions. Throws `FileError`.
     public func matrix(_ role: AdapterRole, rows: Int?, columns: Int) throws -> Tensor {
         let expected = "shape [\(rows.map { "\($0)" } ?? "r"), \(columns)]"
         let numbers = try tensor(role, expected: expected) { found in
@@ -87,7 +87,7 @@ public struct AdapterLayerReader {
         return numbers.reshaped(to: [numbers.shape[0], numbers.shape[1]])
     }
 
-    /// A tensor in `float32` whose shape passes `isRight`; `expected` says in words which do. Throws ``FileError`` when it is
+    /// A tensor in `float32` whose shape passes `isRight`; `expected` says in words which do. Throws `FileError` when it is
     /// missing, of another shape or type, or holds NaN or infinity.
     public func tensor(_ role: AdapterRole, expected: String, where isRight: (Shape) -> Bool) throws -> Tensor {
         guard let key = keys[role] else {
@@ -119,7 +119,7 @@ public struct AdapterLayerReader {
 }
 
 extension TensorArchive {
-    /// The alpha that stands beside an adapter's weights, of any type of numbers. Throws ``FileError`` when it is not one
+    /// The alpha that stands beside an adapter's weights, of any type of numbers. Throws `FileError` when it is not one
     /// finite number.
     func adapterAlpha(_ key: String) throws -> Float {
         let value = try tensor(key)

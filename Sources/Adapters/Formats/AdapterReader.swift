@@ -42,7 +42,7 @@ struct AdapterReader {
         var keys: [AdapterRole: String] = [:]
     }
 
-    /// All adapters of the file. Throws ``FileError`` at the first fault.
+    /// All adapters of the file. Throws `FileError` at the first fault.
     func contents() throws -> Contents {
         var notices = header.notices
         let textual = archive.names.filter(AdapterKey.isOfTextEncoder)

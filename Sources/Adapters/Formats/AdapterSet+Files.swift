@@ -14,9 +14,9 @@ extension AdapterSet {
     /// rank without them. What adapts the entrance of a relative with fewer inputs is placed on the first of them
     /// (``AdapterNaming/Entrance``). A mixture runs with what this toolkit noted in the
     /// header, without a note as ICEdit's released weights do (``RoutingOptions/upstream``); `routing` overrides both.
-    /// `metadata` is the file's header, taken from a ``SafetensorsFile`` by itself. `besideOthers` lets other sets stand in the model already.
+    /// `metadata` is the file's header, taken from a `SafetensorsFile` by itself. `besideOthers` lets other sets stand in the model already.
     ///
-    /// Throws ``FileError`` for a key that belongs to no layout or no layer, for a missing tensor, a wrong shape or type,
+    /// Throws `FileError` for a key that belongs to no layout or no layer, for a missing tensor, a wrong shape or type,
     /// and for malformed metadata; ``AdapterError`` when a layer already has an adapter.
     public convenience init(
         loading archive: any TensorArchive, metadata: [String: String]? = nil, into model: any Module,
@@ -45,7 +45,7 @@ extension AdapterSet {
     /// only when it is whole.
     ///
     /// Gives what a reader of the layout should know, one sentence each. Throws ``AdapterError/unwritable(format:reason:)``
-    /// when the layout cannot hold the adapters, and ``FileError`` when a number is too large for `dtype` or the file cannot
+    /// when the layout cannot hold the adapters, and `FileError` when a number is too large for `dtype` or the file cannot
     /// be written.
     @discardableResult
     public func write(

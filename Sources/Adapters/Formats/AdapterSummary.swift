@@ -42,7 +42,7 @@ public struct AdapterSummary: Sendable {
         }
     }
 
-    /// Reads the keys. Throws ``FileError`` for the first that belongs to no layout that is read here, and for an alpha
+    /// Reads the keys. Throws `FileError` for the first that belongs to no layout that is read here, and for an alpha
     /// that is no number.
     public init(_ archive: any TensorArchive, naming: AdapterNaming = AdapterNaming()) throws {
         let header = try AdapterHeader(archive, naming: naming)

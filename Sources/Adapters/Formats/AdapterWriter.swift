@@ -27,7 +27,7 @@ struct AdapterWriter {
         self.dtype = dtype
     }
 
-    /// Adds one layer. Throws ``AdapterError/unwritable(format:reason:)`` when the layout cannot hold it, and ``FileError``
+    /// Adds one layer. Throws ``AdapterError/unwritable(format:reason:)`` when the layout cannot hold it, and `FileError`
     /// when a number is too large for the type.
     mutating func add(_ layer: AdaptedLayer) throws {
         let method = layer.weights.method

@@ -5,7 +5,7 @@ extension ExportedAdapters {
     /// Turns trained parameters, named as ``AdapterSet/parameters`` names them, into a file's contents without a model:
     /// what a checkpoint holds is enough.
     ///
-    /// Throws ``FileError`` when a layer's parameters are not complete, do not fit the configuration or are too large for
+    /// Throws `FileError` when a layer's parameters are not complete, do not fit the configuration or are too large for
     /// `dtype`, and ``AdapterError/unwritable(format:reason:)`` when the layout cannot hold the adapters.
     public init(
         parameters archive: any TensorArchive, configuration: AdapterConfiguration, format: AdapterFormat,
@@ -18,7 +18,7 @@ extension ExportedAdapters {
 }
 
 extension AdaptedLayer {
-    /// All layers among trained parameters, in their order. Throws ``FileError`` when a layer's parameters are not complete
+    /// All layers among trained parameters, in their order. Throws `FileError` when a layer's parameters are not complete
     /// or do not fit the configuration.
     static func all(in archive: any TensorArchive, _ configuration: AdapterConfiguration) throws -> [AdaptedLayer] {
         var names: [String] = []

@@ -36,7 +36,7 @@ struct PEFTMetadata {
     /// No configuration: alpha equals the rank.
     init() {}
 
-    /// Reads the text of a configuration, of `key` in a header or of a file. Throws ``FileError`` when it is malformed or asks
+    /// Reads the text of a configuration, of `key` in a header or of a file. Throws `FileError` when it is malformed or asks
     /// for what is not supported.
     init(_ text: String, naming: AdapterNaming, path: String, key: String?) throws {
         func fault(_ field: String?, _ expected: String, _ found: (any CustomStringConvertible)?) -> FileError {

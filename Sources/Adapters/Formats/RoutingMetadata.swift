@@ -32,7 +32,7 @@ struct RoutingMetadata: Codable, Equatable {
         RoutingOptions(topK: topK, gate: gate, renormalizesWeights: renormalizesWeights, input: routerInput)
     }
 
-    /// Reads the header's entry; empty when there is none. Throws ``FileError`` when it is malformed.
+    /// Reads the header's entry; empty when there is none. Throws `FileError` when it is malformed.
     static func read(header: [String: String], path: String) throws -> [String: RoutingMetadata] {
         guard let text = header[headerKey] else { return [:] }
         do {

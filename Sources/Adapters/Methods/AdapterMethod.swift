@@ -48,19 +48,19 @@ public protocol AdapterMethod: Codable, Equatable, Sendable {
     /// ``AdapterMethods/all`` to the first. `peftFlags` are those that PEFT's configuration sets.
     static func claims(_ roles: Set<AdapterRole>, peftFlags: Set<String>) -> Bool
 
-    /// The weights that a file has for a layer as the file keeps it. Throws ``FileError`` when they are not complete, have other
+    /// The weights that a file has for a layer as the file keeps it. Throws `FileError` when they are not complete, have other
     /// shapes or contradict the file's header.
     static func read(_ layer: AdapterLayerReader) throws -> AdapterWeights
 
-    /// Checks the header against the layers that the file has. Throws ``FileError``.
+    /// Checks the header against the layers that the file has. Throws `FileError`.
     static func check(_ header: AdapterHeader, layers: [AdapterLayerReader]) throws
 
-    /// The weights of each of the model's layers that a file keeps as one at `place`. Throws ``FileError`` when they cannot
+    /// The weights of each of the model's layers that a file keeps as one at `place`. Throws `FileError` when they cannot
     /// be taken apart.
     static func split(_ weights: AdapterWeights, at place: AdapterPlace, reader: AdapterLayerReader) throws
         -> [AdaptedLayer]
 
-    /// The weights of a layer among a run's parameters, of which the method is this one. Throws ``FileError`` when they are not
+    /// The weights of a layer among a run's parameters, of which the method is this one. Throws `FileError` when they are not
     /// complete or do not fit the hyperparameters.
     func restored(_ layer: String, from parameters: any TensorArchive) throws -> AdapterWeights
 

@@ -68,7 +68,7 @@ public struct DoRAMethod: AdapterMethod {
             || peftFlags.contains("use_dora") && roles.contains(AdapterRole(LowRank.downName.name))
     }
 
-    /// The weights of a layer in a file. Throws ``FileError``.
+    /// The weights of a layer in a file. Throws `FileError`.
     public static func read(_ layer: AdapterLayerReader) throws -> AdapterWeights {
         // Of a relative's entrance the norms are of fewer inputs: nothing is placed.
         let (inputs, outputs) = (layer.place.inputs, layer.place.outputs)
@@ -102,7 +102,7 @@ public struct DoRAMethod: AdapterMethod {
         }
     }
 
-    /// The weights of a layer among a run's parameters. Throws ``FileError``.
+    /// The weights of a layer among a run's parameters. Throws `FileError`.
     public func restored(_ layer: String, from parameters: any TensorArchive) throws -> AdapterWeights {
         let lora = try LowRank(restoring: layer, from: parameters, rows: rank, "rank \(rank)", alpha: alpha)
         let key = "\(layer).\(Self.magnitudeName.name)"

@@ -108,7 +108,7 @@ public struct LoKrMethod: AdapterMethod {
         roles.contains { $0.name.hasPrefix("lokr_") }
     }
 
-    /// The weights of a layer in a file. Throws ``FileError``.
+    /// The weights of a layer in a file. Throws `FileError`.
     public static func read(_ layer: AdapterLayerReader) throws -> AdapterWeights {
         var tensors: [String: Tensor] = [:]
         var ranks: [Int] = []
@@ -185,7 +185,7 @@ public struct LoKrMethod: AdapterMethod {
         }
     }
 
-    /// The weights of a layer among a run's parameters. Throws ``FileError``.
+    /// The weights of a layer among a run's parameters. Throws `FileError`.
     public func restored(_ layer: String, from parameters: any TensorArchive) throws -> AdapterWeights {
         var tensors: [String: Tensor] = [:]
         for factor in [KroneckerFactor.first, .second] {

@@ -48,7 +48,7 @@ public struct LoRAMethod: AdapterMethod {
     /// Whether a layer with these tensors has such an adapter.
     public static func claims(_ roles: Set<AdapterRole>, peftFlags: Set<String>) -> Bool { true }
 
-    /// The weights of a layer in a file. Throws ``FileError``.
+    /// The weights of a layer in a file. Throws `FileError`.
     public static func read(_ layer: AdapterLayerReader) throws -> AdapterWeights {
         let lora = try LowRank(layer)
         return AdapterWeights(LoRAMethod(rank: lora.rank, alpha: lora.alpha), lora.tensors)
@@ -65,7 +65,7 @@ public struct LoRAMethod: AdapterMethod {
         }
     }
 
-    /// The weights of a layer among a run's parameters. Throws ``FileError``.
+    /// The weights of a layer among a run's parameters. Throws `FileError`.
     public func restored(_ layer: String, from parameters: any TensorArchive) throws -> AdapterWeights {
         AdapterWeights(
             self, try LowRank(restoring: layer, from: parameters, rows: rank, "rank \(rank)", alpha: alpha).tensors)

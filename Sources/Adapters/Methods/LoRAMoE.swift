@@ -7,7 +7,7 @@ import TensorCore
 /// All experts are computed in two multiplications: A stacked to `[N r, in]`, the low-rank activations of each expert
 /// multiplied by its routing weight (0 unless chosen), B stacked to `[out, N r]`. No loop over experts, no gather.
 ///
-/// While ``AuxiliaryOutputs`` are collected, each run hands over the layer's losses and shares; ``RoutingReport`` reads them.
+/// While `AuxiliaryOutputs` are collected, each run hands over the layer's losses and shares; ``RoutingReport`` reads them.
 public final class LoRAMoE: AdapterModule {
     /// The full name of the layer.
     public let layer: String

@@ -11,7 +11,7 @@ extension LoRAMoEMethod {
         roles.contains { $0.expert != nil || $0 == route || $0 == pooledRoute }
     }
 
-    /// The weights of a layer in a file. Throws ``FileError``.
+    /// The weights of a layer in a file. Throws `FileError`.
     public static func read(_ layer: AdapterLayerReader) throws -> AdapterWeights {
         guard layer.place.isPlain else {
             throw FileError(

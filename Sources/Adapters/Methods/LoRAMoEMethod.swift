@@ -81,7 +81,7 @@ public struct LoRAMoEMethod: AdapterMethod {
         return LoRAMoE(layer: layer, LowRank(tensors, alpha: alpha), router: router, context: context)
     }
 
-    /// The weights of a layer among a run's parameters. Throws ``FileError``.
+    /// The weights of a layer among a run's parameters. Throws `FileError`.
     public func restored(_ layer: String, from parameters: any TensorArchive) throws -> AdapterWeights {
         let (keyA, keyB) = ("\(layer).\(LowRank.downName.name)", "\(layer).\(LowRank.upName.name)")
         let (keyRoute, keyPooled) = ("\(layer).\(Self.routeName.name)", "\(layer).\(Self.pooledRouteName.name)")

@@ -50,14 +50,14 @@ struct LowRank {
             b: Tensor(zeros: [layer.outputDimensions, rank]), alpha: alpha)
     }
 
-    /// Those of a file. Throws ``FileError`` when one is missing or of another shape.
+    /// Those of a file. Throws `FileError` when one is missing or of another shape.
     init(_ layer: AdapterLayerReader) throws {
         let a = try layer.incoming(Self.down, rows: nil)
         let b = try layer.matrix(Self.up, rows: layer.place.outputs, columns: a.shape[0])
         self.init(a: a, b: b, alpha: try layer.alpha(rank: a.shape[0]))
     }
 
-    /// Those of a layer among a run's parameters, of `rows` down projections, which `what` says in words. Throws ``FileError``.
+    /// Those of a layer among a run's parameters, of `rows` down projections, which `what` says in words. Throws `FileError`.
     init(
         restoring layer: String, from parameters: any TensorArchive, rows: Int, _ what: String, alpha: Float
     ) throws {

@@ -61,6 +61,7 @@ public struct FrameworkName: RawRepresentable, Hashable, Sendable, Codable, Case
     /// FLUX.1 Kontext's: the source as tokens behind those that are generated.
     public static let kontext = FrameworkName("kontext")
 
+    /// The word in configurations.
     public let rawValue: String
     init(_ rawValue: String) { self.rawValue = rawValue }
 
@@ -72,6 +73,7 @@ public struct FrameworkName: RawRepresentable, Hashable, Sendable, Codable, Case
 
     /// The framework of this name.
     public var framework: any EditFramework { Self.all.first { $0.name == self }! }
+    /// The word in configurations.
     public var description: String { rawValue }
 }
 

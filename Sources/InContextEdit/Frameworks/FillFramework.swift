@@ -7,29 +7,37 @@ import TensorIO
 /// The model sees the latents of the canvas with its edited panel blanked, and the mask, in channels behind the noisy latents:
 /// 64 + 64 + 256 of them (diffusers' `FluxFillPipeline`).
 public struct FillFramework: EditFramework {
+    /// `fill`.
     public var name: FrameworkName { .fill }
+    /// The class of diffusers that works so.
     public var pipelineClass: String { "FluxFillPipeline" }
+    /// The default of ICEdit's scripts.
     public var defaultGuidance: Float { 50 }
+    /// All of them, ICEdit's sentence first.
     public var promptForms: [PromptForm] { [.inContext, .direct, .descriptive, .globalCaptions] }
 
     /// The framework has no settings.
     public init() {}
 
+    /// The layout that was chosen: both panels share the canvas.
     public func panelLayout(
         _ choice: PanelLayoutChoice, panelWidth: Int, panelHeight: Int
     ) -> PanelLayout {
         choice.layout(panelWidth: panelWidth, panelHeight: panelHeight)
     }
 
+    /// Noise, masked image and mask.
     public func inputs(latentChannels: Int) -> (channels: Int, words: String) {
         (2 * latentChannels * 4 + DiptychGeometry.maskChannels, "a Fill model (noise, masked image, mask)")
     }
 
+    /// The packed latents of the canvas with its edited panel blanked.
     public func sourceLatents(_ diptych: Diptych, _ encoders: FrozenEncoders, drawing draw: Tensor?) throws -> Tensor {
         let canvas = diptych.geometry.blankingEdited(diptych.canvas.tensor().unsqueezed(0))
         return try encoders.packedLatents(canvas, drawing: draw)
     }
 
+    /// The masked image and the mask in channels behind the noisy latents.
     public func conditioning(
         source: Tensor, text: Tensor, pooled: Tensor, guidance: Float, geometry: DiptychGeometry
     ) -> Conditioning {
@@ -38,6 +46,7 @@ public struct FillFramework: EditFramework {
             guidance: guidance)
     }
 
+    /// Draws as `FluxFillPipeline` does, or the noise alone.
     public func start(
         _ diptych: Diptych, _ encoders: FrozenEncoders, _ draws: NoiseDraws, seed: UInt64, precision: DType
     ) throws -> EditStart {

@@ -8,8 +8,11 @@ import TensorIO
 /// The source's latents are the mode of the autoencoder's posterior and the only random numbers are the noise, as in diffusers'
 /// `FluxKontextPipeline`. Adapters of such a base are trained on pairs as those of a Fill model are.
 public struct KontextFramework: EditFramework {
+    /// `kontext`.
     public var name: FrameworkName { .kontext }
+    /// The class of diffusers that works so.
     public var pipelineClass: String { "FluxKontextPipeline" }
+    /// The default of Black Forest Labs' model card.
     public var defaultGuidance: Float { 2.5 }
     /// There is no diptych to speak of.
     public var promptForms: [PromptForm] { [.direct] }
@@ -17,18 +20,22 @@ public struct KontextFramework: EditFramework {
     /// The framework has no settings.
     public init() {}
 
+    /// The edit alone is on the canvas, whatever was chosen.
     public func panelLayout(
         _ choice: PanelLayoutChoice, panelWidth: Int, panelHeight: Int
     ) -> PanelLayout { .reference }
 
+    /// Noise; the source stands in tokens.
     public func inputs(latentChannels: Int) -> (channels: Int, words: String) {
         (latentChannels * 4, "a Kontext model (noise, the source in tokens)")
     }
 
+    /// The packed latents of the source alone.
     public func sourceLatents(_ diptych: Diptych, _ encoders: FrozenEncoders, drawing draw: Tensor?) throws -> Tensor {
         try encoders.packedLatents(diptych.source.tensor().unsqueezed(0), drawing: draw)
     }
 
+    /// The source in tokens behind the noisy latents.
     public func conditioning(
         source: Tensor, text: Tensor, pooled: Tensor, guidance: Float, geometry: DiptychGeometry
     ) -> Conditioning {
@@ -40,6 +47,7 @@ public struct KontextFramework: EditFramework {
             tokens: source, tokenIDs: ids, imageIDs: geometry.imageIDs, text: text, pooled: pooled, guidance: guidance)
     }
 
+    /// Draws the noise; the source is the mode of its posterior.
     public func start(
         _ diptych: Diptych, _ encoders: FrozenEncoders, _ draws: NoiseDraws, seed: UInt64, precision: DType
     ) throws -> EditStart {

@@ -19,6 +19,7 @@ public struct LogitNormalTimes: TimeDistribution, Hashable {
     /// Collects both; the default is ICEdit's.
     public init(mean: Double = 0, deviation: Double = 1) { (self.mean, self.deviation) = (mean, deviation) }
 
+    /// A time for a sample of which so many tokens are generated.
     public func sample(_ random: inout Random, tokenCount: Int) -> Float {
         Float(1 / (1 + exp(-(mean + deviation * random.normal()))))
     }
@@ -29,6 +30,7 @@ public struct UniformTimes: TimeDistribution, Hashable {
     /// There is nothing to set.
     public init() {}
 
+    /// A time for a sample of which so many tokens are generated.
     public func sample(_ random: inout Random, tokenCount: Int) -> Float { random.uniform() }
 }
 
@@ -44,6 +46,7 @@ public struct ShiftedTimes: TimeDistribution {
         (self.times, self.shift) = (times, shift)
     }
 
+    /// A time for a sample of which so many tokens are generated.
     public func sample(_ random: inout Random, tokenCount: Int) -> Float {
         let time = Double(times.sample(&random, tokenCount: tokenCount))
         return Float(shift * time / (1 + (shift - 1) * time))
@@ -59,6 +62,7 @@ public struct LengthShiftedTimes: TimeDistribution {
     /// Moves the times of another distribution.
     public init(_ times: any TimeDistribution = LogitNormalTimes()) { self.times = times }
 
+    /// A time for a sample of which so many tokens are generated.
     public func sample(_ random: inout Random, tokenCount: Int) -> Float {
         let mu = 0.5 + (1.15 - 0.5) / (4096 - 256) * Double(tokenCount - 256)
         return ShiftedTimes(times, shift: exp(mu)).sample(&random, tokenCount: tokenCount)

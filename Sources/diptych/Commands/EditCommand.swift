@@ -61,7 +61,7 @@ struct EditCommand: Subcommand {
     @Option(
         name: .long,
         help: """
-            What is taken from the seed's numbers: diffusers, for the pictures of diffusers' FluxEditPipeline and ICEdit's \
+            What is taken from the seed's numbers: diffusers, for the pictures of diffusers' FluxFillPipeline and ICEdit's \
             scripts; or noise-only, where the picture is encoded without chance.
             """)
     var noise = NoiseDraws.diffusers

@@ -22,7 +22,7 @@ struct MatrixView {
 extension CPUBackend {
     /// See ``Backend/matrixProduct(_:_:bias:dtype:)``. With ``Engine/kernels``, every operand is read in place and in
     /// its own type; two `bfloat16` matrices are multiplied as such where the processor can, all others in `float32`. Where
-    /// ``OneDNNPolicy`` says so, oneDNN multiplies.
+    /// `OneDNNPolicy` says so, oneDNN multiplies.
     public func matrixProduct(_ a: Tensor, _ b: Tensor, bias: Tensor?, dtype: DType) -> Tensor {
         let (m, k, n) = (a.shape[-2], a.shape[-1], b.shape[-1])
         let isChosen = OneDNNPolicy.takesProduct(a, b, self)
