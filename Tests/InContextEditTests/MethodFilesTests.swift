@@ -143,7 +143,7 @@ import Testing
                 let merger = try AdapterMerger(path("base.safetensors")) { naming in
                     [(try AdapterFile(SafetensorsFile(path: path("adapter.safetensors")), naming: naming), strength)]
                 }
-                _ = try merger.write(to: path("merged.safetensors")) { _, _ in }
+                _ = try merger.write(to: path("merged.safetensors")) { _ in }
                 let merged = try ModelFile.open(path("merged.safetensors"), .transformer).loadTransformer()
                 let error = largest(output(merged), expected)
                 print("\(type(of: given.method).noun) merged at \(strength), \(name), \(isBlackForest): \(error)")
