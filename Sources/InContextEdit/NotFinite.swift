@@ -5,17 +5,7 @@ public import TensorIO
 
 extension PipelineParts {
     /// Where a model was read from.
-    func place(of part: PipelineFolder.Part) -> String {
-        let file: String? =
-            switch part {
-            case .transformer: transformer
-            case .vae: vae
-            case .textEncoder: clip
-            case .textEncoder2: t5
-            case .tokenizer, .tokenizer2, .scheduler: nil
-            }
-        return file ?? "\(folder)/\(part)"
-    }
+    func place(of part: PipelineFolder.Part) -> String { named(part) ?? "\(folder)/\(part)" }
 
     /// The error of a model whose results, `what`, are not finite.
     func notFinite(

@@ -41,12 +41,12 @@ public struct PipelineParts: Hashable, Sendable {
 
     /// Loads the transformer. Throws `FileError` or `WeightError`.
     public func loadTransformer() throws -> FluxTransformer {
-        try load(.transformer, at: transformer, folder: FluxTransformer.load(folder:)) { try $0.loadTransformer() }
+        try load(.transformer, folder: FluxTransformer.load(folder:)) { try $0.loadTransformer() }
     }
 
     /// Loads the image autoencoder. Throws `FileError` or `WeightError`.
     public func loadVAE() throws -> AutoencoderKL {
-        try load(.vae, at: vae, folder: AutoencoderKL.load(folder:)) { try $0.loadVAE() }
+        try load(.vae, folder: AutoencoderKL.load(folder:)) { try $0.loadVAE() }
     }
 
     /// Loads both text encoders and their tokenizers. Throws `FileError` or `WeightError`.
@@ -54,9 +54,9 @@ public struct PipelineParts: Hashable, Sendable {
         let tokenizers = try loadTokenizers()
         return try TextEncoders(
             path: folder, clipTokenizer: tokenizers.clip,
-            clip: load(.textEncoder, at: clip, folder: CLIPTextEncoder.load(folder:)) { try $0.loadCLIP() },
+            clip: load(.textEncoder, folder: CLIPTextEncoder.load(folder:)) { try $0.loadCLIP() },
             t5Tokenizer: tokenizers.t5,
-            t5: load(.textEncoder2, at: t5, folder: T5Encoder.load(folder:)) { try $0.loadT5() })
+            t5: load(.textEncoder2, folder: T5Encoder.load(folder:)) { try $0.loadT5() })
     }
 
     /// The folder's scheduler, or FLUX.1's where the folder has none.
@@ -67,11 +67,22 @@ public struct PipelineParts: Hashable, Sendable {
 
     // MARK: Places
 
+    /// The place that is named for a part; nil where it lies in the folder.
+    package func named(_ part: PipelineFolder.Part) -> String? {
+        switch part {
+        case .transformer: transformer
+        case .vae: vae
+        case .textEncoder: clip
+        case .textEncoder2: t5
+        case .tokenizer, .tokenizer2, .scheduler: nil
+        }
+    }
+
     private func load<Model>(
-        _ part: PipelineFolder.Part, at place: String?, folder load: (String) throws -> Model,
+        _ part: PipelineFolder.Part, folder load: (String) throws -> Model,
         file: (ModelFile) throws -> Model
     ) throws -> Model {
-        guard let place else { return try load(PipelineFolder(path: folder).folder(of: part)) }
+        guard let place = named(part) else { return try load(PipelineFolder(path: folder).folder(of: part)) }
         let manager = FileManager.default
         if manager.fileExists(atPath: place + "/model_index.json") {
             return try load(PipelineFolder(path: place).folder(of: part))

@@ -73,15 +73,7 @@ extension PairDataset {
 extension PipelineParts {
     /// The file or folder that a part is read from.
     func place(of part: PipelineFolder.Part) -> String {
-        let named: String? =
-            switch part {
-            case .transformer: transformer
-            case .vae: vae
-            case .textEncoder: clip
-            case .textEncoder2: t5
-            case .tokenizer, .tokenizer2, .scheduler: nil
-            }
-        guard let named else { return "\(folder)/\(part)" }
+        guard let named = named(part) else { return "\(folder)/\(part)" }
         return FileManager.default.fileExists(atPath: named + "/model_index.json") ? "\(named)/\(part)" : named
     }
 }
