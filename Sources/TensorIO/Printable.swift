@@ -28,13 +28,20 @@ package func printableLines(_ text: String) -> String {
     var lines = ""
     for scalar in text.unicodeScalars {
         if scalar.isSteering, scalar != "\n", scalar != "\t" {
-            let digits = String(scalar.value, radix: 16, uppercase: true)
-            lines += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            lines += "\\u" + zeroPadded(scalar.value, digits: 4, radix: 16, uppercase: true)
         } else {
             lines.unicodeScalars.append(scalar)
         }
     }
     return lines
+}
+
+/// A number with zeros in front, of at least so many digits.
+package func zeroPadded(
+    _ number: some BinaryInteger, digits: Int, radix: Int = 10, uppercase: Bool = false
+) -> String {
+    let text = String(number, radix: radix, uppercase: uppercase)
+    return String(repeating: "0", count: max(0, digits - text.count)) + text
 }
 
 extension Unicode.Scalar {

@@ -55,11 +55,7 @@ public struct Fingerprint: Sendable, Hashable, CustomStringConvertible {
 
     /// 32 hexadecimal digits.
     public var description: String {
-        func digits(_ word: UInt64) -> String {
-            let text = String(word, radix: 16)
-            return String(repeating: "0", count: 16 - text.count) + text
-        }
-        return digits(Self.finished(low)) + digits(Self.finished(high))
+        zeroPadded(Self.finished(low), digits: 16, radix: 16) + zeroPadded(Self.finished(high), digits: 16, radix: 16)
     }
 
     /// Half as long.

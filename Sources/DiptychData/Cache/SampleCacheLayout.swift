@@ -46,20 +46,16 @@ struct SampleCacheLayout: Sendable {
             for (number, start) in stride(from: 0, to: pairs.count, by: Self.pairsPerFile).enumerated() {
                 files.append(
                     PairsFile(
-                        name: "pairs-\(geometry.name)-\(Self.digits(number)).h5",
+                        name: "pairs-\(geometry.name)-\(zeroPadded(number, digits: 5)).h5",
                         shape: geometry, pairs: Array(pairs[start..<min(start + Self.pairsPerFile, pairs.count)])))
             }
         }
         pairsFiles = files
         textsFiles = stride(from: 0, to: prompts.count, by: Self.textsPerFile).enumerated().map { number, start in
             TextsFile(
-                name: "texts-\(Self.digits(number)).h5", texts: start..<min(start + Self.textsPerFile, prompts.count))
+                name: "texts-\(zeroPadded(number, digits: 5)).h5",
+                texts: start..<min(start + Self.textsPerFile, prompts.count))
         }
-    }
-
-    private static func digits(_ number: Int) -> String {
-        let text = String(number)
-        return String(repeating: "0", count: max(0, 5 - text.count)) + text
     }
 
     func path(_ name: String) -> String { folder + "/" + name }

@@ -1,7 +1,7 @@
 import Foundation
 import TensorIO
 
-/// What the writers of shards share.
+/// What the writers of datasets share.
 enum ShardWriting {
     /// The file that stands in a folder of shards until all of them are there.
     static let unfinishedName = "unfinished.json"
@@ -12,6 +12,25 @@ enum ShardWriting {
             throw FileError(folder, expected: "a folder to write to", found: "a file")
         }
         return try FolderLock(folder, expected: "a folder that no other process fills", found: "one in the making")
+    }
+
+    /// The names in a folder, in order. Throws ``FileError`` when it cannot be read.
+    static func names(in folder: URL) throws(FileError) -> [String] {
+        do {
+            return try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
+        } catch {
+            throw FileError(folder.relativePath, expected: "a readable folder", found: error.localizedDescription)
+        }
+    }
+
+    /// Removes a file. Throws ``FileError`` when it cannot be removed.
+    static func remove(_ file: URL) throws(FileError) {
+        do {
+            try FileManager.default.removeItem(at: file)
+        } catch {
+            throw FileError(
+                file.relativePath, expected: "a file that can be removed", found: error.localizedDescription)
+        }
     }
 
     /// The members of a pair in a shard.

@@ -19,8 +19,7 @@ public struct ContactSheet: Sendable {
     public var missingLetters: String? {
         guard !missingCharacters.isEmpty else { return nil }
         let shown = missingCharacters.prefix(8).map { scalar in
-            let digits = String(scalar.value, radix: 16, uppercase: true)
-            return "'\(scalar)' (U+" + String(repeating: "0", count: max(0, 4 - digits.count)) + digits + ")"
+            "'\(scalar)' (U+\(zeroPadded(scalar.value, digits: 4, radix: 16, uppercase: true)))"
         }
         let more = missingCharacters.count > shown.count ? " …" : ""
         return "no font of this machine has \(missingCharacters.count == 1 ? "the letter" : "the letters") "

@@ -2,14 +2,6 @@ import InContextEdit
 import TensorIO
 
 extension PhotoEdits {
-    /// How panels are stored.
-    public enum Format: String, Codable, Sendable, CaseIterable {
-        /// Lossless.
-        case png
-        /// JPEG of quality 95.
-        case jpg
-    }
-
     /// What to make.
     public struct Options: Codable, Sendable, Hashable {
         /// The number of pairs, at least 1.
@@ -22,20 +14,20 @@ extension PhotoEdits {
         public var seed: UInt64
         /// How panels are stored. By default JPEG from 128 pixels on, a tenth of PNG's size for photographs; below, PNG:
         /// there a JPEG's blocks and halved chroma are large beside what is edited, and files are small anyway.
-        public var format: Format
+        public var format: PanelFormat
         /// The names of the kinds of edit to make, all unless told.
         public var kinds: [String]
 
         /// Collects the options.
         public init(
-            count: Int, width: Int = 256, height: Int = 256, seed: UInt64 = 0, format: Format? = nil,
+            count: Int, width: Int = 256, height: Int = 256, seed: UInt64 = 0, format: PanelFormat? = nil,
             kinds: [String] = EditKind.all.map(\.name)
         ) {
             self.count = count
             self.width = width
             self.height = height
             self.seed = seed
-            self.format = format ?? (min(width, height) < 128 ? .png : .jpg)
+            self.format = format ?? PanelFormat(side: min(width, height))
             self.kinds = kinds
         }
 

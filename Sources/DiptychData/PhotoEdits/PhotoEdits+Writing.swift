@@ -68,9 +68,8 @@ extension PhotoEdits {
         return record
     }
 
-    private static func panelName(_ index: Int, _ format: Format) -> String {
-        let digits = String(index)
-        return String(repeating: "0", count: 6 - digits.count) + digits + "." + format.rawValue
+    private static func panelName(_ index: Int, _ format: PanelFormat) -> String {
+        "\(zeroPadded(index, digits: 6)).\(format.rawValue)"
     }
 
     // MARK: What is there
@@ -104,7 +103,7 @@ extension PhotoEdits {
             PairDataset.metadataName, ShardWriting.unfinishedName, Self.manifestName, PhotoEditsJournal.name,
         ]
         AtomicFile.sweep(root.path, where: own.contains)
-        let names = try listed(root).sorted()
+        let names = try ShardWriting.names(in: root)
         let isUnfinished = names.contains(ShardWriting.unfinishedName)
         let earlier = try? JSONValue.decoding(
             Manifest.self,
@@ -149,7 +148,7 @@ extension PhotoEdits {
         let originals = Set(photos.paths.compactMap { FileIdentity($0) })
         var doomed = own.map { root.appending(path: $0) }.filter { files.fileExists(atPath: $0.path) }
         for panel in panels where files.fileExists(atPath: panel.path) {
-            doomed += try listed(panel).filter(Self.isPanelName).map { panel.appending(path: $0) }
+            doomed += try ShardWriting.names(in: panel).filter(Self.isPanelName).map { panel.appending(path: $0) }
         }
         for file in doomed {
             if let identity = FileIdentity(file.path), originals.contains(identity) {
@@ -174,13 +173,7 @@ extension PhotoEdits {
         }
         // The journal is worth nothing without the other.
         for name in [ShardWriting.unfinishedName, PhotoEditsJournal.name] where isThere(name, root) {
-            do {
-                try FileManager.default.removeItem(at: root.appending(path: name))
-            } catch {
-                throw FileError(
-                    root.appending(path: name).relativePath, expected: "a file that can be removed",
-                    found: error.localizedDescription)
-            }
+            try ShardWriting.remove(root.appending(path: name))
         }
     }
 
@@ -188,19 +181,11 @@ extension PhotoEdits {
         try JSONValue(encoding: manifest).bytes(.compact.sorted) + [UInt8(ascii: "\n")]
     }
 
-    private func listed(_ folder: URL) throws -> [String] {
-        do {
-            return try FileManager.default.contentsOfDirectory(atPath: folder.path)
-        } catch {
-            throw FileError(folder.relativePath, expected: "a readable folder", found: error.localizedDescription)
-        }
-    }
-
     /// Whether a name is one that ``write(to:overwrites:progress:)`` gives.
     private static func isPanelName(_ name: String) -> Bool {
         let parts = name.split(separator: ".", omittingEmptySubsequences: false)
         return parts.count == 2 && parts[0].utf8.count == 6 && parts[0].allSatisfy { ("0"..."9").contains($0) }
-            && Format(rawValue: String(parts[1])) != nil
+            && PanelFormat(rawValue: String(parts[1])) != nil
     }
 }
 

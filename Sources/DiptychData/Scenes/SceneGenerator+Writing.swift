@@ -5,24 +5,16 @@ public import TensorCore
 import TensorIO
 
 extension SceneGenerator {
-    /// How panels are stored.
-    public enum Format: String, Sendable, Codable, CaseIterable {
-        /// Lossless.
-        case png
-        /// JPEG of quality 95.
-        case jpg
-    }
-
     /// How a dataset is written.
     public struct Layout: Sendable, Hashable, Codable {
         /// How panels are stored; masks are PNG always.
-        public var format: Format
+        public var format: PanelFormat
         /// The most pairs in a shard.
         public var shardSize: Int
 
         /// Collects the options; by default JPEG from 128 pixels on, where it takes half of PNG's room or less.
-        public init(format: Format? = nil, shardSize: Int = 1000, size: Int) {
-            self.format = format ?? (size < 128 ? .png : .jpg)
+        public init(format: PanelFormat? = nil, shardSize: Int = 1000, size: Int) {
+            self.format = format ?? PanelFormat(side: size)
             self.shardSize = shardSize
         }
     }
@@ -87,32 +79,29 @@ extension SceneGenerator {
         try AtomicFile.write(to: root.appending(path: Self.manifestName).relativePath) {
             try $0.write(Self.encoded(manifest))
         }
-        try removed(root.appending(path: ShardWriting.unfinishedName))
+        try ShardWriting.remove(root.appending(path: ShardWriting.unfinishedName))
     }
 
     /// The members of a pair.
-    private func sample(at index: Int, _ format: Format) throws -> ShardWriting.Sample {
+    private func sample(at index: Int, _ format: PanelFormat) throws -> ShardWriting.Sample {
         let pair = pair(at: index)
-        let digits = String(index)
         let text = SceneText(
             instruction: pair.fields.instruction, instructions: pair.edit.instructions, task: pair.edit.task.rawValue,
             subject: pair.fields.subject, description: pair.fields.description, inputCaption: pair.fields.inputCaption,
             outputCaption: pair.fields.outputCaption,
             pairCaption: "On the left \(pair.edit.source.caption). On the right \(pair.edit.target.caption).",
             goal: pair.edit)
-        let imageFormat = format == .png ? ImageFormat.png : .jpeg(quality: 95)
         return ShardWriting.Sample(
-            key: String(repeating: "0", count: max(0, 9 - digits.count)) + digits,
+            key: zeroPadded(index, digits: 9),
             members: [
-                ("source.\(format.rawValue)", try pair.source.encoded(as: imageFormat)),
-                ("target.\(format.rawValue)", try pair.target.encoded(as: imageFormat)),
+                ("source.\(format.rawValue)", try pair.source.encoded(as: format.imageFormat)),
+                ("target.\(format.rawValue)", try pair.target.encoded(as: format.imageFormat)),
                 ("mask.png", try pair.mask.encoded(as: .png)), ("json", try Self.encoded(text)),
             ])
     }
 
     private static func shardName(_ number: Int) -> String {
-        let digits = String(number)
-        return "scenes-" + String(repeating: "0", count: max(0, 6 - digits.count)) + digits + ".tar"
+        "scenes-\(zeroPadded(number, digits: 6)).tar"
     }
 
     private static func encoded(_ value: some Encodable) throws -> [UInt8] {
@@ -126,12 +115,7 @@ extension SceneGenerator {
         AtomicFile.sweep(path) {
             $0.hasPrefix("scenes-") || $0 == Self.manifestName || $0 == ShardWriting.unfinishedName
         }
-        let names: [String]
-        do {
-            names = try FileManager.default.contentsOfDirectory(atPath: root.path).sorted()
-        } catch {
-            throw FileError(path, expected: "a readable folder", found: error.localizedDescription)
-        }
+        let names = try ShardWriting.names(in: root)
         let unfinished = root.appending(path: ShardWriting.unfinishedName)
         let known = [ShardWriting.unfinishedName, Self.manifestName].compactMap { name in
             names.contains(name)
@@ -141,7 +125,7 @@ extension SceneGenerator {
         }
         if overwrites {
             for name in names where name == Self.manifestName || name.hasPrefix("scenes-") && name.hasSuffix(".tar") {
-                try removed(root.appending(path: name))
+                try ShardWriting.remove(root.appending(path: name))
             }
         } else if !names.isEmpty, known.first != manifest {
             throw FolderInUse(
@@ -151,15 +135,6 @@ extension SceneGenerator {
                     : "scenes of other options (\(Self.manifestName))")
         }
         try AtomicFile.write(to: unfinished.relativePath) { try $0.write(Self.encoded(manifest)) }
-    }
-
-    private func removed(_ file: URL) throws {
-        do {
-            try FileManager.default.removeItem(at: file)
-        } catch {
-            throw FileError(
-                file.relativePath, expected: "a file that can be removed", found: error.localizedDescription)
-        }
     }
 }
 

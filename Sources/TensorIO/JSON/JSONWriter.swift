@@ -109,8 +109,7 @@ struct JSONWriter {
 
     /// `\uXXXX`, of a character of the basic plane.
     private mutating func append(escaped scalar: Unicode.Scalar) {
-        let digits = String(scalar.value, radix: 16)
-        append(raw: "\\u" + String(repeating: "0", count: 4 - digits.count) + digits)
+        append(raw: "\\u" + zeroPadded(scalar.value, digits: 4, radix: 16))
     }
 
     private mutating func append<Part>(

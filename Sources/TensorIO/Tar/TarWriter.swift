@@ -67,13 +67,13 @@ enum TarFormat {
         put("0000644\0".utf8, at: 100)
         put("0000000\0".utf8, at: 108)
         put("0000000\0".utf8, at: 116)
-        put(octal(count, digits: 11).utf8, at: size.lowerBound)
-        put(octal(0, digits: 11).utf8, at: 136)
+        put(zeroPadded(count, digits: 11, radix: 8).utf8, at: size.lowerBound)
+        put(zeroPadded(0, digits: 11, radix: 8).utf8, at: 136)
         bytes[type] = UInt8(ascii: "0")
         put("ustar\u{0}00".utf8, at: magic.lowerBound)
         put("0000000\0".utf8, at: 329)
         put("0000000\0".utf8, at: 337)
-        put((octal(sum(bytes), digits: 6) + "\0 ").utf8, at: checksum.lowerBound)
+        put((zeroPadded(sum(bytes), digits: 6, radix: 8) + "\0 ").utf8, at: checksum.lowerBound)
         return bytes
     }
 
@@ -82,10 +82,5 @@ enum TarFormat {
         var sum = 0
         for (i, byte) in bytes.enumerated() { sum += checksum.contains(i) ? 32 : Int(byte) }
         return sum
-    }
-
-    private static func octal(_ value: Int, digits: Int) -> String {
-        let text = String(value, radix: 8)
-        return String(repeating: "0", count: max(0, digits - text.count)) + text
     }
 }

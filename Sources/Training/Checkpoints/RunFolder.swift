@@ -20,9 +20,7 @@ public struct RunFolder: Sendable, Hashable {
 
     /// The file of a step's checkpoint.
     public func checkpointPath(step: Int) -> String {
-        let digits = String(step)
-        let padding = String(repeating: "0", count: max(0, 8 - digits.count))
-        return "\(checkpoints)/step-\(padding)\(digits).h5"
+        "\(checkpoints)/step-\(zeroPadded(step, digits: 8)).h5"
     }
 
     /// Every checkpoint, earliest first; none when the folder does not exist.

@@ -65,16 +65,11 @@ struct PhotoEditsCommand: Subcommand {
     @Flag(name: .long, help: "Replace a dataset that is in the folder already.")
     var overwrite = false
 
-    enum PanelFormat: String, ExpressibleByArgument, CaseIterable {
-        case png, jpg
-        var format: PhotoEdits.Format { self == .png ? .png : .jpg }
-    }
-
     private var options: PhotoEdits.Options {
         let all = EditKind.all.map(\.name)
         let chosen = kinds?.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
         return PhotoEdits.Options(
-            count: count, width: width ?? size, height: height ?? size, seed: seed, format: format?.format,
+            count: count, width: width ?? size, height: height ?? size, seed: seed, format: format,
             kinds: chosen ?? all
         )
     }

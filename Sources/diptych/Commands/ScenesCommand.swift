@@ -60,7 +60,7 @@ struct ScenesCommand: Subcommand {
     @Option(
         name: .long,
         help: "How panels are stored: png, or jpg of quality 95. By default jpg from 128 pixels on, png below.")
-    var format: SceneGenerator.Format?
+    var format: PanelFormat?
 
     @Option(name: .long, parsing: .unconditional, help: "Pairs in a shard.")
     var shard = 1000
@@ -127,4 +127,4 @@ struct ScenesCommand: Subcommand {
 }
 
 extension SceneSplit: ExpressibleByArgument {}
-extension SceneGenerator.Format: ExpressibleByArgument {}
+extension PanelFormat: ExpressibleByArgument {}

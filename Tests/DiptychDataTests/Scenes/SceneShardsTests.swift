@@ -23,8 +23,8 @@ import Testing
         try SceneGenerator(options: .init(count: count, size: size, level: level, seed: seed))
     }
 
-    @Test(arguments: [SceneGenerator.Format.png, .jpg])
-    func bytesDoNotDependOnThreads(format: SceneGenerator.Format) throws {
+    @Test(arguments: [PanelFormat.png, .jpg])
+    func bytesDoNotDependOnThreads(format: PanelFormat) throws {
         try withFolder { folder in
             var written: [[String: Data]] = []
             for threads in [1, 3] {
