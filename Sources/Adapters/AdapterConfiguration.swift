@@ -34,7 +34,7 @@ public struct AdapterConfiguration: Codable, Sendable, Equatable {
     }
 
     /// Upstream's LoRA targets, in the names that diffusers gives the layers of FLUX.
-    private static let upstreamTargets =
+    public static let iceditTargets =
         ["x_embedder"]
         + ["norm1.linear", "attn.to_q", "attn.to_k", "attn.to_v", "attn.to_out.0", "ff.net.2"].map {
             "transformer_blocks.*." + $0
@@ -43,16 +43,18 @@ public struct AdapterConfiguration: Codable, Sendable, Equatable {
             "single_transformer_blocks.*." + $0
         }
 
+    /// The layers of the released weights that have a mixture of experts: the last of each block's MLP.
+    public static let iceditMixtureTargets = ["transformer_blocks.*.ff.net.2", "single_transformer_blocks.*.proj_out"]
+
     /// The placement of the released ICEdit LoRA-MoE weights: four experts of rank 32 at the end of each block's MLP,
     /// LoRAs of rank 32 elsewhere (arXiv 2504.20690).
     public static let iceditMoE = AdapterConfiguration([
-        AdapterRule(LoRAMethod(), targets: upstreamTargets),
-        AdapterRule(
-            LoRAMoEMethod(), targets: ["transformer_blocks.*.ff.net.2", "single_transformer_blocks.*.proj_out"]),
+        AdapterRule(LoRAMethod(), targets: iceditTargets),
+        AdapterRule(LoRAMoEMethod(), targets: iceditMixtureTargets),
     ])
 
     /// The same layers with a plain LoRA of rank 32 each.
-    public static let iceditLoRA = AdapterConfiguration([AdapterRule(LoRAMethod(), targets: upstreamTargets)])
+    public static let iceditLoRA = AdapterConfiguration([AdapterRule(LoRAMethod(), targets: iceditTargets)])
 
     /// Everything that is wrong with the rules, one sentence each; empty when they can be used. Rules without targets are not
     /// looked at.

@@ -19,7 +19,7 @@ extension AdapterNaming {
     /// of the base is needed then.
     public static func flux(adaptedBy archive: any TensorArchive) throws -> AdapterNaming {
         var configuration = FluxConfiguration()
-        configuration.inChannels = 384
+        configuration.inChannels = 2 * configuration.outChannels + FluxConfiguration.maskChannels
         configuration.guidanceEmbeds = true
         (configuration.numAttentionHeads, configuration.attentionHeadDim) = (1, 1)
         let unit = AdapterNaming.flux(configuration)
@@ -43,7 +43,7 @@ extension FluxConfiguration {
     fileprivate var entrance: AdapterNaming.Entrance {
         var relative = self
         var owners: [Int: String] = [:]
-        for inputs in [outChannels, 2 * outChannels, 2 * outChannels + 256] {
+        for inputs in [outChannels, 2 * outChannels, 2 * outChannels + Self.maskChannels] {
             relative.inChannels = inputs
             owners[inputs] = inputs == outChannels ? "FLUX.1 [dev] or [schnell]" : relative.variant
         }

@@ -49,7 +49,8 @@ import Testing
     }
 
     private static func faults(_ lines: [(place: String, text: String)]) throws -> [String] {
-        let patterns = try banned.map { (try Regex($0.pattern), $0.instead) }
+        // Simple boundaries: by Unicode's, `BlockPool.take` is one word.
+        let patterns = try banned.map { (try Regex($0.pattern).wordBoundaryKind(.simple), $0.instead) }
         return lines.flatMap { line in
             patterns.compactMap { pattern, instead -> String? in
                 guard let match = line.text.firstMatch(of: pattern) else { return nil }

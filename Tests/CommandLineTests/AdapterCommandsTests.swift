@@ -105,6 +105,7 @@ import Testing
         let plain = try Program.run(
             ["static", path("kohya.safetensors")] + convert.dropFirst(2) + ["-o", path("x.safetensors")])
         #expect(plain.status == 1 && plain.error.contains("expected mixtures of experts"), "\(plain.error)")
+        #expect(plain.error.contains("note: 'diptych static' is called 'diptych flatten-moe' now\n"), "\(plain.error)")
     }
 
     /// Numbers that overflow end an edit without a picture, and the line names whose they are.

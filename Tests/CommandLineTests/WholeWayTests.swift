@@ -104,7 +104,10 @@ import Testing
             (["-o", path("none/out.png")], "none/out.png: expected a folder that can be written"),
             (["--adapter", path("none.safetensors")], "none.safetensors: expected a readable safetensors file"),
             (["--adapter", folder.path], "expected a run's folder with checkpoints/step-….h5"),
-            (["--adapter", base + "/vae/diffusion_pytorch_model.safetensors"], "expected '{layer}.lora_A.weight'"),
+            (
+                ["--adapter", base + "/vae/diffusion_pytorch_model.safetensors"],
+                "expected '{layer}.' and one of lora_A.weight, lora_B.weight"
+            ),
         ]
         for (options, line) in cases {
             let result = try edit(["-o", path("out.png")] + options)

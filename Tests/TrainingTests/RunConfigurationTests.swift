@@ -1,6 +1,10 @@
+import Adapters
 import DiptychData
 import Foundation
 import InContextEdit
+import Models
+import Optimizers
+import TensorCore
 import TensorIO
 import TestSupport
 import Testing

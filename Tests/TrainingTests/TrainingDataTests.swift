@@ -94,7 +94,7 @@ import Training
         ).count
         let (data, model) = (trainer.configuration.data, trainer.transformer.configuration)
         let tokens = 2 * data.panelWidth * data.panelHeight / 256
-        let (pair, text) = (4 * tokens * (64 + model.inChannels), 4 * data.maxSequenceLength * model.jointAttentionDim)
+        let (pair, text) = (4 * tokens * 2 * model.outChannels, 4 * data.maxSequenceLength * model.jointAttentionDim)
         let few = try item("kept samples") { ($0.training.steps, $0.training.accumulate) = (1, 1) }
         #expect(few == 2 * pair + 3 * text)
         let all = try item("kept samples") { $0.training.steps = 1000 }

@@ -28,7 +28,7 @@ public struct FillFramework: EditFramework {
 
     /// Noise, masked image and mask.
     public func inputs(latentChannels: Int) -> (channels: Int, words: String) {
-        (2 * latentChannels * 4 + DiptychGeometry.maskChannels, "a Fill model (noise, masked image, mask)")
+        (2 * latentChannels * 4 + FluxConfiguration.maskChannels, "a Fill model (noise, masked image, mask)")
     }
 
     /// The packed latents of the canvas with its edited panel blanked.
@@ -69,12 +69,11 @@ public struct FillFramework: EditFramework {
 }
 
 extension DiptychGeometry {
-    /// Channels of the packed mask: 8 x 8 pixels of a latent, 2 x 2 latents of a token.
-    static let maskChannels = latentSide * latentSide * 4
-
     /// Masked-image latents `[B, tokens, 64]` with the mask behind them, `[B, tokens, 64 + 256]`.
     func maskedImageChannels(_ maskedLatents: Tensor) -> Tensor {
-        let mask = packedMask.unsqueezed(0).expanded(to: [maskedLatents.shape[0], tokenCount, Self.maskChannels])
+        let mask = packedMask.unsqueezed(0).expanded(to: [
+            maskedLatents.shape[0], tokenCount, FluxConfiguration.maskChannels,
+        ])
         return Tensor.concatenated([maskedLatents, mask.contiguous()], axis: 2)
     }
 
@@ -85,8 +84,8 @@ extension DiptychGeometry {
         let count = panelLayout == .beside ? tokenColumns : tokenRows
         let isEdited = Tensor((0..<count).map { Float($0 < count / 2 ? 0 : 1) }, [count])
         return isEdited.reshaped(to: panelLayout == .beside ? [1, count, 1] : [count, 1, 1])
-            .expanded(to: [tokenRows, tokenColumns, Self.maskChannels]).contiguous()
-            .reshaped(to: [tokenCount, Self.maskChannels])
+            .expanded(to: [tokenRows, tokenColumns, FluxConfiguration.maskChannels]).contiguous()
+            .reshaped(to: [tokenCount, FluxConfiguration.maskChannels])
     }
 
     /// Canvases with their edited panel blanked, which is 0: grey in `[-1, 1]`.

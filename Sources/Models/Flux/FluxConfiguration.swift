@@ -78,12 +78,15 @@ public struct FluxConfiguration: Codable, Hashable, Sendable {
     public var variant: String? {
         // A Fill model sees the masked image's latents and the mask, unshuffled 8 x 8 and packed 2 x 2, besides the noise.
         switch inChannels - outChannels {
-        case outChannels + 256: "FLUX.1 [Fill]"
+        case outChannels + Self.maskChannels: "FLUX.1 [Fill]"
         case outChannels: "FLUX.1 [Canny] or [Depth]"
         case 0: guidanceEmbeds ? "FLUX.1 [dev]" : "FLUX.1 [schnell]"
         default: nil
         }
     }
+
+    /// Channels of a packed mask: the 8 x 8 pixels of a latent, in the 2 x 2 latents of a token.
+    public static let maskChannels = 8 * 8 * 4
 
     /// Width of a token inside the model.
     public var innerDimension: Int { numAttentionHeads * attentionHeadDim }

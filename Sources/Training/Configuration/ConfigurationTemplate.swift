@@ -1,3 +1,6 @@
+import Models
+import Optimizers
+import TensorCore
 import Yams
 
 /// A configuration to begin with, for one purpose: `diptych config --template NAME` writes it.

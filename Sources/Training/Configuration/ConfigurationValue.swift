@@ -191,18 +191,23 @@ extension ConfigurationValue where Value == ImageBackground {
     }
 }
 
-extension ConfigurationValue where Value: RawRepresentable<String> & CaseIterable & SendableMetatype {
-    /// One of the words of an enumeration.
-    static var choice: Self {
-        let words = Value.allCases.map(\.rawValue)
+extension ConfigurationValue where Value: CaseIterable & SendableMetatype {
+    /// One of the cases of an enumeration, each by its word.
+    static func choice(_ word: @escaping @Sendable (Value) -> String) -> Self {
+        let words = Value.allCases.map(word)
         return Self(
             name: words.count == 2
                 ? "\(words[0]) or \(words[1])" : words.dropLast().joined(separator: ", ") + " or " + words.last!,
-            read: { node in text(node).flatMap(Value.init(rawValue:)) },
-            write: { textNode($0.rawValue) },
+            read: { node in text(node).flatMap { found in Value.allCases.first { word($0) == found } } },
+            write: { textNode(word($0)) },
             isValid: { _ in true },
             words: words)
     }
+}
+
+extension ConfigurationValue where Value: RawRepresentable<String> & CaseIterable & SendableMetatype {
+    /// One of the words of an enumeration.
+    static var choice: Self { choice { $0.rawValue } }
 }
 
 extension ConfigurationValue {

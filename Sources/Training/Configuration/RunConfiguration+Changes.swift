@@ -1,4 +1,5 @@
 import Foundation
+import TensorCore
 import Yams
 
 /// What may change between the sessions of a run.

@@ -12,7 +12,7 @@ extension RunConfiguration {
     public var pipelineEncoders: EncoderOptions {
         var options = EncoderOptions()
         options.vaeType = base.vaePrecision.dtype
-        options.tiling = AutoencoderTiling(mode: base.vaeTiling.mode, tileSize: base.vaeTileSize)
+        options.tiling = AutoencoderTiling(mode: base.vaeTiling, tileSize: base.vaeTileSize)
         options.textType = base.textEncoderPrecision.dtype
         return options
     }
@@ -35,33 +35,8 @@ extension RunConfiguration {
 
     /// The learning rate of each step.
     public var learningRateSchedule: LearningRateSchedule {
-        let shape: LearningRateSchedule.Shape
-        switch schedule.name {
-        case .constant: shape = .constant
-        case .linear: shape = .linear
-        case .cosine: shape = .cosine
-        }
         return LearningRateSchedule(
-            shape, peak: optimizer.learningRate, warmupSteps: schedule.warmupSteps, totalSteps: training.steps)
-    }
-}
-
-extension RunConfiguration.Tiling {
-    var mode: AutoencoderTiling.Mode {
-        switch self {
-        case .auto: .automatic
-        case .on: .on
-        case .off: .off
-        }
-    }
-}
-
-extension RunConfiguration.Precision {
-    var dtype: DType {
-        switch self {
-        case .float32: .float32
-        case .bfloat16: .bfloat16
-        }
+            schedule.name, peak: optimizer.learningRate, warmupSteps: schedule.warmupSteps, totalSteps: training.steps)
     }
 }
 

@@ -1,3 +1,10 @@
+import DiptychData
+import InContextEdit
+import Models
+import Optimizers
+import TensorCore
+import TensorIO
+
 extension RunConfiguration {
     /// Every key. Reading, checking, writing and `documentation` all follow this table.
     static let schema: [ConfigurationField] = beforeAdapters + AdapterSection.all.flatMap(\.fields) + afterAdapters

@@ -1,5 +1,8 @@
 public import DiptychData
 public import InContextEdit
+public import Models
+public import Optimizers
+public import TensorCore
 public import TensorIO
 
 /// Everything that decides a training run: with the seed in it, a run is a function of this value.
@@ -50,33 +53,15 @@ extension RunConfiguration {
         /// The T5 text encoder's file instead of the folder's.
         public var t5: String?
         /// The type of the activations; frozen weights stay in their type.
-        public var precision = Precision.bfloat16
+        public var precision = ActivationType.bfloat16
         /// The type of the autoencoder's activations.
-        public var vaePrecision = Precision.float32
+        public var vaePrecision = ActivationType.float32
         /// When the autoencoder works tile by tile.
-        public var vaeTiling = Tiling.auto
+        public var vaeTiling = AutoencoderTiling.Mode.automatic
         /// Rows of pixels in a tile.
         public var vaeTileSize = 64
         /// The type of the text encoders' activations.
-        public var textEncoderPrecision = Precision.float32
-    }
-
-    /// When the autoencoder works tile by tile.
-    public enum Tiling: String, CaseIterable, Codable, Sendable {
-        /// For large images.
-        case auto
-        /// For every image.
-        case on
-        /// Never.
-        case off
-    }
-
-    /// A floating-point type of computation.
-    public enum Precision: String, CaseIterable, Codable, Sendable {
-        /// IEEE single precision.
-        case float32
-        /// The upper half of a `float32`.
-        case bfloat16
+        public var textEncoderPrecision = ActivationType.float32
     }
 
     /// The edit pairs and how they become samples.
@@ -130,7 +115,7 @@ extension RunConfiguration {
         /// The folder of a cache that `diptych data encode` has made.
         public var cache: String?
         /// The type of what the cache stores.
-        public var cachePrecision = Precision.bfloat16
+        public var cachePrecision = ActivationType.bfloat16
         /// What happens with a pair that cannot be read.
         public var onError = OnError.stop
         /// Whether every picture is decoded once before the first step.
@@ -194,21 +179,11 @@ extension RunConfiguration {
     /// How the learning rate moves.
     public struct Schedule: Codable, Sendable, Equatable {
         /// The curve after the warm-up.
-        public var name = ScheduleName.constant
+        public var name = LearningRateSchedule.Shape.constant
         /// Optimizer steps over which the rate rises from zero.
         public var warmupSteps = 0
         /// Creates the default.
         public init() {}
-    }
-
-    /// A curve of the learning rate.
-    public enum ScheduleName: String, CaseIterable, Codable, Sendable {
-        /// Stays.
-        case constant
-        /// Falls to zero in a straight line.
-        case linear
-        /// Falls to zero along half a cosine.
-        case cosine
     }
 
     /// The loop.

@@ -15,14 +15,17 @@ public struct ExportMetadata: Sendable {
         header = [
             "diptych.version": DiptychVersion.current,
             "diptych.base": URL(filePath: run.base.path).lastPathComponent,
-            "diptych.trigger": PromptForm.trigger(run.trainedPanelLayout == .stacked ? .stacked : .beside),
-            Self.panelLayoutKey: run.trainedPanelLayout.rawValue,
+            "diptych.framework": run.base.framework.rawValue,
             "diptych.steps": "\(checkpoint.step)",
             "diptych.data": run.datasetPaths.map { URL(filePath: $0).lastPathComponent }.joined(separator: ", "),
             "diptych.seed": "\(run.training.seed)",
         ]
         if let start = run.adapter.startFrom { header["diptych.start_from"] = URL(filePath: start).lastPathComponent }
-        if run.trainedPanelLayout == .auto { header["diptych.trigger_stacked"] = PromptForm.trigger(.stacked) }
+        if run.base.framework == .fill { header[Self.panelLayoutKey] = run.trainedPanelLayout.rawValue }
+        if run.data.promptForm == .inContext {
+            header["diptych.trigger"] = PromptForm.trigger(run.trainedPanelLayout == .stacked ? .stacked : .beside)
+            if run.trainedPanelLayout == .auto { header["diptych.trigger_stacked"] = PromptForm.trigger(.stacked) }
+        }
         for rule in run.adapterConfiguration.rules {
             header["diptych.\(type(of: rule.method).name)"] = rule.method.summary
         }

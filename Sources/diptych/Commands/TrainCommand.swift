@@ -153,7 +153,7 @@ struct TrainCommand: Subcommand {
             "run        \(configuration.training.steps.grouped) steps of "
                 + "\(configuration.training.batchSize * configuration.training.accumulate) samples, "
                 + "\(configuration.optimizer.name.rawValue), \(configuration.base.precision.rawValue), "
-                + "\(Threads.count) threads, seed \(configuration.training.seed)")
+                + "\(Threads.count) \(Threads.count == 1 ? "thread" : "threads"), seed \(configuration.training.seed)")
         if let checkpoint = opened.checkpoint { print("resuming   after step \(trainer.step), from \(checkpoint)") }
         for change in opened.changes { print("changed    \(change.key): \(change.now), before \(change.before)") }
         if common.verbose { print(configuration.yaml) }

@@ -8,14 +8,7 @@ extension RunConfiguration {
         /// The update is scaled by `alpha / rank`.
         public var alpha = 32.0
         /// Patterns of module names; a module that the mixture's patterns match too gets the mixture.
-        public var targets = [
-            "x_embedder",
-            "transformer_blocks.*.norm1.linear", "transformer_blocks.*.attn.to_q", "transformer_blocks.*.attn.to_k",
-            "transformer_blocks.*.attn.to_v", "transformer_blocks.*.attn.to_out.0", "transformer_blocks.*.ff.net.2",
-            "single_transformer_blocks.*.norm.linear", "single_transformer_blocks.*.proj_mlp",
-            "single_transformer_blocks.*.proj_out", "single_transformer_blocks.*.attn.to_q",
-            "single_transformer_blocks.*.attn.to_k", "single_transformer_blocks.*.attn.to_v",
-        ]
+        public var targets = AdapterConfiguration.iceditTargets
         /// Creates the default.
         public init() {}
     }

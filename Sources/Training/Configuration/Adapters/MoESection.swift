@@ -1,4 +1,4 @@
-import Adapters
+public import Adapters
 
 extension RunConfiguration {
     /// A mixture of LoRA experts.
@@ -12,9 +12,9 @@ extension RunConfiguration {
         /// Experts that a token is sent to.
         public var topK = 1
         /// Patterns of module names.
-        public var targets = ["transformer_blocks.*.ff.net.2", "single_transformer_blocks.*.proj_out"]
+        public var targets = AdapterConfiguration.iceditMixtureTargets
         /// Where the softmax stands.
-        public var gate = Gate.softmaxBeforeTopK
+        public var gate = RouterGate.softmaxBeforeTopK
         /// Whether the chosen experts' probabilities are scaled to sum to one.
         public var renormalize = false
         /// What the router sees.
@@ -25,22 +25,6 @@ extension RunConfiguration {
         public var routerZWeight = 1e-3
         /// Creates the default.
         public init() {}
-    }
-
-    /// Where the router's softmax stands.
-    public enum Gate: String, CaseIterable, Codable, Sendable {
-        /// Over all experts, before the choice: the router gets a gradient even with one expert a token.
-        case softmaxBeforeTopK = "softmax_before_top_k"
-        /// Over the chosen experts only, as the released weights were trained.
-        case softmaxAfterTopK = "softmax_after_top_k"
-    }
-
-    /// What the router sees.
-    public enum RouterInput: String, CaseIterable, Codable, Sendable {
-        /// The token.
-        case token
-        /// The token and the pooled text embedding.
-        case tokenAndPooledText = "token_and_pooled_text"
     }
 
     /// What the table's key paths run through; setting a key of an absent section adds the section.
@@ -67,12 +51,14 @@ extension AdapterSection {
                 "adapter.moe.targets", \.moeOrDefault.targets, .patterns,
                 "Patterns of modules that get a mixture, which goes before a LoRA."),
             .init(
-                "adapter.moe.gate", \.moeOrDefault.gate, .choice,
+                "adapter.moe.gate", \.moeOrDefault.gate, .choice { $0.settingName },
                 "Softmax over all experts (trains the router) or over the chosen ones (the released weights)."),
             .init(
                 "adapter.moe.renormalize", \.moeOrDefault.renormalize, .boolean,
                 "Scale the chosen experts' probabilities to sum to one.", peerNames: ["norm_topk_prob"]),
-            .init("adapter.moe.router_input", \.moeOrDefault.routerInput, .choice, "What the router sees."),
+            .init(
+                "adapter.moe.router_input", \.moeOrDefault.routerInput, .choice { $0.settingName },
+                "What the router sees."),
             .init(
                 "adapter.moe.load_balance_weight", \.moeOrDefault.loadBalanceWeight, .notNegative,
                 "Weight of the load-balancing loss.", peerNames: ["router_aux_loss_coef"]),
@@ -88,8 +74,8 @@ extension AdapterSection {
         rule: { run in
             run.adapter.moe.map { moe in
                 let routing = RoutingOptions(
-                    topK: moe.topK, gate: moe.gate.routerGate, renormalizesWeights: moe.renormalize,
-                    input: moe.routerInput.routerInput)
+                    topK: moe.topK, gate: moe.gate, renormalizesWeights: moe.renormalize,
+                    input: moe.routerInput)
                 return AdapterRule(
                     LoRAMoEMethod(
                         rank: moe.rank, alpha: Float(moe.alpha), experts: moe.experts, routing: routing),
@@ -100,22 +86,4 @@ extension AdapterSection {
             guard let moe = run.adapter.moe, moe.topK > moe.experts else { return [] }
             return [("adapter.moe.top_k", "at most adapter.moe.experts (\(moe.experts))", "\(moe.topK)")]
         })
-}
-
-extension RunConfiguration.Gate {
-    fileprivate var routerGate: RouterGate {
-        switch self {
-        case .softmaxBeforeTopK: .softmaxBeforeTopK
-        case .softmaxAfterTopK: .softmaxAfterTopK
-        }
-    }
-}
-
-extension RunConfiguration.RouterInput {
-    fileprivate var routerInput: Adapters.RouterInput {
-        switch self {
-        case .token: .token
-        case .tokenAndPooledText: .tokenAndPooledText
-        }
-    }
 }
