@@ -8,9 +8,9 @@ public enum AdapterError: Error, CustomStringConvertible, Equatable, Sendable {
     case occupied([String])
     /// An adapter that sees the pooled text, in a model whose pooled width was not given.
     case unknownPooledWidth
-    /// A layout that cannot hold these adapters.
+    /// A format that cannot hold these adapters.
     case unwritable(format: AdapterFormat, reason: String)
-    /// Adapters of layers that a layout keeps as one, and that cannot be made one.
+    /// Adapters of layers that a format keeps as one, and that cannot be made one.
     case unjoinable(String)
 
     /// One line.

@@ -11,7 +11,7 @@ public struct AdapterStart {
     public let notices: [String]
     let layers: [AdaptedLayer]
 
-    /// Takes those of a file in any layout, read for the model that is to be trained.
+    /// Takes those of a file in any format, read for the model that is to be trained.
     public init(_ file: AdapterFile) { (path, notices, layers) = (file.path, file.notices, file.layers) }
 
     /// Takes those of a run: its parameters, named as ``AdapterSet/parameters`` names them, and what it trained.

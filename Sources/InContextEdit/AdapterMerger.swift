@@ -68,7 +68,7 @@ public struct AdapterMerger {
         }
         // Every weight of the file under its own name, with the layers that it consists of.
         let keyMappings =
-            model.layout == .blackForest
+            model.keyNaming == .blackForest
             ? naming.keyMappings
             : naming.layers.map { AdapterNaming.LayerMapping(source: $0.name, parts: [$0], swapsHalves: false) }
         var updates: [String: [(mapping: AdapterNaming.LayerMapping, file: AdapterFile, strength: Float)]] = [:]

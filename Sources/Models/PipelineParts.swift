@@ -11,7 +11,7 @@ import TensorIO
 ///
 /// The folder is a pipeline in diffusers' layout. Where all four models are named it need hold no more than the
 /// tokenizers, in `tokenizer` and `tokenizer_2`; T5's comes from its GGUF file where the folder has none. A model's place
-/// is a safetensors or GGUF file in any layout that ``ModelFile`` knows, a folder with `config.json`, a folder with such
+/// is a safetensors or GGUF file in any key naming that ``ModelFile`` knows, a folder with `config.json`, a folder with such
 /// a file, or a whole pipeline folder.
 public struct PipelineParts: Hashable, Sendable {
     /// The pipeline's folder, or that of the tokenizers.

@@ -118,7 +118,7 @@ import Testing
             // Of weights that are quantised no longer.
             #expect(merged.metadata["_quantization_metadata"] == nil)
             let file = try ModelFile.open(merged.path, .transformer)
-            #expect(file.layout == (name == "diffusers" ? .diffusers : .blackForest))
+            #expect(file.keyNaming == (name == "diffusers" ? .diffusers : .blackForest))
             let model = try file.loadTransformer()
             #expect(model.configuration == transformer.configuration)
             let error = largest(output(model), expected)

@@ -48,7 +48,7 @@ import Testing
         print("\(file): \(set.members.count) layers, changes the output by \(change), max error \(error)")
         #expect(error < 1e-4 && change > 0.1, "\(file): \(error) of \(change)")
         #expect(set.members.count == 17)
-        #expect(try AdapterSummary(archive).layout == layout)
+        #expect(try AdapterSummary(archive).format == layout)
 
         // And turned into each other program's file.
         let read = try AdapterFile(archive, naming: naming)

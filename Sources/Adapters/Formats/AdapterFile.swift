@@ -1,7 +1,7 @@
 public import TensorCore
 public import TensorIO
 
-/// An adapter file in any layout, read without a model: what is converted, merged or inspected.
+/// An adapter file in any format, read without a model: what is converted, merged or inspected.
 ///
 /// ```swift
 /// let file = try AdapterFile(SafetensorsFile(path: "style.safetensors"), naming: .flux(configuration))
@@ -57,7 +57,7 @@ public struct AdapterFile {
         return nil
     }
 
-    /// The file's contents in another layout. Throws ``AdapterError/unwritable(format:reason:)`` when it cannot hold them, and
+    /// The file's contents in another format. Throws ``AdapterError/unwritable(format:reason:)`` when it cannot hold them, and
     /// `FileError` when a number is too large for `dtype`.
     public func exported(as format: AdapterFormat, dtype: DType = .float32) throws -> ExportedAdapters {
         var writer = AdapterWriter(path: path, format: format, naming: naming, dtype: dtype)
@@ -70,7 +70,7 @@ extension AdapterNaming {
     /// How many times wider than this naming's layers those of a block that `archive` adapts are; nil when it adapts none.
     ///
     /// For namings of a model of width 1: all extents of its blocks are multiples of the width. Throws `FileError` for
-    /// keys of no layout.
+    /// keys of no format.
     public func width(of archive: any TensorArchive) throws -> Int? {
         let blocks = keyMappings.filter(\.isInBlock)
         let places = AdapterPlaces(
@@ -94,7 +94,7 @@ extension AdapterNaming {
 
     /// How many inputs the adapter in `archive` takes at the ``entrance``; nil when it adapts it not at all.
     ///
-    /// Throws `FileError` for keys of no layout.
+    /// Throws `FileError` for keys of no format.
     public func entranceInputs(of archive: any TensorArchive) throws -> Int? {
         guard let entrance else { return nil }
         let places = AdapterPlaces(layers, naming: self)

@@ -1,6 +1,6 @@
-/// The layouts of adapter files that are written.
+/// The formats of adapter files that are written.
 ///
-/// Reading needs no choice: the keys tell the layout.
+/// Reading needs no choice: the keys tell the format.
 public enum AdapterFormat: String, Codable, Sendable, CaseIterable {
     /// diffusers and PEFT: `transformer.{layer}.lora_A.weight`, `lora_B.weight`, alpha in the header's
     /// `lora_adapter_metadata`. Plain LoRAs only.
@@ -22,7 +22,7 @@ public enum AdapterFormat: String, Codable, Sendable, CaseIterable {
     /// toolkit reads, and reads back exactly.
     case diptych
 
-    /// The programs that the layout is named after.
+    /// The programs that the format is named after.
     var program: String {
         switch self {
         case .peft: "diffusers"
@@ -34,7 +34,7 @@ public enum AdapterFormat: String, Codable, Sendable, CaseIterable {
         }
     }
 
-    /// Which programs read the layout, and which only seem to, in a sentence.
+    /// Which programs read the format, and which only seem to, in a sentence.
     public var readers: String {
         switch self {
         case .peft: "for diffusers, ComfyUI and stable-diffusion.cpp"

@@ -33,7 +33,7 @@ struct AdapterKey: Equatable {
         ["lora_te", "text_encoder", "base_model.model.text_encoder", "clip_l.", "t5."].contains(where: key.hasPrefix)
     }
 
-    /// Takes `key` apart. Throws `FileError` when it belongs to no layout that is read here.
+    /// Takes `key` apart. Throws `FileError` when it belongs to no format that is read here.
     init(_ key: String, path: String) throws {
         func fault(_ found: String) -> FileError {
             let names = AdapterMethods.all.flatMap { $0.tensorNames }.map(\.name)
@@ -76,7 +76,7 @@ struct AdapterKey: Equatable {
     }
 
     /// The tensors of a file by the layers that their keys name, in the order of the file, those of text encoders left out.
-    /// Throws `FileError` for a key that belongs to no layout.
+    /// Throws `FileError` for a key that belongs to no format.
     static func byLayer(_ archive: any TensorArchive) throws -> [(stem: String, keys: [AdapterRole: String])] {
         var groups: [(stem: String, keys: [AdapterRole: String])] = []
         var places: [String: Int] = [:]

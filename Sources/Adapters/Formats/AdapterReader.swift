@@ -2,7 +2,7 @@ import NeuralNet
 import TensorCore
 import TensorIO
 
-/// Reads an adapter file in any layout for the layers of one model.
+/// Reads an adapter file in any format for the layers of one model.
 struct AdapterReader {
     let archive: any TensorArchive
     let naming: AdapterNaming

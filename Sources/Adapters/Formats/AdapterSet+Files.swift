@@ -5,7 +5,7 @@ public import TensorIO
 extension AdapterSet {
     /// Puts the adapters of a file beside the layers that its keys name.
     ///
-    /// Reads the layouts of ``AdapterFormat`` and those of OneTrainer, ai-toolkit and SimpleTuner's LoRAs: the model's own
+    /// Reads the formats of ``AdapterFormat`` and those of OneTrainer, ai-toolkit and SimpleTuner's LoRAs: the model's own
     /// names or, where `naming` has them, those of its authors, whose fused layers are taken apart exactly
     /// (``AdapterNaming/LayerMapping``); with dots or underscores; with or without the component, PEFT's
     /// `base_model.model.` and `.default`, ComfyUI's `diffusion_model.`; tensors as each method names them (``AdapterMethod/tensorNames``).
@@ -16,7 +16,7 @@ extension AdapterSet {
     /// header, without a note as ICEdit's released weights do (``RoutingOptions/upstream``); `routing` overrides both.
     /// `metadata` is the file's header, taken from a `SafetensorsFile` by itself. `besideOthers` lets other sets stand in the model already.
     ///
-    /// Throws `FileError` for a key that belongs to no layout or no layer, for a missing tensor, a wrong shape or type,
+    /// Throws `FileError` for a key that belongs to no format or no layer, for a missing tensor, a wrong shape or type,
     /// and for malformed metadata; ``AdapterError`` when a layer already has an adapter.
     public convenience init(
         loading archive: any TensorArchive, metadata: [String: String]? = nil, into model: any Module,
@@ -44,8 +44,8 @@ extension AdapterSet {
     /// Writes the adapters as trained (``strength`` is not part of the file) to a `.safetensors` file that replaces `path`
     /// only when it is whole.
     ///
-    /// Gives what a reader of the layout should know, one sentence each. Throws ``AdapterError/unwritable(format:reason:)``
-    /// when the layout cannot hold the adapters, and `FileError` when a number is too large for `dtype` or the file cannot
+    /// Gives what a reader of the format should know, one sentence each. Throws ``AdapterError/unwritable(format:reason:)``
+    /// when the format cannot hold the adapters, and `FileError` when a number is too large for `dtype` or the file cannot
     /// be written.
     @discardableResult
     public func write(
@@ -74,6 +74,6 @@ public struct ExportedAdapters: Sendable {
     public var tensors: [(name: String, tensor: Tensor)]
     /// The header's entries.
     public var metadata: [String: String]
-    /// What a reader of the layout should know, one sentence each.
+    /// What a reader of the format should know, one sentence each.
     public var notices: [String]
 }

@@ -1,10 +1,10 @@
 import TensorCore
 public import TensorIO
 
-/// What an adapter file is, told from its keys: its layout, its ranks and alphas, how many layers it adapts.
+/// What an adapter file is, told from its keys: its format, its ranks and alphas, how many layers it adapts.
 public struct AdapterSummary: Sendable {
     /// Who writes files with such keys.
-    public let layout: String
+    public let format: String
     /// The ranks of plain LoRAs, and how many layers of the file have each.
     public let ranks: [Int: Int]
     /// The alphas that stand beside the weights or in the header, and how many layers of the file have each.
@@ -42,7 +42,7 @@ public struct AdapterSummary: Sendable {
         }
     }
 
-    /// Reads the keys. Throws `FileError` for the first that belongs to no layout that is read here, and for an alpha
+    /// Reads the keys. Throws `FileError` for the first that belongs to no format that is read here, and for an alpha
     /// that is no number.
     public init(_ archive: any TensorArchive, naming: AdapterNaming = AdapterNaming()) throws {
         let header = try AdapterHeader(archive, naming: naming)
@@ -73,12 +73,12 @@ public struct AdapterSummary: Sendable {
         let mixtures = layersOf[LoRAMoEMethod.name] ?? []
         (experts, expertRanks) = LoRAMoEMethod.expertCounts(mixtures)
         let names = archive.names.filter { !AdapterKey.isOfTextEncoder($0) }
-        layout = mixtures.isEmpty ? Self.layout(of: names, naming) : "ICEdit LoRA-MoE"
+        format = mixtures.isEmpty ? Self.format(of: names, naming) : "ICEdit LoRA-MoE"
     }
 
-    /// The layout that most of the keys speak for.
-    private static func layout(of names: [String], _ naming: AdapterNaming) -> String {
-        let marks: [(prefix: String, layout: String)] = [
+    /// The format that most of the keys speak for.
+    private static func format(of names: [String], _ naming: AdapterNaming) -> String {
+        let marks: [(prefix: String, format: String)] = [
             ("lora_unet_", "kohya sd-scripts"), ("lora_transformer_", "OneTrainer"),
             ("lycoris_", "SimpleTuner (LyCORIS)"),
             ("diffusion_model.", "ComfyUI"), ("model.diffusion_model.", "ComfyUI"),
@@ -86,7 +86,7 @@ public struct AdapterSummary: Sendable {
         ]
         var votes: [String: Int] = [:]
         for name in names {
-            votes[marks.first { name.hasPrefix($0.prefix) }?.layout ?? "layer names without a prefix", default: 0] += 1
+            votes[marks.first { name.hasPrefix($0.prefix) }?.format ?? "layer names without a prefix", default: 0] += 1
         }
         return votes.max { ($0.value, $1.key) < ($1.value, $0.key) }?.key ?? "none"
     }
@@ -101,6 +101,6 @@ public struct AdapterSummary: Sendable {
         if textEncoderTensors > 0 {
             parts.append("\(textEncoderTensors) tensors for text encoders, which are not used")
         }
-        return ["layout of \(layout): " + parts.joined(separator: ", ")]
+        return ["layout of \(format): " + parts.joined(separator: ", ")]
     }
 }

@@ -27,7 +27,7 @@ struct AdapterWriter {
         self.dtype = dtype
     }
 
-    /// Adds one layer. Throws ``AdapterError/unwritable(format:reason:)`` when the layout cannot hold it, and `FileError`
+    /// Adds one layer. Throws ``AdapterError/unwritable(format:reason:)`` when the format cannot hold it, and `FileError`
     /// when a number is too large for the type.
     mutating func add(_ layer: AdaptedLayer) throws {
         let method = layer.weights.method
@@ -52,7 +52,7 @@ struct AdapterWriter {
         }
     }
 
-    /// The file's contents. Throws ``AdapterError/unwritable(format:reason:)`` when a layer has no name in the layout.
+    /// The file's contents. Throws ``AdapterError/unwritable(format:reason:)`` when a layer has no name in the format.
     mutating func finish() throws -> ExportedAdapters {
         var metadata = ["format": "pt"]
         if format.hasFusedLayers { try putArranged() }

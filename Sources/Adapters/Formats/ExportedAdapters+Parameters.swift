@@ -6,7 +6,7 @@ extension ExportedAdapters {
     /// what a checkpoint holds is enough.
     ///
     /// Throws `FileError` when a layer's parameters are not complete, do not fit the configuration or are too large for
-    /// `dtype`, and ``AdapterError/unwritable(format:reason:)`` when the layout cannot hold the adapters.
+    /// `dtype`, and ``AdapterError/unwritable(format:reason:)`` when the format cannot hold the adapters.
     public init(
         parameters archive: any TensorArchive, configuration: AdapterConfiguration, format: AdapterFormat,
         naming: AdapterNaming = AdapterNaming(), dtype: DType = .float32

@@ -1,6 +1,6 @@
 import TensorIO
 
-/// What this toolkit writes beside a mixture's weights: everything that ICEdit's layout leaves unsaid.
+/// What this toolkit writes beside a mixture's weights: everything that ICEdit's format leaves unsaid.
 struct RoutingMetadata: Codable, Equatable {
     /// The key in the file's header; its value is a JSON object of these, by layer.
     static let headerKey = "diptych_routing"

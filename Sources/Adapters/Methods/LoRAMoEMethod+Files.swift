@@ -1,7 +1,7 @@
 public import TensorCore
 import TensorIO
 
-/// A mixture in files: expert by expert, with a note in the header of what ICEdit's layout leaves unsaid.
+/// A mixture in files: expert by expert, with a note in the header of what ICEdit's format leaves unsaid.
 extension LoRAMoEMethod {
     private static let route = AdapterRole(routeName.name)
     private static let pooledRoute = AdapterRole(pooledRouteName.name)

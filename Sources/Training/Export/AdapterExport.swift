@@ -3,16 +3,16 @@ import InContextEdit
 public import TensorCore
 public import TensorIO
 
-/// A trained adapter, or another program's, as a safetensors file in a layout of choice.
+/// A trained adapter, or another program's, as a safetensors file in a format of choice.
 ///
 /// ```swift
 /// let export = try AdapterExport("Runs/mine", as: .kohya)
 /// try export.write(to: "adapter.safetensors")
 /// ```
 public struct AdapterExport {
-    /// The layout.
+    /// The format.
     public let format: AdapterFormat
-    /// The tensors under their keys, and what the layout says of them.
+    /// The tensors under their keys, and what the format says of them.
     public let contents: ExportedAdapters
     /// What is known of the adapter's making.
     public let metadata: ExportMetadata
@@ -36,12 +36,12 @@ public struct AdapterExport {
         self.sourceNotices = sourceNotices
     }
 
-    /// Reads the adapter at `path`: a run's folder, a checkpoint, or a file in any layout.
+    /// Reads the adapter at `path`: a run's folder, a checkpoint, or a file in any format.
     ///
     /// `base` is the transformer's file or folder, for its proportions; without it the adapter's own layers tell them, as far
     /// as a model like FLUX.1 [Fill] goes. `average` takes the moving average of a run's weights instead of the last ones.
     /// Throws `FileError` for files that cannot be read, for a run without the average, and when a number is too large
-    /// for `dtype`; `AdapterError.unwritable(format:reason:)` when the layout cannot hold the adapter.
+    /// for `dtype`; `AdapterError.unwritable(format:reason:)` when the format cannot hold the adapter.
     public init(
         _ path: String, as format: AdapterFormat = .peft, dtype: DType = .float32, base: String? = nil,
         average: Bool = false
@@ -68,7 +68,7 @@ public struct AdapterExport {
             }
             parameters = averages
         }
-        // Other layouts need the names of the model's authors.
+        // Other formats need the names of the model's authors.
         let needsNames = format == .kohya || format == .comfyui
         let naming = { try AdapterNaming.flux(base: base, adaptedBy: parameters) }
         let contents = try ExportedAdapters(

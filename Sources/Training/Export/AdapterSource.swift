@@ -4,7 +4,7 @@ public import Logging
 import Models
 public import TensorIO
 
-/// Where an adapter comes from, and its strength: a `.safetensors` file in any layout that is read, a checkpoint, or a run's
+/// Where an adapter comes from, and its strength: a `.safetensors` file in any format that is read, a checkpoint, or a run's
 /// folder.
 ///
 /// ```swift

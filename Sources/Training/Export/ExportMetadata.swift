@@ -31,7 +31,7 @@ public struct ExportMetadata: Sendable {
         }
     }
 
-    /// Of an adapter file: what its own header says of its making, whatever the layout says of its tensors.
+    /// Of an adapter file: what its own header says of its making, whatever the format says of its tensors.
     public init(_ metadata: [String: String]) {
         let ofLayout = ["format", "lora_adapter_metadata", "diptych_routing"]
         header = metadata.filter { !ofLayout.contains($0.key) && !$0.key.hasPrefix("ss_network_") }
@@ -44,8 +44,8 @@ public struct ExportMetadata: Sendable {
         set { header[key] = newValue }
     }
 
-    /// The header for a layout: with the names that kohya's programs and ModelSpec have for the same things, where files of
-    /// that layout have them.
+    /// The header for a format: with the names that kohya's programs and ModelSpec have for the same things, where files of
+    /// that format have them.
     public func header(for format: AdapterFormat, output: String) -> [String: String] {
         guard format == .kohya || format == .comfyui else { return header }
         var result = header

@@ -121,7 +121,7 @@ public struct Inspection {
                 Dictionary(counts.map { ($0.key.description, $0.value) }, uniquingKeysWith: +)
             }
             return .init(
-                layout: summary.layout, methods: summary.methods, ranks: texts(summary.ranks),
+                layout: summary.format, methods: summary.methods, ranks: texts(summary.ranks),
                 alphas: texts(summary.alphas),
                 experts: texts(summary.experts), expertRanks: texts(summary.expertRanks), layers: summary.layers,
                 lines: summary.lines)

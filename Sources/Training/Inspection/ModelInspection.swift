@@ -14,7 +14,7 @@ struct ModelInspection {
         if models.isEmpty { return }
         report.models = models.map { model in
             var entry = InspectionReport.Model(
-                part: model.part.rawValue, layout: model.layout.rawValue, prefix: model.prefix,
+                part: model.part.rawValue, layout: model.keyNaming.rawValue, prefix: model.prefix,
                 summary: model.summary, tensors: .init(model.archive))
             do {
                 let configuration = try model.configuration()

@@ -31,7 +31,7 @@ struct SafetensorsOutput: ParsableArguments {
     }
 }
 
-/// The layouts of adapter files by the words of the command line.
+/// The formats of adapter files by the words of the command line.
 enum AdapterLayout: String, ExpressibleByArgument, CaseIterable {
     case diffusers, peft, kohya, comfyui, lycoris, icedit, diptych
     var format: AdapterFormat { self == .diffusers ? .peft : AdapterFormat(rawValue: rawValue)! }

@@ -14,7 +14,7 @@ import Testing
     /// A file that Python made, in names that diffusers' converter understands.
     @Test func autoencoderInBlackForestNames() throws {
         let file = try ModelFile.open(Fixtures.path("layouts/vae-bfl.safetensors"), .vae)
-        #expect(file.layout == .blackForest)
+        #expect(file.keyNaming == .blackForest)
         let (found, expected) = (
             try file.loadVAE(), try AutoencoderKL.load(folder: Fixtures.path("encoder-variant/vae"))
         )
@@ -55,7 +55,7 @@ import Testing
     @Test func t5FromLlamasFile() throws {
         let path = Fixtures.path("layouts/t5.gguf")
         let file = try ModelFile.open(path, .textEncoder2)
-        #expect(file.layout == .llama)
+        #expect(file.keyNaming == .llama)
         let (found, expected) = (try file.loadT5(), try T5Encoder.load(folder: pipeline + "/text_encoder_2"))
         #expect(found.configuration == expected.configuration)
         let values = Dictionary(uniqueKeysWithValues: found.namedParameters().map { ($0.name, $0.parameter.value) })

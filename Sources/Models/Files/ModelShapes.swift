@@ -4,11 +4,11 @@ import TensorIO
 /// Tells a model's proportions from the shapes of its tensors, as fields of `config.json`.
 struct ModelShapes {
     private let archive: any TensorArchive
-    private let layout: ModelFile.Layout
+    private let keyNaming: ModelFile.KeyNaming
 
-    init(_ archive: any TensorArchive, layout: ModelFile.Layout) {
+    init(_ archive: any TensorArchive, keyNaming: ModelFile.KeyNaming) {
         self.archive = archive
-        self.layout = layout
+        self.keyNaming = keyNaming
     }
 
     func fields(of part: PipelineFolder.Part) throws -> [String: JSONValue] {
@@ -24,7 +24,7 @@ struct ModelShapes {
     // MARK: Models
 
     private func transformer() throws -> [String: JSONValue] {
-        let isBlackForest = layout == .blackForest
+        let isBlackForest = keyNaming == .blackForest
         func name(_ ours: String, _ diffusers: String) -> String { isBlackForest ? ours : diffusers }
         let latents = name("img_in.weight", "x_embedder.weight")
         let doubleBlocks = count(name("double_blocks.", "transformer_blocks."))
@@ -61,7 +61,7 @@ struct ModelShapes {
     }
 
     private func autoencoder() throws -> [String: JSONValue] {
-        let isBlackForest = layout == .blackForest
+        let isBlackForest = keyNaming == .blackForest
         let stage = isBlackForest ? "encoder.down." : "encoder.down_blocks."
         let block = isBlackForest ? "block" : "resnets"
         let stages = min(count(stage), 64)
@@ -118,7 +118,7 @@ struct ModelShapes {
     }
 
     private func t5() throws -> [String: JSONValue] {
-        let isLlama = layout == .llama
+        let isLlama = keyNaming == .llama
         func name(_ ours: String, _ transformers: String) -> String { isLlama ? ours : transformers }
         let tables = isLlama ? ["token_embd.weight"] : ["shared.weight", "encoder.embed_tokens.weight"]
         let tokens = tables.first(where: contains) ?? tables[0]

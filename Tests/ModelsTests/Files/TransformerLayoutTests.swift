@@ -21,7 +21,7 @@ import Testing
     /// A file that Python made, in names that diffusers' converter understands.
     @Test func blackForestNamesAreThoseOfUpstream() throws {
         let file = try ModelFile.open(Fixtures.path("layouts/flux-bfl.safetensors"), .transformer)
-        #expect(file.layout == .blackForest && file.prefix.isEmpty)
+        #expect(file.keyNaming == .blackForest && file.prefix.isEmpty)
         let (found, expected) = (
             try file.loadTransformer(), try FluxTransformer.load(folder: Fixtures.path("flux-variant"))
         )

@@ -10,7 +10,7 @@ public import TensorIO
 /// ```
 public struct ModelFile {
     /// Who named the tensors.
-    public enum Layout: String, Sendable, CustomStringConvertible {
+    public enum KeyNaming: String, Sendable, CustomStringConvertible {
         /// diffusers, a folder's or a single file's.
         case diffusers
         /// transformers: the names of the published text encoders, which ComfyUI's single files have too.
@@ -20,14 +20,14 @@ public struct ModelFile {
         /// llama.cpp: GGUF files of T5.
         case llama = "llama.cpp"
 
-        /// The layout's usual name.
+        /// The key naming's usual name.
         public var description: String { rawValue }
     }
 
     /// What the model is, as the part of a pipeline that it can take the place of.
     public let part: PipelineFolder.Part
     /// Who named its tensors.
-    public let layout: Layout
+    public let keyNaming: KeyNaming
     /// What stands before each of its names: `model.diffusion_model.`, for example.
     public let prefix: String
     /// The model's tensors under the file's own names, without the prefix.
@@ -36,8 +36,8 @@ public struct ModelFile {
     /// The file's path.
     public var path: String { archive.path }
 
-    /// A name that each layout of each model has, and only it.
-    private static let signatures: [(part: PipelineFolder.Part, layout: Layout, name: String)] = [
+    /// A name that each key naming of each model has, and only it.
+    private static let signatures: [(part: PipelineFolder.Part, keyNaming: KeyNaming, name: String)] = [
         (.transformer, .blackForest, "double_blocks.0.img_attn.qkv.weight"),
         (.transformer, .blackForest, "single_blocks.0.linear1.weight"),
         (.transformer, .diffusers, "x_embedder.weight"),
@@ -54,17 +54,19 @@ public struct ModelFile {
     /// All models in an archive: one of most files, several of ComfyUI's whole checkpoints, none of other files.
     public static func models(in archive: any TensorArchive) -> [ModelFile] {
         var found: [ModelFile] = []
-        for (part, layout, signature) in signatures {
+        for (part, keyNaming, signature) in signatures {
             for name in archive.names where name.hasSuffix(signature) {
                 var prefix = String(name.dropLast(signature.count))
                 // The encoder itself reads names with it and without.
                 if part == .textEncoder, prefix.hasSuffix("text_model.") { prefix.removeLast("text_model.".count) }
                 guard prefix.isEmpty || prefix.hasSuffix(".") else { continue }
                 guard found.count < mostModels else { return found }
-                if found.contains(where: { $0.part == part && $0.layout == layout && $0.prefix == prefix }) { continue }
+                if found.contains(where: { $0.part == part && $0.keyNaming == keyNaming && $0.prefix == prefix }) {
+                    continue
+                }
                 found.append(
                     ModelFile(
-                        part: part, layout: layout, prefix: prefix,
+                        part: part, keyNaming: keyNaming, prefix: prefix,
                         archive: prefix.isEmpty ? archive : PrefixedArchive(archive, prefix: prefix)))
             }
         }
@@ -94,7 +96,7 @@ public struct ModelFile {
 
     /// What was found, in a few words.
     public var summary: String {
-        "\(part.title) with names as in \(layout)" + (prefix.isEmpty ? "" : " behind '\(printable(prefix))'")
+        "\(part.title) with names as in \(keyNaming)" + (prefix.isEmpty ? "" : " behind '\(printable(prefix))'")
     }
 
     // MARK: Loading
@@ -107,11 +109,11 @@ public struct ModelFile {
                 return try ConfigurationFile(path: path, text: text)
             }
             let beside = URL(filePath: path).deletingLastPathComponent().appending(path: "config.json").path
-            if layout == .diffusers || layout == .transformers, FileManager.default.fileExists(atPath: beside) {
+            if keyNaming == .diffusers || keyNaming == .transformers, FileManager.default.fileExists(atPath: beside) {
                 return try ConfigurationFile(path: beside)
             }
         }
-        let fields = try ModelShapes(archive, layout: layout).fields(of: part)
+        let fields = try ModelShapes(archive, keyNaming: keyNaming).fields(of: part)
         return ConfigurationFile(path: path, fields: fields)
     }
 
@@ -120,7 +122,7 @@ public struct ModelFile {
 
     /// How the file keeps the model's tensors; nil where it has the model's own names.
     public func keyMappings(_ configuration: ConfigurationFile) throws -> [KeyMapping]? {
-        switch (part, layout) {
+        switch (part, keyNaming) {
         case (.transformer, .blackForest): try FluxConfiguration(configuration).blackForestKeyMappings
         case (.vae, .blackForest): try AutoencoderKLConfiguration(configuration).blackForestKeyMappings
         case (.textEncoder2, .llama): try T5Configuration(configuration).llamaKeyMappings
@@ -150,7 +152,7 @@ public struct ModelFile {
     /// encoder's tensors are checked when it is loaded.
     public func check(_ configuration: ConfigurationFile) throws {
         let archive = try modelArchive(configuration)
-        switch (part, layout) {
+        switch (part, keyNaming) {
         case (.transformer, .diffusers):
             try check(archive, FluxConfiguration(configuration).blackForestKeyMappings)
         case (.vae, .diffusers): try check(archive, AutoencoderKLConfiguration(configuration).blackForestKeyMappings)

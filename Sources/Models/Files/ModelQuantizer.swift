@@ -46,7 +46,7 @@ public struct ModelQuantizer {
     /// The types that a file can be written in, as the command line spells them.
     public static let types = ["q8_0", "q4_0", "q4_k", "q5_k", "q6_k", "f16", "bf16", "f32"]
 
-    /// Opens a model: a file in any layout, a part's folder or a whole pipeline folder, whose transformer is taken unless
+    /// Opens a model: a file in any key naming, a part's folder or a whole pipeline folder, whose transformer is taken unless
     /// `part` says otherwise.
     ///
     /// Throws `FileError` when there is no such model, when it is neither a transformer nor a T5 encoder, or when
