@@ -30,7 +30,9 @@ import Training
     @Test func lossesFallAndAResumedRunIsTheSame() throws {
         try withFixture { fixture, settings in
             let whole = try fixture.train(settings("whole", 24))
-            func mean(_ part: ArraySlice<StepMetrics>) -> Double { part.reduce(0) { $0 + $1.mse } / Double(part.count) }
+            func mean(_ part: ArraySlice<StepMetrics>) -> Double {
+                part.reduce(0) { $0 + $1.mse! } / Double(part.count)
+            }
             #expect(mean(whole.suffix(8)) < mean(whole.prefix(8)))
             try fixture.train(settings("parts", 3))
             let folder = RunFolder(settings("parts", 5).output.folder)

@@ -94,7 +94,7 @@ import Training
             var next = run("next", steps: 1)
             next.adapter.startFrom = start
             let trainer = try Trainer(next)
-            #expect(trainer.notices.isEmpty && output(trainer.transformer) == expected, "\(trainer.notices)")
+            #expect(trainer.task.notices.isEmpty && output(trainer.transformer) == expected, "\(trainer.task.notices)")
         }
     }
 }

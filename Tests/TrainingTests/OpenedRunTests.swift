@@ -19,7 +19,7 @@ import Training
         var checkpoint: String?
         var isFinished: Bool
 
-        init(_ run: OpenedRun) {
+        init(_ run: OpenedRun<RunConfiguration>) {
             changes = run.changes.map(\.key)
             (folder, checkpoint, isFinished) = (run.folder.path, run.checkpoint, run.isFinished)
         }

@@ -60,7 +60,7 @@ import Training
     private func begun(
         _ run: RunConfiguration, from start: String, _ change: (inout RunConfiguration) -> Void = { _ in }
     )
-        throws -> Trainer
+        throws -> Trainer<RunConfiguration>
     {
         var next = run
         next.output.folder = path("second")
@@ -84,7 +84,8 @@ import Training
             let trainer = try begun(run, from: file)
             // Scales that a layout multiplies in are another alpha; the ratio is a power of two.
             #expect(
-                trainer.notices.count == [AdapterFormat.icedit, .kohya].count { $0 == format }, "\(trainer.notices)")
+                trainer.task.notices.count == [AdapterFormat.icedit, .kohya].count { $0 == format },
+                "\(trainer.task.notices)")
             #expect(output(trainer.transformer) == expected, "\(format)")
         }
         let transformer = try base()
@@ -105,15 +106,15 @@ import Training
             try adapters.restoreParameters(
                 from: RunCheckpoint(path: RunFolder.checkpoint(at: run.output.folder)).parameters)
             let trainer = try begun(run, from: start)
-            #expect(trainer.notices.isEmpty && output(trainer.transformer) == output(transformer))
+            #expect(trainer.task.notices.isEmpty && output(trainer.transformer) == output(transformer))
         }
         // As ICEdit's released weights: a gate that trains its router may take the place of theirs.
         let other = try begun(run, from: run.output.folder) { $0.adapter.moe?.gate = .softmaxBeforeTopK }
-        #expect(other.notices.count == 1)
+        #expect(other.task.notices.count == 1)
         #expect(
-            other.notices[0]
+            other.task.notices[0]
                 == "adapter.start_from: mixtures were trained with adapter.moe.gate softmax_after_top_k, top_k 1, renormalize false; with other values here the first outputs are not those of \(try RunFolder.checkpoint(at: run.output.folder))",
-            "\(other.notices)")
+            "\(other.task.notices)")
         #expect(other.adapters.mixtures[0].router.weight.value.floats.contains { $0 != 0 })
     }
 
@@ -133,8 +134,8 @@ import Training
             $0.adapter.lora?.targets = targets + ["transformer_blocks.*.attn.to_k"]
         }
         #expect(output(trainer.transformer) == output(transformer), "what is fresh adds nothing")
-        #expect(trainer.notices.count == 1)
-        let notice = trainer.notices.first ?? ""
+        #expect(trainer.task.notices.count == 1)
+        let notice = trainer.task.notices.first ?? ""
         #expect(
             notice.hasPrefix("adapter.start_from: 7 of 12 layers are not in \(file) and start fresh: "), "\(notice)")
         #expect(
@@ -165,11 +166,11 @@ import Training
             "\(sizes)")
         #expect(sizes.first?.hasSuffix("), found 8") == true, "\(sizes)")
         let scaled = try begun(run, from: file) { $0.adapter.lora?.alpha = 2 }
-        #expect(scaled.notices.count == 1)
+        #expect(scaled.task.notices.count == 1)
         #expect(
-            scaled.notices.first?.hasPrefix(
+            scaled.task.notices.first?.hasPrefix(
                 "adapter.start_from: adapter.lora.alpha is 2 here, 32 in \(file) (x_embedder, ") == true,
-            "\(scaled.notices)")
+            "\(scaled.task.notices)")
         #expect(try output(scaled.transformer) == output(begun(run, from: file).transformer), "16 is a power of two")
         let targets = faults { $0.adapter.lora?.targets = ["transformer_blocks.*.attn.to_q"] }
         #expect(

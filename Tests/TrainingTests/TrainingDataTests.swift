@@ -70,7 +70,7 @@ import Training
         defer { fixture.remove() }
         func weights(checkpointing: Bool, isStreamed: Bool) throws -> Int {
             let configuration = fixture.configuration { $0.training.gradientCheckpointing = checkpointing }
-            let plan = try Trainer(configuration).memoryPlan(isStreamed: isStreamed, tiling: AutoencoderTiling())
+            let plan = try Trainer(configuration).task.memoryPlan(isStreamed: isStreamed, tiling: AutoencoderTiling())
             let step = try #require(plan.phases.first { $0.name == "a step" })
             return try #require(step.items.first { $0.name == MemoryPlan.weightsName }).size.bytes
         }
@@ -84,7 +84,7 @@ import Training
         let fixture = try TrainingFixture(pairs: 8)
         defer { fixture.remove() }
         func item(_ name: String, _ change: (inout RunConfiguration) -> Void) throws -> Int {
-            let plan = try Trainer(fixture.configuration("plan", steps: 6, change)).memoryPlan(
+            let plan = try Trainer(fixture.configuration("plan", steps: 6, change)).task.memoryPlan(
                 isStreamed: false, tiling: AutoencoderTiling())
             return try #require(plan.always.first { $0.name == name }).size.bytes
         }
@@ -128,7 +128,7 @@ import Training
         #expect(try session.run { steps.append($0) } == .finished)
         #expect(steps.map(\.done) == Array(1...6) && steps.allSatisfy { $0.total == 6 && $0.unit == "steps" })
         #expect(steps.allSatisfy { $0.figures.map(\.name) == ["loss", "balance"] })
-        #expect(session.trainer.skippedPairs.count == 2)
+        #expect(session.trainer.skippedSamples.count == 2)
         let skipped = logged.entries.filter { $0.level == .warning && $0.metadata[Logger.kindKey] == "skipped" }
         #expect(skipped.count == 2, "\(logged.entries)")
         let whole = try MetricLog.read(session.folder.metricsPath("metrics.jsonl"))
@@ -182,8 +182,8 @@ import Training
         let beside = settings("beside", steps: 7) { $0.data.panelLayout = .beside }
         #expect(try fixture.train(beside).map(\.loss) != whole.map(\.loss))
         #expect(
-            try Trainer(beside).memoryPlan(isStreamed: false, tiling: AutoencoderTiling()).lines
-                == trainer.memoryPlan(isStreamed: false, tiling: AutoencoderTiling()).lines)
+            try Trainer(beside).task.memoryPlan(isStreamed: false, tiling: AutoencoderTiling()).lines
+                == trainer.task.memoryPlan(isStreamed: false, tiling: AutoencoderTiling()).lines)
         // Nor does a run go on in another panel layout.
         let begun = settings("parts 4", steps: 9) { $0.data.panelLayout = .stacked }
         let error = #expect(throws: ConfigurationError.self) {
@@ -244,7 +244,7 @@ import Training
         try cut(0..<3)
         let session = try TrainingSession(settings("whole"))
         #expect(try session.run() == .finished)
-        #expect(session.trainer.skippedPairs.compactMap(\.key).sorted() == [1, 2, 3].map { "line \($0): target" })
+        #expect(session.trainer.skippedSamples.compactMap(\.key).sorted() == [1, 2, 3].map { "line \($0): target" })
         let whole = try MetricLog.read(session.folder.metricsPath("metrics.jsonl"))
         for (name, stop) in [("early", 1), ("late", 4)] {
             try fixture.train(settings(name, steps: stop))

@@ -24,7 +24,7 @@ import Training
             })
         #expect(lines.map(\.step) == Array(1...40))
         let (first, last) = (lines.prefix(10), lines.suffix(10))
-        func mean(_ part: ArraySlice<StepMetrics>) -> Double { part.reduce(0) { $0 + $1.mse } / Double(part.count) }
+        func mean(_ part: ArraySlice<StepMetrics>) -> Double { part.reduce(0) { $0 + $1.mse! } / Double(part.count) }
         #expect(mean(last) < mean(first), "\(mean(first)) to \(mean(last))")
         let loads = try #require(lines.last?.load)
         #expect(loads.count == 5)

@@ -15,15 +15,15 @@ public struct RunCheckpoint: Sendable {
     /// The moving average of the parameters, if the run keeps one.
     public var average: OptimizerState?
     /// The state of the generator of noise, times and dropped text.
-    public var random: [UInt32]
+    public var random: [UInt32] = []
     /// The place in the order of samples.
-    public var epoch: Int, position: Int
+    public var epoch = 0, position = 0
     /// The number of pairs of the dataset, to notice another one.
-    public var sampleCount: Int
+    public var sampleCount = 1
     /// Seconds of training behind the checkpoint, over all its sessions.
     public var seconds: Double
     /// Elements of the base's parameters, to notice another base.
-    public var baseParameterCount: Int
+    public var baseParameterCount = 0
     /// What tells the base and the pairs from others; nil in a checkpoint of version 1.
     public var fingerprints: RunFingerprints?
     /// Steps whose lines the metric log may lack, since its disk was full.

@@ -1,14 +1,14 @@
 import TensorIO
 import Yams
 
-/// One key of ``RunConfiguration``: its name, type, bounds, documentation and place in the value.
-struct ConfigurationField: Sendable {
-    /// What is wrong with a value, and its line where that is not the key's.
-    struct Message: Sendable {
-        var line: Int?
-        var text: String
-    }
+/// What is wrong with a value, and its line where that is not the key's.
+struct ConfigurationMessage: Sendable {
+    var line: Int?
+    var text: String
+}
 
+/// One key of a configuration: its name, type, bounds, documentation and place in the value.
+struct ConfigurationField<Root: RunSettings>: Sendable {
     /// The key with its sections, such as `training.steps`.
     let key: String
     /// What is expected there, in words.
@@ -22,14 +22,14 @@ struct ConfigurationField: Sendable {
     /// What other trainers call it, for suggestions only.
     let peerNames: [String]
     /// Takes the value from a node; returns messages when the node is of another type.
-    let set: @Sendable (Node, inout RunConfiguration) -> [Message]
+    let set: @Sendable (Node, inout Root) -> [ConfigurationMessage]
     /// The value as a node.
-    let node: @Sendable (RunConfiguration) -> Node
+    let node: @Sendable (Root) -> Node
     /// A message when the value is out of bounds.
-    let fault: @Sendable (RunConfiguration) -> String?
+    let fault: @Sendable (Root) -> String?
 
     init<Value>(
-        _ key: String, _ path: any WritableKeyPath<RunConfiguration, Value> & Sendable,
+        _ key: String, _ path: any WritableKeyPath<Root, Value> & Sendable,
         _ value: ConfigurationValue<Value>,
         _ summary: String, isRequired: Bool = false, formerKey: String? = nil, peerNames: [String] = []
     ) {
@@ -45,7 +45,9 @@ struct ConfigurationField: Sendable {
                 if !inner.isEmpty { return inner }
                 let nearest = node.scalar.flatMap { nearestName(to: $0.string, among: value.words) }
                 let text = "expected \(value.name), found \(brief(node))"
-                return [Message(line: nil, text: text + (nearest.map { " (did you mean '\($0)'?)" } ?? ""))]
+                return [
+                    ConfigurationMessage(line: nil, text: text + (nearest.map { " (did you mean '\($0)'?)" } ?? ""))
+                ]
             }
             configuration[keyPath: path] = new
             return []
@@ -64,12 +66,12 @@ struct ConfigurationField: Sendable {
 }
 
 /// A section that may be absent.
-struct OptionalSection: Sendable {
+struct OptionalSection<Root: RunSettings>: Sendable {
     /// The section's name, such as `adapter.moe`.
     let key: String
     /// One line for the documentation.
     let summary: String
-    let isPresent: @Sendable (RunConfiguration) -> Bool
+    let isPresent: @Sendable (Root) -> Bool
     /// Adds the section with its defaults unless it is there already, or removes it.
-    let setPresent: @Sendable (Bool, inout RunConfiguration) -> Void
+    let setPresent: @Sendable (Bool, inout Root) -> Void
 }

@@ -2,10 +2,10 @@ import Foundation
 import TensorIO
 import Yams
 
-/// Fills a ``RunConfiguration`` from YAML and overrides, and collects every fault on the way.
-struct ConfigurationReader {
+/// Fills a configuration from YAML and overrides, and collects every fault on the way.
+struct ConfigurationReader<Root: RunSettings> {
     /// What has been read so far; the required keys are empty until then.
-    private(set) var configuration = RunConfiguration(basePath: "", dataPath: "", outputFolder: "")
+    private(set) var configuration = Root.schema.blank()
     private(set) var faults: [ConfigurationError.Fault] = []
     /// What a user should know of what was read, one sentence each.
     private(set) var notices: [String] = []
@@ -52,9 +52,9 @@ struct ConfigurationReader {
     }
 
     /// The whole configuration. Throws ``ConfigurationError`` when anything was wrong, missing or out of bounds.
-    mutating func finish() throws -> RunConfiguration {
+    mutating func finish() throws -> Root {
         if isReadable {
-            for field in RunConfiguration.schema where field.isRequired && places[field.key] == nil {
+            for field in Root.schema.fields where field.isRequired && places[field.key] == nil {
                 faults.append(.init(file, key: field.key, message: "expected \(field.type), found nothing (required)"))
             }
             for (key, message) in configuration.valueFaults() {
@@ -94,7 +94,7 @@ struct ConfigurationReader {
 
     /// Reads one key: a section or a field.
     private mutating func read(_ node: Node, key: String, line: Int?, from file: String) {
-        if let field = RunConfiguration.schema.first(where: { $0.formerKey == key }) {
+        if let field = Root.schema.fields.first(where: { $0.formerKey == key }) {
             notices.append("\(file)\(line.map { ", line \($0)" } ?? ""): \(key) is called \(field.key) now")
             guard places[field.key] == nil else {
                 faults.append(
@@ -105,7 +105,7 @@ struct ConfigurationReader {
             }
             return read(node, key: field.key, line: line, from: file)
         }
-        if let field = RunConfiguration.schema.first(where: { $0.key == key }) {
+        if let field = Root.schema.fields.first(where: { $0.key == key }) {
             let messages = field.set(node, &configuration)
             places[key] = (file, line, messages.isEmpty)
             // The lines of an override are not those of a file.
@@ -113,11 +113,11 @@ struct ConfigurationReader {
                 faults.append(
                     .init(file, line: line == nil ? nil : message.line ?? line, key: key, message: message.text))
             }
-        } else if let section = RunConfiguration.optionalSections.first(where: { $0.key == key }) {
+        } else if let section = Root.schema.optionalSections.first(where: { $0.key == key }) {
             places[key] = (file, line, true)
             section.setPresent(!isNull(node), &configuration)
             if !isNull(node) { read(node, section: key, from: file) }
-        } else if RunConfiguration.sections.contains(key) {
+        } else if Root.schema.sections.contains(key) {
             places[key] = (file, line, true)
             // A section whose keys are all commented out is an empty one.
             if !isNull(node) { read(node, section: key, from: file) }
@@ -136,7 +136,7 @@ struct ConfigurationReader {
         let parts = key.split(separator: ".").map(String.init)
         guard let name = parts.last else { return nil }
         let section = parts.dropLast().joined(separator: ".")
-        let keys = RunConfiguration.schema.map(\.key) + RunConfiguration.sections
+        let keys = Root.schema.fields.map(\.key) + Root.schema.sections
         func siblings(of section: String) -> [String] {
             keys.filter { $0.split(separator: ".").dropLast().joined(separator: ".") == section }
         }
@@ -146,9 +146,9 @@ struct ConfigurationReader {
                 candidates.first { $0 == nearest || $0.hasSuffix("." + nearest) }
             }
         }
-        if let same = RunConfiguration.schema.first(where: { $0.name == name }) { return same.key }
-        if let peer = RunConfiguration.schema.first(where: { $0.peerNames.contains(name) }) { return peer.key }
+        if let same = Root.schema.fields.first(where: { $0.name == name }) { return same.key }
+        if let peer = Root.schema.fields.first(where: { $0.peerNames.contains(name) }) { return peer.key }
         if let sibling = misspelt(in: siblings(of: section)) { return sibling }
-        return nearestName(to: key, among: keys) ?? misspelt(in: RunConfiguration.schema.map(\.key))
+        return nearestName(to: key, among: keys) ?? misspelt(in: Root.schema.fields.map(\.key))
     }
 }

@@ -97,7 +97,7 @@ public enum ConfigurationTemplate: String, CaseIterable, Sendable {
         lines += (preparation + ["diptych config run.yaml --files", "diptych train run.yaml"]).map { "#     " + $0 }
         lines += ["#", "# Lines such as '#key: value' are defaults: take the '#' away to change one.", ""]
         var section = ""
-        for field in RunConfiguration.schema {
+        for field in RunConfiguration.schema.fields {
             let isPresent = run.has(field.key)
             if field.section != section {
                 lines += Self.headings(field.section, after: section, isPresent: isPresent)
@@ -119,7 +119,7 @@ public enum ConfigurationTemplate: String, CaseIterable, Sendable {
     /// What an absent section would have.
     private static let withAllSections: RunConfiguration = {
         var run = RunConfiguration(basePath: "", dataPath: "", outputFolder: "")
-        for section in RunConfiguration.optionalSections { section.setPresent(true, &run) }
+        for section in RunConfiguration.schema.optionalSections { section.setPresent(true, &run) }
         return run
     }()
 
@@ -132,7 +132,7 @@ public enum ConfigurationTemplate: String, CaseIterable, Sendable {
         for depth in common..<parts.count {
             let indent = String(repeating: "  ", count: depth)
             let name = parts[...depth].joined(separator: ".")
-            if let optional = RunConfiguration.optionalSections.first(where: { $0.key == name }) {
+            if let optional = RunConfiguration.schema.optionalSections.first(where: { $0.key == name }) {
                 lines.append("\(indent)# \(optional.summary)")
                 lines.append("\(indent)\(isPresent ? "" : "#")\(parts[depth]):")
             } else {

@@ -15,7 +15,7 @@ struct ConfigurationValue<Value>: Sendable {
     /// The valid words, for suggestions.
     var words: [String] = []
     /// What is wrong inside a node of several parts that cannot be read, where that says more than the node's name.
-    var explain: @Sendable (Node) -> [ConfigurationField.Message] = { _ in [] }
+    var explain: @Sendable (Node) -> [ConfigurationMessage] = { _ in [] }
 }
 
 extension ConfigurationValue where Value == Int {

@@ -70,11 +70,11 @@ private struct DatasetReader {
 
     /// What was read; nil when anything was wrong.
     private(set) var dataset: RunConfiguration.Dataset?
-    private(set) var faults: [ConfigurationField.Message] = []
+    private(set) var faults: [ConfigurationMessage] = []
 
     init(_ node: Node, number: Int) {
-        func fault(_ place: Node, _ message: String) -> ConfigurationField.Message {
-            ConfigurationField.Message(line: place.mark?.line, text: "dataset \(number): \(message)")
+        func fault(_ place: Node, _ message: String) -> ConfigurationMessage {
+            ConfigurationMessage(line: place.mark?.line, text: "dataset \(number): \(message)")
         }
         let path = ConfigurationValue<String>.path
         guard let mapping = node.mapping else {

@@ -6,10 +6,15 @@ import TensorCore
 import TensorIO
 
 extension RunConfiguration {
-    /// Every key. Reading, checking, writing and `documentation` all follow this table.
-    static let schema: [ConfigurationField] = beforeAdapters + AdapterSection.all.flatMap(\.fields) + afterAdapters
+    /// Every key, and what may change while a run goes on.
+    public static let schema = ConfigurationSchema<RunConfiguration>(
+        beforeAdapters + AdapterSection.all.flatMap(\.fields) + ConfigurationField.optimization + objectiveFields
+            + ConfigurationField.loop + [guidance] + ConfigurationField.output,
+        optionalSections: AdapterSection.all.map(\.section), changeable: changeable,
+        blank: { RunConfiguration(basePath: "", dataPath: "", outputFolder: "") },
+        contradictions: { $0.contradictions })
 
-    private static let beforeAdapters: [ConfigurationField] = [
+    private static let beforeAdapters: [ConfigurationField<RunConfiguration>] = [
         .init(
             "base.path", \.base.path, .path,
             "The frozen pipeline: a folder in diffusers' layout, or one with tokenizers where all models are named.",
@@ -144,34 +149,17 @@ extension RunConfiguration {
             peerNames: ["network_weights", "resume_lora", "pretrained_lora", "lora_path", "lora_weights_path"]),
     ]
 
-    private static let afterAdapters: [ConfigurationField] = [
-        .init("optimizer.name", \.optimizer.name, .choice, "The rule.", peerNames: ["optimizer_type"]),
-        .init(
-            "optimizer.learning_rate", \.optimizer.learningRate, .positive,
-            "Step size; for prodigy a factor of its own estimate, usually 1.", peerNames: ["lr", "unet_lr"]),
-        .init("optimizer.weight_decay", \.optimizer.weightDecay, .notNegative, "Decoupled weight decay."),
-        .init("optimizer.betas", \.optimizer.betas, .decayPair, "Decay of the running means of gradient and square."),
-        .init("optimizer.epsilon", \.optimizer.epsilon, .positive, "Added to the denominator.", peerNames: ["eps"]),
-        .init(
-            "optimizer.bias_correction", \.optimizer.biasCorrection, .boolean, "prodigy: Adam's bias correction.",
-            peerNames: ["use_bias_correction"]),
-        .init(
-            "optimizer.safeguard_warmup", \.optimizer.safeguardWarmup, .boolean,
-            "prodigy: keep a warm-up's small rates out of the estimate's denominator."),
-        .init("optimizer.d0", \.optimizer.d0, .positive, "prodigy: first estimate of the distance."),
-        .init("optimizer.d_coef", \.optimizer.dCoef, .positive, "prodigy: a factor of the estimate."),
-        .init(
-            "optimizer.gradient_clip", \.optimizer.gradientClip, .notNegative,
-            "Largest norm of the whole gradient; 0 is no limit.", peerNames: ["max_grad_norm", "clip_grad_norm"]),
+    private static let changeable = [
+        "training.steps", "training.threads", "training.memory", "training.gradient_checkpointing",
+        "training.stop_on_nan", "optimizer.learning_rate", "optimizer.weight_decay", "optimizer.gradient_clip",
+        "schedule", "base.path", "base.transformer", "base.vae", "base.clip", "base.t5", "base.vae_tiling",
+        "base.vae_tile_size", "data.path", "data.also", "data.allow_outside", "data.allow_mismatch", "data.cache",
+        "data.cache_latents", "data.on_error", "data.check_first", "data.workers", "data.prefetch",
+        "adapter.start_from",
+        "output",
+    ]
 
-        .init(
-            "schedule.name", \.schedule.name, .choice, "The learning rate's curve after the warm-up.",
-            peerNames: ["lr_scheduler", "learning_rate_scheduler"]),
-        .init(
-            "schedule.warmup_steps", \.schedule.warmupSteps, .integer(0...),
-            "Optimizer steps over which the rate rises from zero.",
-            peerNames: ["lr_warmup_steps", "learning_rate_warmup_steps"]),
-
+    private static let objectiveFields: [ConfigurationField<RunConfiguration>] = [
         .init(
             "objective.timestep_sampling", \.objective.timestepSampling, .choice,
             "Distribution of the timestep t; length_shift moves it towards noise the more tokens a canvas has.",
@@ -192,71 +180,9 @@ extension RunConfiguration {
             "objective.weighting", \.objective.weighting, .choice,
             "How the error at a time counts: all alike, as t^-2, or as a cosine schedule's density.",
             peerNames: ["weighting_scheme", "loss_weighting"]),
-
-        .init(
-            "training.steps", \.training.steps, .integer(1...), "Optimizer steps.",
-            peerNames: ["max_train_steps", "max_steps"]),
-        .init(
-            "training.batch_size", \.training.batchSize, .integer(1...65536), "Samples in one pass through the model.",
-            peerNames: ["train_batch_size"]),
-        .init(
-            "training.accumulate", \.training.accumulate, .integer(1...65536),
-            "Passes whose gradients are averaged for one optimizer step.",
-            peerNames: ["gradient_accumulation_steps", "gradient_accumulation", "accumulate_grad_batches"]),
-        .init(
-            "training.seed", \.training.seed, .integer(0...),
-            "Seed of initialisation, order, noise, timesteps and text drop."),
-        .init(
-            "training.guidance", \.training.guidance, .notNegative, "Guidance scale, fed to the guidance embedding.",
-            peerNames: ["guidance_scale"]),
-        .init(
-            "training.gradient_checkpointing", \.training.gradientCheckpointing, .boolean,
-            "Compute blocks again in the backward pass instead of keeping their activations."),
-        .init("training.threads", \.training.threads, .integer(0...4096), "Threads; 0 is one for each processor."),
-        .init(
-            "training.memory", \.training.memory, ConfigurationValue<String?>.optional(.byteCount),
-            "The most memory that the run may take; weights are streamed from their files where it asks for that.",
-            peerNames: ["max_memory", "blocks_to_swap", "vram"]),
-        .init(
-            "training.ema_decay", \.training.emaDecay, ConfigurationValue<Double?>.optional(.decay),
-            "Decay of an exponential moving average of the adapter; null keeps none.", peerNames: ["ema_config"]),
-        .init("training.stop_on_nan", \.training.stopOnNan, .boolean, "End the run when the loss is not a number."),
-
-        .init(
-            "output.folder", \.output.folder, .path, "The run's folder.", isRequired: true,
-            peerNames: ["output_dir", "training_folder", "default_root_dir"]),
-        .init(
-            "output.log_every", \.output.logEvery, .integer(1...), "Steps between two lines of the metric log.",
-            peerNames: ["logging_steps"]),
-        .init(
-            "output.checkpoint_every", \.output.checkpointEvery, .integer(0...),
-            "Steps between two checkpoints; 0 writes one at the end only.",
-            peerNames: ["save_every", "save_every_n_steps", "save_interval", "checkpointing_steps"]),
-        .init(
-            "output.checkpoint_minutes", \.output.checkpointMinutes, .notNegative,
-            "Minutes of training after which a checkpoint is due whatever the step; 0 goes by steps alone.",
-            peerNames: ["save_every_minutes"]),
-        .init(
-            "output.keep_checkpoints", \.output.keepCheckpoints, .integer(0...),
-            "Checkpoints that stay, the newest; 0 keeps all.",
-            peerNames: ["max_step_saves_to_keep", "checkpoints_total_limit", "save_last_n_steps"]),
-        .init("output.metrics", \.output.metrics, .fileName, "Name of the metric log inside the folder."),
     ]
 
-    /// The sections that may be absent.
-    static let optionalSections = AdapterSection.all.map(\.section)
-
-    /// Names of all sections, outer before inner.
-    static let sections: [String] = schema.reduce(into: []) { names, field in
-        var name = ""
-        for part in field.section.split(separator: ".") {
-            name += (name.isEmpty ? "" : ".") + part
-            if !names.contains(name) { names.append(name) }
-        }
-    }
-
-    /// Whether every section around `key` is there.
-    func has(_ key: String) -> Bool {
-        Self.optionalSections.allSatisfy { !(key + ".").hasPrefix($0.key + ".") || $0.isPresent(self) }
-    }
+    private static let guidance = ConfigurationField<RunConfiguration>(
+        "training.guidance", \.training.guidance, .notNegative, "Guidance scale, fed to the guidance embedding.",
+        peerNames: ["guidance_scale"])
 }

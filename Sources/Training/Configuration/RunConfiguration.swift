@@ -11,7 +11,10 @@ public import TensorIO
 /// lists them all. The defaults are the recipe of ICEdit (arXiv 2504.20690) for FLUX.1-Fill.
 ///
 ///     let run = try RunConfiguration.load("Configs/demo.yaml", overrides: ["training.steps=100"])
-public struct RunConfiguration: Codable, Sendable, Equatable {
+public struct RunConfiguration: RunSettings, Codable {
+    /// Such a run trains adapters.
+    public typealias Task = AdapterTask
+
     /// The frozen pipeline.
     public var base: Base
     /// The edit pairs and how they become samples.

@@ -1,7 +1,7 @@
 public import Adapters
 import InContextEdit
 public import TensorCore
-public import TensorIO
+import TensorIO
 
 /// A trained adapter, or another program's, as a safetensors file in a format of choice.
 ///

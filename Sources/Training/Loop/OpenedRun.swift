@@ -6,9 +6,9 @@ import TensorIO
 ///
 /// A run is what lies in the folder that was named, whatever it was called before. Its folder is taken first and all else is
 /// read after that, so that two processes never go on from one state.
-public struct OpenedRun {
+public struct OpenedRun<Settings: RunSettings> {
     /// The configuration, whose `output.folder` is the folder.
-    public let configuration: RunConfiguration
+    public let configuration: Settings
     /// The file that the configuration was read from, for errors.
     public let source: String
     /// Where everything is written.
@@ -18,7 +18,7 @@ public struct OpenedRun {
     /// What that checkpoint holds.
     public let state: RunCheckpoint?
     /// The keys that have changed since the checkpoint.
-    public let changes: [RunConfiguration.Change]
+    public let changes: [ConfigurationChange]
     /// What the user should know.
     public let notices: [String]
     /// Nothing for a dry run, which writes nothing.
@@ -32,10 +32,10 @@ public struct OpenedRun {
     /// Throws ``ConfigurationError`` for faults of the configuration and for keys that may not change on resuming,
     /// `FileError` when another process has the folder, when there is nothing to go on from, or when beginning would
     /// destroy a run.
-    public init(_ request: RunRequest) throws {
+    public init(_ request: RunRequest, of settings: Settings.Type) throws {
         let origin = try request.origin()
         // Only to know the folder: what counts is read when that is taken.
-        let first = try request.configuration(origin)
+        let first = try request.configuration(Settings.self, origin)
         let folder = (request.namesFolder ? nil : origin.folder) ?? RunFolder(first.output.folder)
         if origin.checkpoint == nil {
             // What cannot begin or go on makes no folder.
@@ -47,7 +47,7 @@ public struct OpenedRun {
         }
         let lock = try request.isDryRun ? nil : folder.lock()
         var renamed: [String] = []
-        var configuration = try request.configuration(origin) { renamed.append($0) }
+        var configuration = try request.configuration(Settings.self, origin) { renamed.append($0) }
         configuration.output.folder = folder.path
         var checkpoint = origin.checkpoint
         if checkpoint == nil, request.continuation != .never {
@@ -63,14 +63,14 @@ public struct OpenedRun {
     }
 
     /// Opens the run of a configuration, or goes on with it from the checkpoint file `checkpoint`.
-    public init(_ configuration: RunConfiguration, resuming checkpoint: String? = nil) throws {
+    public init(_ configuration: Settings, resuming checkpoint: String? = nil) throws {
         let folder = RunFolder(configuration.output.folder)
         try self.init(
             configuration, from: nil, folder, folder.lock(), resuming: checkpoint, isDryRun: false, notices: [])
     }
 
     private init(
-        _ configuration: RunConfiguration, from path: String?, _ folder: RunFolder, _ lock: FolderLock?,
+        _ configuration: Settings, from path: String?, _ folder: RunFolder, _ lock: FolderLock?,
         resuming checkpoint: String?, isDryRun: Bool, notices known: [String]
     ) throws {
         let continues = checkpoint.map(folder.holds) ?? false
@@ -86,9 +86,9 @@ public struct OpenedRun {
             (changes, notices) = ([], known)
             return
         }
-        let earlier = try RunConfiguration.parse(state.configuration, file: checkpoint)
+        let earlier = try Settings.parse(state.configuration, file: checkpoint)
         changes = configuration.changes(from: earlier).filter { $0.key != "output.folder" }
-        try RunConfiguration.requireChangeable(changes, configuration, earlier, source: source)
+        try Settings.requireChangeable(changes, configuration, earlier, source: source)
         var notices = known
         if state.fingerprints == nil {
             notices.append(
@@ -101,10 +101,10 @@ public struct OpenedRun {
 
     /// What the folder's own configuration was changed to, where another file is the one that counts.
     private static func overruled(
-        _ configuration: RunConfiguration, _ earlier: RunConfiguration, _ folder: RunFolder, _ path: String?
+        _ configuration: Settings, _ earlier: Settings, _ folder: RunFolder, _ path: String?
     ) -> [String] {
         guard let path, FileIdentity(path) != FileIdentity(folder.configurationPath),
-            let own = try? RunConfiguration.load(folder.configurationPath)
+            let own = try? Settings.load(folder.configurationPath)
         else { return [] }
         let edited = Set(own.changes(from: earlier).map(\.key))
         return configuration.changes(from: own).filter { edited.contains($0.key) && $0.key != "output.folder" }.map {
@@ -120,4 +120,9 @@ public struct OpenedRun {
             folder.metricsPath(configuration.output.metrics), resumingAfter: state.step, missing: state.metrics)
         _ = log.unsaved()
     }
+}
+
+extension OpenedRun where Settings == RunConfiguration {
+    /// Opens the run of adapters that is asked for; see ``init(_:of:)``.
+    public init(_ request: RunRequest) throws { try self.init(request, of: RunConfiguration.self) }
 }

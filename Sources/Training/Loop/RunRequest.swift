@@ -74,12 +74,14 @@ public struct RunRequest: Sendable {
     var namesFolder: Bool { overrides.contains { $0.hasPrefix("output.folder=") } }
 
     /// The configuration of an origin, with the overrides.
-    func configuration(_ origin: Origin, notice: (String) -> Void = { _ in }) throws -> RunConfiguration {
+    func configuration<Settings: RunSettings>(
+        _ settings: Settings.Type, _ origin: Origin, notice: (String) -> Void = { _ in }
+    ) throws -> Settings {
         if let path = origin.configurationPath {
-            return try RunConfiguration.load(path, overrides: overrides, notice: notice)
+            return try Settings.load(path, overrides: overrides, notice: notice)
         }
         let checkpoint = try origin.checkpoint ?? RunFolder.checkpoint(at: origin.folder?.path ?? source)
-        return try RunConfiguration.parse(
+        return try Settings.parse(
             RunCheckpoint.configuration(path: checkpoint), file: checkpoint, overrides: overrides)
     }
 }

@@ -4,29 +4,29 @@ public import Logging
 public import TensorCore
 import TensorIO
 
+/// How a session ended.
+public enum TrainingOutcome: Sendable, Equatable {
+    /// All steps are done.
+    case finished
+    /// The caller asked to stop; the checkpoint holds everything.
+    case interrupted
+}
+
 /// A trainer with its surroundings: the run's folder, the metric log, checkpoints, and the wish to stop.
 ///
 /// ```swift
 /// let session = try TrainingSession(RunConfiguration.load("run.yaml"))
 /// let outcome = try session.run { print("\($0.done) of \($0.total)") }
 /// ```
-public final class TrainingSession {
-    /// How a session ended.
-    public enum Outcome: Sendable, Equatable {
-        /// All steps are done.
-        case finished
-        /// The caller asked to stop; the checkpoint holds everything.
-        case interrupted
-    }
-
+public final class TrainingSession<Settings: RunSettings> {
     /// What is trained.
-    public let trainer: Trainer
+    public let trainer: Trainer<Settings>
     /// Where everything is written.
     public let folder: RunFolder
     /// The latest checkpoint that this session wrote or began from.
     public private(set) var lastCheckpoint: String?
 
-    private let run: OpenedRun
+    private let run: OpenedRun<Settings>
     private let log: MetricLog
     private let firstStep: Int
     private let logger: Logger
@@ -38,7 +38,7 @@ public final class TrainingSession {
     /// Begins the run of a configuration, or continues it from the checkpoint file `checkpoint`; see
     /// ``OpenedRun/init(_:resuming:)``.
     public convenience init(
-        _ configuration: RunConfiguration, resuming checkpoint: String? = nil, acceptsChangedData: Bool = false,
+        _ configuration: Settings, resuming checkpoint: String? = nil, acceptsChangedData: Bool = false,
         logger: Logger = .diptych
     ) throws {
         try self.init(
@@ -52,9 +52,9 @@ public final class TrainingSession {
     /// `checking` is told of every pair that is decoded before the first step; `planning` sees the trainer before anything is
     /// written, and may refuse it, as it has to for a dry run. `logger` gets what goes wrong without ending the run.
     public init(
-        _ run: OpenedRun, acceptsChangedData: Bool = false, logger: Logger = .diptych,
+        _ run: OpenedRun<Settings>, acceptsChangedData: Bool = false, logger: Logger = .diptych,
         checking: @Sendable (WorkProgress) -> Void = { _ in },
-        planning: (Trainer) throws -> Void = { _ in }
+        planning: (Trainer<Settings>) throws -> Void = { _ in }
     ) throws {
         self.run = run
         self.logger = logger
@@ -68,7 +68,7 @@ public final class TrainingSession {
         try createFolder(folder.checkpoints)
         folder.sweep()
         // One that says the same keeps the user's words.
-        if (try? RunConfiguration.load(folder.configurationPath)) != run.configuration {
+        if (try? Settings.load(folder.configurationPath)) != run.configuration {
             try AtomicFile.write(to: folder.configurationPath) { try $0.write(Array(run.configuration.yaml.utf8)) }
         }
         log = try MetricLog(
@@ -87,7 +87,7 @@ public final class TrainingSession {
     /// number), the steps before it are saved, then the failure is thrown.
     public func run(
         progress: (WorkProgress) -> Void = { _ in }, isStopped: () -> Bool = { false }
-    ) throws -> Outcome {
+    ) throws -> TrainingOutcome {
         let output = trainer.configuration.output
         let steps = trainer.configuration.training.steps
         var retryAt: Int?
@@ -95,12 +95,16 @@ public final class TrainingSession {
         let longest = output.checkpointMinutes > 0 ? Duration.seconds(output.checkpointMinutes * 60) : nil
         reportSkipped()
         while trainer.step < steps {
-            let metrics: StepMetrics
+            var metrics: StepMetrics
             do {
                 metrics = try trainer.advance()
             } catch {
                 saveBefore(error)
                 throw error
+            }
+            let interval = trainer.configuration.evaluationInterval
+            if interval > 0, metrics.step % interval == 0 || metrics.step == steps {
+                metrics.evaluation = try trainer.evaluate(in: folder)
             }
             record(metrics)
             seconds += metrics.seconds
@@ -131,7 +135,7 @@ public final class TrainingSession {
 
     /// Says which pairs are left out, once each.
     private func reportSkipped() {
-        let pairs = trainer.skippedPairs
+        let pairs = trainer.skippedSamples
         let most = 100
         for fault in pairs.prefix(most).dropFirst(reportedPairs) { logger.warn("\(fault)", kind: "skipped") }
         if pairs.count > most, reportedPairs <= most {
@@ -166,7 +170,9 @@ public final class TrainingSession {
 
     /// Logs a step; lines that do not fit on the disk now are kept for later.
     private func record(_ metrics: StepMetrics) {
-        guard metrics.step % max(trainer.configuration.output.logEvery, 1) == 0 else { return }
+        guard metrics.step % max(trainer.configuration.output.logEvery, 1) == 0 || metrics.evaluation != nil else {
+            return
+        }
         do {
             try log.append(metrics)
             isLogFull = false

@@ -1,3 +1,4 @@
+import Adapters
 import TensorIO
 
 /// What is known about one optimizer step; one line of the ``MetricLog``.
@@ -9,8 +10,8 @@ public struct StepMetrics: Equatable, Sendable {
     public var step: Int
     /// The whole training loss.
     public var loss: Double
-    /// Its mean squared error.
-    public var mse: Double
+    /// Its mean squared error, where it has one.
+    public var mse: Double?
     /// The load-balancing loss before its weight, averaged over the mixtures.
     public var loadBalance: Double?
     /// The router's z-loss before its weight, averaged over the mixtures.
@@ -29,13 +30,17 @@ public struct StepMetrics: Equatable, Sendable {
     public var samplesPerSecond: Double
     /// The share of the tokens that each expert got, by module name.
     public var load: [String: [Double]]?
+    /// Further terms of the loss before their weights, by name.
+    public var terms: [String: Double]?
+    /// What an evaluation after this step measured, by name.
+    public var evaluation: [String: Double]?
 
     /// Collects a step's figures.
     public init(
-        step: Int, loss: Double, mse: Double, loadBalance: Double? = nil, routerZ: Double? = nil,
+        step: Int, loss: Double, mse: Double? = nil, loadBalance: Double? = nil, routerZ: Double? = nil,
         gradNorm: Double? = nil, learningRate: Double, d: Double? = nil, seconds: Double,
         dataSeconds: Double? = nil, samplesPerSecond: Double,
-        load: [String: [Double]]? = nil
+        load: [String: [Double]]? = nil, terms: [String: Double]? = nil, evaluation: [String: Double]? = nil
     ) {
         self.step = step
         self.loss = loss
@@ -49,6 +54,20 @@ public struct StepMetrics: Equatable, Sendable {
         self.dataSeconds = dataSeconds
         self.samplesPerSecond = samplesPerSecond
         self.load = load
+        self.terms = terms
+        self.evaluation = evaluation
+    }
+
+    /// Takes a step's figures; its times are filled in later.
+    init(step: Int, _ figures: BatchFigures, gradNorm: Double, learningRate: Double) {
+        self.init(
+            step: step, loss: figures.loss, mse: figures.meanSquaredError, loadBalance: figures.loadBalance,
+            routerZ: figures.routerZ, gradNorm: gradNorm, learningRate: learningRate, seconds: 0, samplesPerSecond: 0,
+            load: figures.routing.isEmpty
+                ? nil
+                : Dictionary(
+                    uniqueKeysWithValues: figures.routing.map { ($0.layer, $0.load.map(Double.init)) }),
+            terms: figures.terms.isEmpty ? nil : figures.terms)
     }
 
     /// One line of JSON without its line feed. Every number reads back bit for bit.
@@ -71,6 +90,10 @@ public struct StepMetrics: Equatable, Sendable {
             let shares = JSONValue(fields: load.mapValues { .array($0.map(Self.json)) })
             members.append(JSONValue.Member(key: CodingKeys.load.rawValue, value: shares))
         }
+        for (key, figures) in [(CodingKeys.terms, terms), (.evaluation, evaluation)] {
+            guard let figures else { continue }
+            members.append(JSONValue.Member(key: key.rawValue, value: JSONValue(fields: figures.mapValues(Self.json))))
+        }
         return JSONValue.object(members).text(.spaced)
     }
 
@@ -81,7 +104,7 @@ public struct StepMetrics: Equatable, Sendable {
 
 extension StepMetrics: Decodable {
     fileprivate enum CodingKeys: String, CodingKey {
-        case step, loss, mse, d, seconds, load
+        case step, loss, mse, d, seconds, load, terms, evaluation
         case loadBalance = "load_balance"
         case routerZ = "router_z"
         case gradNorm = "grad_norm"
@@ -99,7 +122,7 @@ extension StepMetrics: Decodable {
         func optional(_ key: CodingKeys) throws -> Double? { values.contains(key) ? try number(key) : nil }
         step = try values.decode(Int.self, forKey: .step)
         loss = try number(.loss)
-        mse = try number(.mse)
+        mse = try optional(.mse)
         loadBalance = try optional(.loadBalance)
         routerZ = try optional(.routerZ)
         gradNorm = try optional(.gradNorm)
@@ -110,5 +133,10 @@ extension StepMetrics: Decodable {
         samplesPerSecond = try number(.samplesPerSecond)
         load = try values.decodeIfPresent([String: [Double?]].self, forKey: .load)?
             .mapValues { $0.map { $0 ?? .nan } }
+        func figures(_ key: CodingKeys) throws -> [String: Double]? {
+            try values.decodeIfPresent([String: Double?].self, forKey: key)?.mapValues { $0 ?? .nan }
+        }
+        terms = try figures(.terms)
+        evaluation = try figures(.evaluation)
     }
 }

@@ -86,9 +86,9 @@ struct TrainCommand: Subcommand {
             opened, acceptsChangedData: changedData, checking: ProgressBar().show, planning: plan)
         Interruption.install()
         describe(session, opened)
-        session.trainer.notices.forEach(note)
+        session.trainer.task.notices.forEach(note)
         let bar = ProgressBar()
-        func train() throws -> TrainingSession.Outcome {
+        func train() throws -> TrainingOutcome {
             defer { bar.finish() }
             return try session.run(progress: bar.show, isStopped: { Interruption.isRequested })
         }
@@ -98,7 +98,7 @@ struct TrainCommand: Subcommand {
         if profile { print(measured.table(total: begin.duration(to: .now) / .seconds(1))) }
         if !session.trainer.routing.isEmpty { print(RoutingTable(session.trainer.routing).text) }
         if configuration.data.mirror > 0 {
-            let count = session.trainer.sampleCount
+            let count = session.trainer.task.sampleCount
             print("mirrored \(count.mirrored.grouped) of \(count.all.grouped) samples")
         }
         if session.seconds > 0 {
@@ -121,21 +121,21 @@ struct TrainCommand: Subcommand {
     }
 
     /// Chooses how to keep within the budget of memory; leaves where only the plan was asked for.
-    private func plan(_ trainer: Trainer) throws {
+    private func plan(_ trainer: Trainer<RunConfiguration>) throws {
         let choice = try memory.choose(
             trainer.configuration.training.memory.flatMap { ByteCount($0) },
             tiling: trainer.configuration.pipelineEncoders.tiling, isVerbose: common.verbose
         ) { isStreamed, tiling in
-            trainer.memoryPlan(isStreamed: isStreamed, tiling: tiling)
+            trainer.task.memoryPlan(isStreamed: isStreamed, tiling: tiling)
         }
         if memory.dryRun { throw ExitCode.success }
         if let choice {
-            trainer.adopt(choice)
+            trainer.task.adopt(choice)
             MemoryAccount.ownedLimit = choice.ownedLimit
         }
     }
 
-    private func describe(_ session: TrainingSession, _ opened: OpenedRun) {
+    private func describe(_ session: TrainingSession<RunConfiguration>, _ opened: OpenedRun<RunConfiguration>) {
         if common.quiet { return }
         let trainer = session.trainer
         let configuration = trainer.configuration
@@ -157,7 +157,7 @@ struct TrainCommand: Subcommand {
         if let checkpoint = opened.checkpoint { print("resuming   after step \(trainer.step), from \(checkpoint)") }
         for change in opened.changes { print("changed    \(change.key): \(change.now), before \(change.before)") }
         if common.verbose { print(configuration.yaml) }
-        for line in trainer.notes { note(line) }
+        for line in trainer.task.notes { note(line) }
         // Into a file or a pipe these lines would otherwise come after those of the progress.
         fflush(nil)
     }

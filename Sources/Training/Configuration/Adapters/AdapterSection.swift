@@ -4,9 +4,9 @@ import Adapters
 /// is one file with its settings, listed in ``all``.
 struct AdapterSection: Sendable {
     /// The section's keys.
-    let fields: [ConfigurationField]
+    let fields: [ConfigurationField<RunConfiguration>]
     /// The section as one that may be absent.
-    let section: OptionalSection
+    let section: OptionalSection<RunConfiguration>
     /// What the section asks for; nil where it is absent.
     let rule: @Sendable (RunConfiguration) -> AdapterRule?
     /// What is wrong with the section's values together.

@@ -1,6 +1,6 @@
 import Yams
 
-/// What is to be known of one key of a ``RunConfiguration``.
+/// What is to be known of one key of a configuration.
 public struct ConfigurationKey: Encodable, Sendable {
     /// The key with its sections, such as `training.steps`.
     public let key: String
@@ -14,10 +14,10 @@ public struct ConfigurationKey: Encodable, Sendable {
     public let defaultValue: String?
 }
 
-extension RunConfiguration {
+extension RunSettings {
     /// Every key of a configuration, in the order of `documentation`.
     public static var documentedKeys: [ConfigurationKey] {
-        schema.map { field in
+        schema.fields.map { field in
             ConfigurationKey(
                 key: field.key, type: field.type, summary: field.summary, isRequired: field.isRequired,
                 defaultValue: field.isRequired ? nil : flow(field.node(allSections)))
@@ -25,9 +25,9 @@ extension RunConfiguration {
     }
 
     /// Every section with its defaults, also those that are absent by default.
-    private static var allSections: RunConfiguration {
-        var configuration = RunConfiguration(basePath: "", dataPath: "", outputFolder: "")
-        for section in optionalSections { section.setPresent(true, &configuration) }
+    private static var allSections: Self {
+        var configuration = schema.blank()
+        for section in schema.optionalSections { section.setPresent(true, &configuration) }
         return configuration
     }
 
@@ -43,18 +43,18 @@ extension RunConfiguration {
     }
 
     /// Every key with its sections, such as `training.steps`, in the order of `documentation`.
-    public static var keys: [String] { schema.map(\.key) }
+    public static var keys: [String] { schema.fields.map(\.key) }
 
     /// Every key with its type, its default and what it means.
     public static var documentation: String {
         let example = allSections
         var text = ""
         var section: String?
-        for field in schema {
+        for field in schema.fields {
             if field.section != section {
                 section = field.section
                 text += (text.isEmpty ? "" : "\n") + field.section
-                if let optional = optionalSections.first(where: { $0.key == field.section }) {
+                if let optional = schema.optionalSections.first(where: { $0.key == field.section }) {
                     text += "  (\(optional.summary))"
                 }
                 text += "\n"

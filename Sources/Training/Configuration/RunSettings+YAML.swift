@@ -1,7 +1,7 @@
 public import TensorIO
 import Yams
 
-extension RunConfiguration {
+extension RunSettings {
     /// Reads a YAML file, applies overrides and checks the result.
     ///
     /// `overrides` are `key=value`, such as `training.steps=100` or `adapter.lora.targets=["*.proj_out"]`; they win over
@@ -11,7 +11,7 @@ extension RunConfiguration {
     /// ``validateFiles(source:isResuming:)``. `notice` hears of keys that were renamed and are read under their old names.
     public static func load(
         _ path: String, overrides: [String] = [], notice: (String) -> Void = { _ in }
-    ) throws -> RunConfiguration {
+    ) throws -> Self {
         let text: String
         do {
             let bytes = try readWholeFile(
@@ -33,8 +33,8 @@ extension RunConfiguration {
     public static func parse(
         _ text: String, file: String = "configuration", overrides: [String] = [],
         notice: (String) -> Void = { _ in }
-    ) throws -> RunConfiguration {
-        var reader = ConfigurationReader(file: file)
+    ) throws -> Self {
+        var reader = ConfigurationReader<Self>(file: file)
         reader.read(text: text)
         for override in overrides { reader.apply(override: override) }
         reader.notices.forEach(notice)
@@ -72,7 +72,7 @@ extension RunConfiguration {
         let prefix = section.isEmpty ? "" : section + "."
         var pairs: [(Node, Node)] = []
         var done: Set<String> = []
-        for field in Self.schema where field.key.hasPrefix(prefix) {
+        for field in Self.schema.fields where field.key.hasPrefix(prefix) {
             let parts = field.key.dropFirst(prefix.count).split(separator: ".")
             let name = String(parts[0])
             guard done.insert(name).inserted else { continue }

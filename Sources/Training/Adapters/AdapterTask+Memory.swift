@@ -5,7 +5,7 @@ public import Models
 import Optimizers
 import TensorCore
 
-extension Trainer {
+extension AdapterTask {
     /// What the run will need: once for the encoders, then for each step.
     public func memoryPlan(isStreamed: Bool, tiling: AutoencoderTiling) -> MemoryPlan {
         let (data, training) = (configuration.data, configuration.training)

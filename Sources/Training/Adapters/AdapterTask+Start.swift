@@ -5,7 +5,7 @@ import Models
 import TensorIO
 
 /// `adapter.start_from`: a run that begins with weights that were trained before.
-extension Trainer {
+extension AdapterTask {
     /// Replaces fresh weights by those at `path`: an adapter's file in any layout, a checkpoint, or a run's folder, of which
     /// the latest checkpoint counts. Gives what a user should know, one sentence each.
     ///
